@@ -1,0 +1,32 @@
+"""A little shop with every kind of key, for the tests."""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+
+class Order(models.Model):
+    number = models.CharField(max_length=50)
+
+    def __str__(self):
+        return f"Order {self.number}"
+
+
+class Invoice(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    total = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+
+    def __str__(self):
+        return f"Invoice {self.id}"
+
+
+class Country(models.Model):
+    code = models.CharField(max_length=20, primary_key=True)
+
+
+class UUIDUser(AbstractUser):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+
+    class Meta(AbstractUser.Meta):
+        swappable = "AUTH_USER_MODEL"

@@ -1,0 +1,148 @@
+"""The one noun of the recording wing: an activity, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Model
+
+from trackmate.clock import uuid7
+from trackmate.enums import Source, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The object that an activity was done to, by name and not by reference."""
+
+    model: str
+    """Label of its concrete model, as in "shop.order"."""
+    object_id: str
+    """Its primary key as text."""
+    object_repr: str = ""
+    """Its text as it was then."""
+
+    @classmethod
+    def of(cls, instance: Model) -> Self:
+        """Describe a model instance without a query of our own."""
+        concrete = instance._meta.concrete_model or type(instance)
+        return cls(
+            model=concrete._meta.label_lower,
+            object_id="" if instance.pk is None else str(instance.pk),
+            object_repr=text_of(instance),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """Who did what, when, from where, and how it went. Frozen: a processor returns a changed copy."""
+
+    id: UUID
+    """UUIDv7 made from `action_time`."""
+    action_time: datetime
+    """When it happened, aware."""
+    source: str = Source.CUSTOM
+    """Which capture made it."""
+    action: str = ""
+    """Stable name of the event, the same for success and failure: "invoice.approved"."""
+    action_type: str = ""
+    """One of `ActionType`, or a string of the project's own."""
+    status: str = Status.SUCCESS
+    """How it went."""
+    status_code: int | None = None
+    """HTTP status code."""
+    execution_time: float | None = None
+    """Seconds from start to end."""
+    actor_id: Any = None
+    """Primary key of the user who did it."""
+    actor_label: str = ""
+    """The actor's name as it was; also of actors that are no user, as in "cron:nightly"."""
+    ip_address: str | None = None
+    """Client address."""
+    user_agent: str = ""
+    """Client software."""
+    session_hash: str = ""
+    """Keyed hash of the session."""
+    method: str = ""
+    """HTTP method."""
+    path: str = ""
+    """Path of the request, without its query."""
+    route: str = ""
+    """URL pattern that the path matched."""
+    request_id: str = ""
+    """What ties together everything that one request did."""
+    target: Target | None = None
+    """The object it was done to."""
+    remarks: str = ""
+    """Free text."""
+    data: Any = None
+    """JSON: data of the request."""
+    response: Any = None
+    """JSON: data of the response."""
+    changes: Any = None
+    """JSON: `{field: [old, new]}`."""
+    extra: Any = None
+    """JSON: the rest."""
+
+    @classmethod
+    def now(cls, **values: Any) -> Self:
+        """Make an activity of this moment."""
+        moment = datetime.now(UTC)
+        return cls(id=uuid7(moment), action_time=moment, **values)
+
+    @classmethod
+    def at(cls, moment: datetime, **values: Any) -> Self:
+        """Make an activity of an aware `moment`."""
+        return cls(id=uuid7(moment), action_time=moment, **values)
+
+    def with_(self, **values: Any) -> Self:
+        """Return a copy with other values."""
+        return replace(self, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON-ready data for spools and queues, without what is empty."""
+        values = {name: value for name in NAMES if (value := getattr(self, name)) not in (None, "")}
+        values["id"] = self.id.hex
+        values["action_time"] = self.action_time.isoformat()
+        if self.target is not None:
+            values["target"] = asdict(self.target)
+        if self.actor_id is not None and not isinstance(self.actor_id, int):
+            values["actor_id"] = str(self.actor_id)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the activity of a `to_dict()`. Raise KeyError, TypeError or ValueError for other data."""
+        target = values.get("target")
+        return cls(
+            **{
+                **values,
+                "id": UUID(values["id"]),
+                "action_time": datetime.fromisoformat(values["action_time"]),
+                "target": Target(**target) if target else None,
+            }
+        )
+
+
+NAMES = tuple(field.name for field in fields(Activity))
+
+
+def actor_of(who: Any) -> tuple[Any, str]:
+    """Return key and label of an actor: of a user, or of a name such as "cron:nightly"."""
+    if isinstance(who, str):
+        return None, who
+    if getattr(who, "is_anonymous", False):
+        return None, ""
+    named = getattr(who, "get_username", None)
+    return getattr(who, "pk", None), text_of(named() if named else who)
+
+
+def text_of(thing: object) -> str:
+    """Return `str(thing)`; an object that cannot say its name is named by its type."""
+    try:
+        return str(thing)
+    except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
+        key = getattr(thing, "pk", None)
+        return f"{type(thing).__name__} ({key})"

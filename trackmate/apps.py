@@ -1,0 +1,27 @@
+"""The app's entry into a project."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.checks import Tags, register
+from django.core.signals import got_request_exception
+from django.utils.translation import gettext_lazy as _
+
+from trackmate.capture import auth, errors
+from trackmate.checks import check_trackmate
+
+
+class TrackmateConfig(AppConfig):
+    """Connect the receivers and the checks once the project's apps are loaded."""
+
+    name = "trackmate"
+    verbose_name = _("Activity log")
+
+    def ready(self) -> None:
+        """Connect everything, each under an id of its own, so that twice is once."""
+        user_logged_in.connect(auth.on_login, dispatch_uid="trackmate.login")
+        user_logged_out.connect(auth.on_logout, dispatch_uid="trackmate.logout")
+        user_login_failed.connect(auth.on_login_failed, dispatch_uid="trackmate.login_failed")
+        got_request_exception.connect(errors.on_exception, dispatch_uid="trackmate.exception")
+        register(check_trackmate, Tags.compatibility)

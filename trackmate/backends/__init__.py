@@ -1,0 +1,1 @@
+"""Where activities go: the backends and the one in force."""

@@ -1,0 +1,32 @@
+"""What a backend is: the narrow waist between capture and whatever keeps the activities."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from django.core.checks import CheckMessage
+
+from trackmate.activity import Activity
+
+
+class BaseBackend(ABC):
+    """Base of all backends; `BACKEND_OPTIONS` are its keyword arguments."""
+
+    blocks = True
+    """Whether `send()` waits for a disk or a network, and so must stay out of an event loop."""
+
+    @abstractmethod
+    def send(self, activities: Sequence[Activity]) -> None:
+        """Take activities, processed and safe to store. May raise; the pipeline reports it."""
+
+    def flush(self, timeout: float | None = None) -> int:  # noqa: ARG002 (for backends that wait)
+        """Store what still waits, for at most `timeout` seconds, and return how many that were."""
+        return 0
+
+    def close(self) -> None:
+        """Give back what this thread holds."""
+
+    def check(self) -> list[CheckMessage]:
+        """Return what a system check should say of this backend's surroundings."""
+        return []

@@ -1,0 +1,283 @@
+"""The default backend: rows of `ActivityLog`, with the spool as its safety net.
+
+This is the bridge between the two wings: the only module of the recording side that knows the model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from time import monotonic
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as CheckWarning
+from django.db import DatabaseError, DataError, IntegrityError, connections, models, transaction
+from django.db.models.sql import InsertQuery
+
+from trackmate.activity import Activity
+from trackmate.backends.base import BaseBackend
+from trackmate.clock import naive
+from trackmate.conf import get_settings
+from trackmate.exceptions import SpoolError
+from trackmate.models import ActivityLog
+from trackmate.redaction import clean_line, redactor
+from trackmate.reporting import report
+from trackmate.spool import Segment, Spool, get_spool
+
+MAX_ROWS = 500
+"""Rows of one INSERT where the database sets no lower limit."""
+
+LOOK_SECONDS = 5.0
+"""How often a process looks for segments that other processes left in the spool."""
+
+SLOW_SECONDS = 0.25
+"""A refusal that took longer than this makes the next activities go straight to the spool..."""
+
+REST_FACTOR, REST_SECONDS = 10, 30.0
+"""... for ten times as long, and at most half a minute: nobody's worker waits for a dead database."""
+
+
+class DatabaseBackend(BaseBackend):
+    """Store activities with one INSERT; spool what the database refuses, and store it later.
+
+    Whatever is in the spool is stored by the next successful write, or by
+    `manage.py trackmate_flush`, once: a row's key is made when it happens, and a key that is there
+    already is not stored again.
+    """
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+        self._rest_until = 0.0
+
+    def send(self, activities: Sequence[Activity]) -> None:
+        """Store activities, or spool them. Raise SpoolError if the spool fails as well."""
+        if monotonic() < self._rest_until:
+            self._spool(activities, "the database answered too slowly a moment ago")
+            return
+        started = monotonic()
+        try:
+            insert(activities, get_settings().DATABASE)
+        except Exception as error:  # noqa: BLE001 (whatever refuses them, the spool takes them)
+            self._rest(monotonic() - started)
+            self._reconnect()
+            self._spool(activities, _text_of(error))
+        else:
+            self._store_what_waits()
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Store what waits in the spool and return how many activities that were.
+
+        Raise SpoolError if the spool fails, and DatabaseError if the database does.
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        stored = 0
+        spool = get_spool()
+        for segment in spool.replay():
+            stored += self._store(segment, spool)
+            if deadline is not None and monotonic() >= deadline:
+                break
+        return stored
+
+    def close(self) -> None:
+        """Close this thread's connection to the log."""
+        connections[get_settings().DATABASE].close()
+
+    def check(self) -> list[CheckMessage]:
+        """Warn where the spool has no place to write to."""
+        spool = get_spool()
+        try:
+            spool.prepare()
+        except (OSError, SpoolError) as error:
+            reason = str(error)
+        else:
+            if os.access(spool.directory, os.W_OK | os.X_OK):
+                return []
+            reason = "no permission to write"
+        return [
+            CheckWarning(
+                f"The spool directory {spool.directory} cannot be used: {reason}.",
+                hint='Set TRACKMATE["SPOOL_DIR"] to a local directory that this user may write to.',
+                id="trackmate.W004",
+            )
+        ]
+
+    def _store_what_waits(self) -> None:
+        if monotonic() < self._look_at:
+            return
+        spool = get_spool()
+        if spool.is_empty():
+            self._look_at = monotonic() + LOOK_SECONDS
+        elif not connections[get_settings().DATABASE].in_atomic_block:
+            # Within somebody's transaction a segment could be removed and its rows rolled back.
+            self._store_one_segment(spool)
+
+    def _store_one_segment(self, spool: Spool) -> None:
+        # One for each successful write: no request pays for a long outage alone.
+        for segment in spool.replay():
+            try:
+                self._store(segment, spool)
+            except DatabaseError as error:
+                report("delayed", _text_of(error), count=len(segment.activities))
+            return
+
+    def _store(self, segment: Segment, spool: Spool) -> int:
+        rejected = list(segment.broken)
+        stored = _insert_what_can_be(segment.activities, rejected)
+        if rejected:
+            spool.reject(rejected)
+            report("rejected", f"set aside in {spool.directory}", count=len(rejected))
+        segment.acknowledge()
+        return stored
+
+    def _spool(self, activities: Sequence[Activity], reason: str) -> None:
+        get_spool().append(activities)
+        self._look_at = 0.0
+        report("spooled", f"the database refused them: {reason}", count=len(activities))
+
+    def _rest(self, seconds: float) -> None:
+        if seconds > SLOW_SECONDS:
+            self._rest_until = monotonic() + min(seconds * REST_FACTOR, REST_SECONDS)
+
+    def _reconnect(self) -> None:
+        connection = connections[get_settings().DATABASE]
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _insert_what_can_be(activities: Sequence[Activity], rejected: list[str]) -> int:
+    """Store activities and return how many; halve a batch that fails until what is bad is alone."""
+    if not activities:
+        return 0
+    try:
+        return _insert_missing(activities, get_settings().DATABASE)
+    except (DataError, IntegrityError, ValueError, TypeError, OverflowError):
+        # These are about a row; every other error is about the database, and the row may wait.
+        if len(activities) == 1:
+            rejected.append(json.dumps(activities[0].to_dict(), default=str))
+            return 0
+    middle = len(activities) // 2
+    first, second = activities[:middle], activities[middle:]
+    return _insert_what_can_be(first, rejected) + _insert_what_can_be(second, rejected)
+
+
+def _insert_missing(activities: Sequence[Activity], alias: str) -> int:
+    keys = [activity.id for activity in activities]
+    rows = ActivityLog.objects.using(alias).filter(pk__in=keys)
+    there = set(rows.values_list("pk", flat=True))
+    # A segment may hold an activity twice, after a crash between writing and answering.
+    missing = {activity.id: activity for activity in activities if activity.id not in there}
+    if missing:
+        insert(list(missing.values()), alias)
+    return len(missing)
+
+
+def _text_of(error: BaseException) -> str:
+    # What reached the database had been redacted; what the error quotes of it is all the same bounded.
+    return clean_line(f"{type(error).__name__}: {redactor().text(str(error)[:1000])}", 300)
+
+
+# --- the INSERT, compiled once ---------------------------------------------------------------
+
+
+def insert(activities: Sequence[Activity], alias: str) -> None:
+    """Store activities with one INSERT, or a few in one transaction where they exceed its limits.
+
+    Never breaks a transaction that is open already: it writes within a savepoint then.
+    """
+    statement = _statement(alias)
+    recorded_at = datetime.now(UTC)
+    rows = [statement.row(activity, recorded_at) for activity in activities]
+    size = statement.rows_at_once
+    connection = connections[alias]
+    with _transaction(alias, needed=len(rows) > size), connection.cursor() as cursor:
+        for start in range(0, len(rows), size):
+            chunk = rows[start : start + size]
+            cursor.execute(statement.text(len(chunk)), [value for row in chunk for value in row])
+
+
+def _transaction(alias: str, *, needed: bool) -> AbstractContextManager[Any]:
+    if needed or connections[alias].in_atomic_block:
+        return transaction.atomic(using=alias)
+    # A single statement is a transaction of its own.
+    return nullcontext()
+
+
+Prepare = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An INSERT into the log for one database, compiled by Django once and used ever after.
+
+    What the ORM costs for one row is Python and not the database; this spares more than half of it.
+    """
+
+    head: str
+    placeholders: str
+    columns: tuple[tuple[str, Prepare], ...]
+    """For each column the name of its value, and what makes the database's value of it."""
+    rows_at_once: int
+    """How many rows one statement may hold."""
+
+    def text(self, rows: int) -> str:
+        """Return the statement for a number of rows."""
+        return self.head + ", ".join([self.placeholders] * rows)
+
+    def row(self, activity: Activity, recorded_at: datetime) -> list[Any]:
+        """Return the values of an activity in the order of the columns."""
+        target = activity.target
+        linked = {
+            "recorded_at": recorded_at,
+            "content_type_id": _content_type_id(target.model) if target else None,
+            "object_id": target.object_id if target else None,
+            "object_repr": target.object_repr if target else "",
+        }
+        values = (
+            (linked[name] if name in linked else getattr(activity, name), prepare)
+            for name, prepare in self.columns
+        )
+        return [None if value is None else prepare(value) for value, prepare in values]
+
+
+@cache
+def _statement(alias: str) -> Statement:
+    connection = connections[alias]
+    fields = ActivityLog._meta.concrete_fields
+    query = InsertQuery(ActivityLog)
+    query.insert_values(fields, [ActivityLog()], raw=True)
+    ((text, _params),) = query.get_compiler(alias).as_sql()
+    head, values = text.split(" VALUES ", 1)
+    return Statement(
+        head=f"{head} VALUES ",
+        placeholders=values,
+        columns=tuple((field.attname, _preparation(field, connection)) for field in fields),
+        rows_at_once=max(1, connection.ops.bulk_batch_size(fields, [None] * MAX_ROWS)),
+    )
+
+
+def _preparation(field: models.Field[Any, Any], connection: Any) -> Prepare:
+    if isinstance(field, (models.CharField, models.TextField)):
+        # Also takes the members of TextChoices for what they mean.
+        return str
+    if isinstance(field, models.DateTimeField):
+        adapt = connection.ops.adapt_datetimefield_value
+        return adapt if settings.USE_TZ else lambda moment: adapt(naive(moment))
+    return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _content_type_id(label: str) -> int | None:
+    """Return the key of a model's content type; Django remembers it after the first look."""
+    try:
+        model = apps.get_model(label)
+    except (LookupError, ValueError):
+        return None
+    return ContentType.objects.get_for_model(model, for_concrete_model=False).pk

@@ -1,0 +1,76 @@
+"""Who made a request, read at its end and without a trace in its session."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user, get_user_model
+from django.http import HttpRequest
+from django.utils.functional import LazyObject, empty
+
+from trackmate.activity import actor_of
+from trackmate.redaction import keyed_hash
+
+
+class _Onlooker(dict[str, Any]):
+    """A copy of a session for `get_user()`, which renews or ends some sessions as it reads them.
+
+    At the end of a request the client could not be told of that any more, and would be logged out.
+    """
+
+    def cycle_key(self) -> None:
+        """Leave the session's key as it is."""
+
+    def flush(self) -> None:
+        """Leave the session where it is."""
+
+
+def actor_of_request(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
+    """Return key and label of the actor: a user, else `fallback`, else what a token stands for."""
+    user = user_of(request)
+    if user is not None and user.is_authenticated:
+        return actor_of(user)
+    if fallback is not None:
+        return fallback
+    # Ninja leaves there what its authenticator returned: a user, something of a user's, or the
+    # bare token, which must not be stored.
+    ticket = getattr(request, "auth", None)
+    for candidate in (ticket, getattr(ticket, "user", None)):
+        if isinstance(candidate, get_user_model()):
+            return actor_of(candidate)
+    return None, ""
+
+
+def user_of(request: HttpRequest) -> Any:
+    """Return the request's user, or None; a query is made only for a session nobody has read."""
+    attributes = request.__dict__
+    user = attributes.get("user")
+    if not isinstance(user, LazyObject) or user._wrapped is not empty:  # type: ignore[attr-defined]  # noqa: SLF001
+        return user
+    if "_acached_user" in attributes:
+        return attributes["_acached_user"]
+    if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:
+        return None
+    if "session" in attributes and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        return get_user(SimpleNamespace(session=_look_at(attributes["session"])))  # type: ignore[arg-type]
+    return user
+
+
+def session_hash_of(request: HttpRequest) -> str:
+    """Return the keyed hash of the session's key, or "" if there is none or nobody has read it."""
+    session = request.__dict__.get("session")
+    key = getattr(session, "session_key", None)
+    # Until it is read, the key is just what the client claims.
+    if not key or "_session_cache" not in session.__dict__:
+        return ""
+    return keyed_hash(key, "session")
+
+
+def _look_at(session: Any) -> _Onlooker:
+    accessed = session.accessed
+    try:
+        return _Onlooker(session.items())
+    finally:
+        session.accessed = accessed

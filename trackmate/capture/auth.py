@@ -1,0 +1,118 @@
+"""Logins, logouts and failed logins, from the signals of `django.contrib.auth`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import router, transaction
+from django.db.models import Model
+from django.http import HttpRequest
+
+from trackmate.activity import Activity, Target, actor_of, text_of
+from trackmate.capture.clients import claimed_address, parse_address, stored_address
+from trackmate.conf import get_settings
+from trackmate.context import current_scope
+from trackmate.enums import ActionType, Source, Status
+from trackmate.pipeline import guarded, is_recording, record
+from trackmate.redaction import clean_line, keyed_hash
+
+MAX_IDENTIFIER = 255
+
+
+@guarded
+def on_login(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
+    """Record a login."""
+    _record("auth.login", ActionType.LOGIN, request, user=user)
+
+
+@guarded
+def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
+    """Record a logout, unless nobody was logged in."""
+    if user is None or not is_recording():
+        return
+    scope = current_scope()
+    if scope is not None:
+        # At its end the request is anonymous, yet it was this user who made it.
+        scope.actor = actor_of(user)
+    _record("auth.logout", ActionType.LOGOUT, request, user=user)
+
+
+@guarded
+def on_login_failed(
+    *,
+    credentials: Mapping[str, Any] | None = None,
+    request: HttpRequest | None = None,
+    **_kwargs: Any,
+) -> None:
+    """Record a failed login, naming the account that was tried as the settings allow."""
+    if not _is_wanted():
+        return
+    label, account = _identify(credentials or {})
+    activity = _activity(
+        request,
+        action="auth.login",
+        action_type=ActionType.LOGIN_FAILED,
+        status=Status.FAILED,
+        actor_label=label,
+        target=Target.of(account) if account is not None else None,
+    )
+    record(activity)
+
+
+def _record(action: str, action_type: str, request: HttpRequest | None, *, user: Any) -> None:
+    if not _is_wanted():
+        return
+    actor_id, actor_label = actor_of(user) if user is not None else (None, "")
+    values = {"action": action, "action_type": action_type}
+    record(_activity(request, **values, actor_id=actor_id, actor_label=actor_label))
+
+
+def _is_wanted() -> bool:
+    return get_settings().TRACK_AUTH and is_recording()
+
+
+def _activity(request: HttpRequest | None, **values: Any) -> Activity:
+    if request is not None and current_scope() is None:
+        # No middleware of ours will add where it came from.
+        values.update(
+            ip_address=stored_address(parse_address(claimed_address(request))),
+            user_agent=request.META.get("HTTP_USER_AGENT", ""),
+            method=request.method or "",
+            path=request.path,
+        )
+    return Activity.now(source=Source.AUTH, **values)
+
+
+# --- who was tried ---------------------------------------------------------------------------
+
+
+def _identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
+    """Return the label of a failed login and, if it names an existing user, that user."""
+    mode = get_settings().FAILED_LOGIN_IDENTIFIER
+    field = get_user_model().USERNAME_FIELD
+    given = next((credentials[n] for n in (field, "username", "email") if credentials.get(n)), None)
+    if given is None or mode == "none":
+        return "", None
+    identifier = clean_line(text_of(given), MAX_IDENTIFIER)
+    if mode == "full":
+        return identifier, None
+    account = _account_named(identifier) if mode == "known" else None
+    # People type their password where the name belongs; only a name that exists is no secret.
+    return (identifier, account) if account else (f"sha256:{_hash(identifier)}", None)
+
+
+@guarded
+def _account_named(identifier: str) -> Model | None:
+    model = get_user_model()
+    users = model._base_manager
+    alias = router.db_for_read(model)
+    in_transaction = transaction.get_connection(alias).in_atomic_block
+    with transaction.atomic(using=alias) if in_transaction else nullcontext():
+        return users.using(alias).filter(**{model.USERNAME_FIELD: identifier}).first()
+
+
+def _hash(identifier: str) -> str:
+    return keyed_hash(identifier.casefold(), "identifier")

@@ -1,0 +1,69 @@
+"""Where a request comes from: the client's address, read as strictly as it is believed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from trackmate.conf import get_settings, per_settings
+from trackmate.redaction import keyed_hash
+
+PREFIX_LENGTHS = {4: 24, 6: 48}
+"""Bits of an address that `IP_MODE="truncated"` keeps."""
+
+
+def claimed_address(request: HttpRequest) -> str:
+    """Return the client's address as the connection, or as many proxies as are ours, report it."""
+    named = _client_ip_hook()
+    if named is not None:
+        return named(request) or ""
+    trusted = get_settings().TRUSTED_PROXY_COUNT
+    if trusted > 0:
+        # Each proxy appends the address it saw; what stands further left the client wrote itself.
+        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        if len(hops) >= trusted:
+            return hops[-trusted].strip()
+    return request.META.get("REMOTE_ADDR") or ""
+
+
+@lru_cache(maxsize=1024)
+def parse_address(text: str) -> str | None:
+    """Return a claimed address in its plain form, or None for what is none.
+
+    Ports, brackets and zones go, an IPv4 address within an IPv6 one is unwrapped.
+    """
+    text = text[:100].strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(address)
+
+
+def stored_address(address: str | None) -> str | None:
+    """Return an address in the form that `IP_MODE` keeps."""
+    mode = get_settings().IP_MODE
+    if address is None or mode == "full":
+        return address
+    if mode == "none":
+        return None
+    if mode == "truncated":
+        length = PREFIX_LENGTHS[ip_address(address).version]
+        return str(ip_network(f"{address}/{length}", strict=False).network_address)
+    # The column takes addresses only, so the hash is a private one (RFC 4193).
+    return str(IPv6Address(bytes.fromhex(f"fd{keyed_hash(address, 'address')[:30]}")))
+
+
+@per_settings
+def _client_ip_hook():  # type: ignore[no-untyped-def]
+    hook = get_settings().CLIENT_IP
+    return import_string(hook) if isinstance(hook, str) else hook

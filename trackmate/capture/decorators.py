@@ -1,0 +1,299 @@
+"""`tracker`: name what a view or a function does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import wraps
+from time import perf_counter
+from typing import Any, TypeVar, overload
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.views import View
+
+from trackmate.activity import Activity, Target
+from trackmate.capture.requests import describe, read_ahead
+from trackmate.context import Scope, current_scope
+from trackmate.enums import Status
+from trackmate.pipeline import guarded, is_recording, record
+from trackmate.redaction import Walk
+from trackmate.reporting import exception_of
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+@overload
+def tracker(target: T, /) -> T: ...
+@overload
+def tracker(
+    *,
+    action: str = ...,
+    action_type: str = ...,
+    content_object: Any = ...,
+    remarks: Any = ...,
+    status: Any = ...,
+    data: Any = ...,
+    capture_data: bool | None = ...,
+    capture_response: bool | None = ...,
+) -> Callable[[T], T]: ...
+
+
+def tracker(target: Any = None, /, **options: Any) -> Any:
+    """Record what a view or function does, with a name and an object of your choice.
+
+    Works bare and called, on function and class-based views, sync and async, on a class, its
+    `dispatch` or one of its methods, on Django REST framework views and view sets, on Ninja
+    operations, and on any other function. With the middleware, a view's request gets one row,
+    which the decorator enriches; without it, the decorator writes that row. Any other function
+    gets a row of its own.
+
+    `action`, `action_type`: what to call it; the default is the route or the function's name.
+    `content_object`: the model instance it is done to. `remarks`, `data`, `status`: what to keep.
+    Each of these four may be a callable `(request, response, *args, **kwargs)`, with the arguments
+    of the view; `request` is None for other functions, `response` is what was returned.
+    `capture_data`, `capture_response`: override `CAPTURE_DATA` and `CAPTURE_RESPONSE`.
+
+    >>> @tracker(
+    ...     action="invoice.approved",
+    ...     content_object=lambda request, response, pk: Invoice.objects.get(pk=pk),
+    ... )
+    ... def approve(request, pk): ...
+
+    Raise TypeError for what is neither callable nor a class with a `dispatch` method, and for an
+    option that does not exist.
+    """
+    tracking = Tracking(**options)
+    return tracking.decorate if target is None else tracking.decorate(target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """The options of one use of `tracker`."""
+
+    action: str = ""
+    action_type: str = ""
+    content_object: Any = None
+    remarks: Any = None
+    status: Any = None
+    data: Any = None
+    capture_data: bool | None = None
+    capture_response: bool | None = None
+
+    def decorate(self, target: Any) -> Any:
+        """Return `target`, tracked."""
+        if isinstance(target, type):
+            return self._decorate_class(target)
+        if isinstance(target, (staticmethod, classmethod)):
+            return type(target)(self.decorate(target.__func__))
+        if not callable(target):
+            raise TypeError(f"tracker decorates functions and view classes, not {target!r}")
+        wrapper = self._async_wrapper if iscoroutinefunction(target) else self._wrapper
+        return _with_signature_of(target, wrapper(target))
+
+    def _decorate_class(self, view: Any) -> Any:
+        if not hasattr(view, "dispatch"):
+            raise TypeError(f"tracker decorates classes with a dispatch method, not {view!r}")
+        view.dispatch = self.decorate(view.dispatch)
+        return view
+
+    def _wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def tracked(*args: Any, **kwargs: Any) -> Any:
+            call = _begin(self, function, args, kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                _finish(call, None, error)
+                raise
+            if inspect.iscoroutine(result):
+                # The dispatch method of an async class-based view.
+                return _finish_when_done(call, result)
+            _finish(call, result)
+            return result
+
+        return tracked
+
+    def _async_wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        async def tracked(*args: Any, **kwargs: Any) -> Any:
+            call = _begin(self, function, args, kwargs)
+            return await _finish_when_done(call, function(*args, **kwargs))
+
+        return tracked
+
+
+def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Any:
+    """Give `wrapper` a signature whose annotations are resolved, as Ninja and others read them.
+
+    They would look names up where the wrapper was defined, which is here.
+    """
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, TypeError, ValueError, SyntaxError, AttributeError):
+        return wrapper
+    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    return wrapper
+
+
+# --- one call --------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call of what is tracked, from its beginning to its end."""
+
+    tracking: Tracking
+    name: str
+    request: Any
+    """The request as the function got it; None for a function without one."""
+    scope: Scope | None
+    """Scope of that request: the middleware's, or one of this call's own."""
+    enriches: bool
+    """Whether the middleware records the request, so that only facts need to be added."""
+    rest: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    action_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=perf_counter)
+
+    def finish(self, result: Any, error: BaseException | None) -> None:
+        """Record the call, or enrich the request that the middleware will record."""
+        if self.enriches and self.scope is not None:
+            # Ahead of what an outer decorator adds later, so that the inner one has the last word.
+            self.scope.enrichments.insert(0, lambda activity: self.enrich(activity, result, error))
+        elif self.scope is not None:
+            self.scope.exception = error
+            response = result if isinstance(result, HttpResponseBase) else None
+            own = describe(self.scope, response, failed=error is not None)
+            record(self.enrich(own, result, error))
+        else:
+            record(self.enrich(self._activity(error), result, error))
+
+    def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
+        """Return `activity` with what the options say."""
+        tracking = self.tracking
+        values: dict[str, Any] = {}
+        if tracking.action:
+            values["action"] = tracking.action
+        if tracking.action_type:
+            values["action_type"] = tracking.action_type
+        content_object = self._value(tracking.content_object, result)
+        if content_object is not None:
+            values["target"] = Target.of(content_object)
+        if (remarks := self._value(tracking.remarks, result)) is not None:
+            values["remarks"] = str(remarks)
+        if (data := self._value(tracking.data, result)) is not None:
+            values["data"] = Walk()(data)
+        status = self._value(tracking.status, result)
+        if status is not None and error is None and activity.status != Status.FAILED:
+            values["status"] = status
+        return activity.with_(**values)
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether an option is a callable, which may ask the database."""
+        tracking = self.tracking
+        options = (tracking.content_object, tracking.remarks, tracking.data, tracking.status)
+        return any(callable(option) for option in options)
+
+    @guarded
+    def _value(self, option: Any, result: Any) -> Any:
+        if not callable(option):
+            return option
+        try:
+            return option(self.request, result, *self.rest, **self.kwargs)
+        except (ObjectDoesNotExist, Http404):
+            # As for a view that answers 404.
+            return None
+
+    def _activity(self, error: BaseException | None) -> Activity:
+        return Activity.at(
+            self.action_time,
+            action=self.name,
+            status=Status.SUCCESS if error is None else Status.FAILED,
+            execution_time=perf_counter() - self.started,
+            extra=None if error is None else {"exception": exception_of(error)},
+        )
+
+
+@guarded
+def _begin(
+    tracking: Tracking, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Call | None:
+    if not is_recording():
+        return None
+    given, rest = _request_among(args, kwargs)
+    request = getattr(given, "_request", given)
+    scope = current_scope()
+    enriches = request is not None and scope is not None and scope.request is request
+    if request is not None and not enriches:
+        scope = Scope(request=request)
+    return Call(
+        tracking=tracking,
+        name=f"{function.__module__}.{function.__qualname__}",
+        request=given,
+        scope=_instructed(scope, tracking) if request is not None else None,
+        enriches=enriches,
+        rest=rest,
+        kwargs={name: value for name, value in kwargs.items() if value is not given},
+    )
+
+
+def _instructed(scope: Scope | None, tracking: Tracking) -> Scope | None:
+    if scope is None:
+        return None
+    if tracking.capture_data is not None:
+        scope.capture_data = tracking.capture_data
+    if tracking.capture_response is not None:
+        scope.capture_response = tracking.capture_response
+    read_ahead(scope)
+    return scope
+
+
+def _request_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+    """Return the request that a function got, and the arguments behind it."""
+    for position, value in enumerate(args[:2]):
+        if _is_request(value):
+            return value, args[position + 1 :]
+    if _is_request(kwargs.get("request")):
+        return kwargs["request"], args
+    if args and isinstance(args[0], View) and _is_request(getattr(args[0], "request", None)):
+        return args[0].request, args[1:]
+    return None, args
+
+
+def _is_request(value: Any) -> bool:
+    # Django REST framework's request is a wrapper around Django's.
+    return isinstance(value, HttpRequest) or isinstance(
+        getattr(value, "_request", None), HttpRequest
+    )
+
+
+@guarded
+def _finish(call: Call | None, result: Any, error: BaseException | None = None) -> None:
+    if call is not None:
+        call.finish(result, error)
+
+
+async def _finish_when_done(call: Call | None, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        result = await coroutine
+    except BaseException as error:
+        await _finish_async(call, None, error)
+        raise
+    await _finish_async(call, result)
+    return result
+
+
+async def _finish_async(call: Call | None, result: Any, error: BaseException | None = None) -> None:
+    if call is None:
+        return
+    if call.enriches or (current_scope() is not None and not call.evaluates):
+        _finish(call, result, error)
+    else:
+        # The session, the user or a project's callable may ask the database.
+        await sync_to_async(_finish)(call, result, error)

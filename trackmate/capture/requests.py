@@ -1,0 +1,217 @@
+"""What a request says of itself, once it has ended: its own activity."""
+
+from __future__ import annotations
+
+import json
+from time import perf_counter
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict
+from django.http.request import HttpHeaders, RawPostDataException, UnreadablePostError
+from django.http.response import HttpResponse, HttpResponseBase
+
+from trackmate.activity import Activity
+from trackmate.capture.actors import actor_of_request, session_hash_of
+from trackmate.capture.clients import claimed_address, parse_address, stored_address
+from trackmate.conf import get_settings, per_settings
+from trackmate.context import Scope
+from trackmate.enums import Source, Status, action_type_of
+from trackmate.processors import is_excluded
+from trackmate.redaction import MASK, cut, describe_file, redactor
+from trackmate.reporting import exception_of
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+FAILURE = 400
+"""The first status code that is a failure (RFC 9110, 15.5)."""
+MAX_QUERY = 2_000
+"""Characters of a query string that are kept."""
+
+
+def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = False) -> Activity:
+    """Return the activity of a request that has ended.
+
+    `response` is None where none is known; `failed` says that it failed whatever the status code.
+    """
+    request = scope.request
+    status_code = response.status_code if response is not None else None
+    failed = failed or (status_code is not None and status_code >= FAILURE)
+    route = _route_of(request)
+    actor_id, actor_label = actor_of_request(request, scope.actor)
+    method = request.method or ""
+    claimed = claimed_address(request)
+    address = parse_address(claimed)
+    activity = Activity(
+        id=scope.id,
+        action_time=scope.action_time,
+        source=Source.REQUEST,
+        action=route,
+        action_type=action_type_of(method),
+        status=Status.FAILED if failed else Status.SUCCESS,
+        status_code=status_code,
+        execution_time=perf_counter() - scope.started,
+        actor_id=actor_id,
+        actor_label=actor_label,
+        ip_address=stored_address(address),
+        user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        session_hash=session_hash_of(request),
+        method=method,
+        path=_path_of(request),
+        route=route,
+        request_id=scope.request_id,
+        data=_data_of(scope),
+        response=_response_data(scope, response),
+        extra=_extra_of(scope, claimed if claimed != address else ""),
+    )
+    for enrichment in scope.enrichments:
+        activity = enrichment(activity)
+    return activity
+
+
+def read_ahead(scope: Scope) -> None:
+    """Read a small JSON or form body now, since a view that streams it leaves nothing behind.
+
+    Whatever reads the body after this gets it whole, by any of Django's ways.
+    """
+    request = scope.request
+    if request.method in SAFE_METHODS or not _wants_data(scope):
+        return
+    if not (_is_json(request.content_type) or _is_form(request.content_type)):
+        return
+    if not 0 < _length_of(request) <= _longest_body() or is_excluded(
+        request.method or "", request.path
+    ):
+        return
+    read_body(request)
+
+
+def read_body(request: HttpRequest) -> None:
+    """Read the body if it can still be read, leaving the request as a view expects it."""
+    try:
+        request.body  # noqa: B018 (reading it keeps it)
+    except RawPostDataException:
+        return
+    except UnreadablePostError:
+        # The client is gone. The view shall meet that error itself, and not a follow-up of it.
+        request._read_started = False  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _longest_body() -> int:
+    allowed = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    ours = get_settings().MAX_BODY_BYTES
+    return ours if allowed is None else min(ours, allowed)
+
+
+def _length_of(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _is_json(content_type: str | None) -> bool:
+    return content_type == "application/json" or (content_type or "").endswith("+json")
+
+
+def _is_form(content_type: str | None) -> bool:
+    return content_type == "application/x-www-form-urlencoded"
+
+
+def _data_of(scope: Scope) -> Any:
+    settings, request = get_settings(), scope.request
+    if request.method in SAFE_METHODS or not _wants_data(scope):
+        return None
+    # Private names of Django's, for the public ones would read or parse what nobody has read.
+    if "_files" in request.__dict__ and request.content_type == "multipart/form-data":
+        return _multipart_of(request)
+    body = request.__dict__.get("_body")
+    if body is None or len(body) > settings.MAX_BODY_BYTES:
+        return _not_captured(_length_of(request) if body is None else len(body))
+    try:
+        if _is_json(request.content_type):
+            return json.loads(body) if body else None
+        if _is_form(request.content_type):
+            return _fields_of(request.POST) or None
+    except (ValueError, RecursionError, SuspiciousOperation):
+        return _not_captured(len(body), "cannot be parsed")
+    return _not_captured(len(body))
+
+
+def _wants_data(scope: Scope) -> bool:
+    return get_settings().CAPTURE_DATA if scope.capture_data is None else scope.capture_data
+
+
+def _not_captured(size: int, reason: str = "") -> str | None:
+    return f"not captured: {size} bytes{reason and ', ' + reason}" if size else None
+
+
+def _multipart_of(request: HttpRequest) -> dict[str, Any]:
+    data = _fields_of(request.POST)
+    for name, files in request.FILES.lists():
+        described = [describe_file(file) for file in files]
+        data[name] = described[0] if len(described) == 1 else described
+    return data
+
+
+def _fields_of(fields: QueryDict) -> dict[str, Any]:
+    return {name: values[0] if len(values) == 1 else values for name, values in fields.lists()}
+
+
+def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
+    settings = get_settings()
+    wanted = settings.CAPTURE_RESPONSE if scope.capture_response is None else scope.capture_response
+    if not wanted or not isinstance(response, HttpResponse):
+        # What streams is never consumed by us.
+        return None
+    if hasattr(response, "data"):
+        return response.data
+    if not _is_json(response.get("Content-Type", "").partition(";")[0].strip()):
+        return None
+    content = response.content
+    if len(content) > settings.MAX_BODY_BYTES:
+        return _not_captured(len(content))
+    try:
+        return json.loads(content) if content else None
+    except (ValueError, RecursionError):
+        return _not_captured(len(content), "cannot be parsed")
+
+
+def _extra_of(scope: Scope, claimed: str) -> dict[str, Any] | None:
+    extra: dict[str, Any] = {}
+    meta = scope.request.META
+    if query := meta.get("QUERY_STRING"):
+        extra["query"] = cut(query, MAX_QUERY)
+    headers = {name: meta[key] for name, key in _captured_headers() if key in meta}
+    if headers:
+        extra["headers"] = headers
+    if claimed and get_settings().IP_MODE == "full":
+        extra["claimed_address"] = claimed
+    if scope.exception is not None:
+        extra["exception"] = exception_of(scope.exception)
+    return extra or None
+
+
+@per_settings
+def _captured_headers() -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name, HttpHeaders.to_wsgi_names({name: ""}).popitem()[0])
+        for name in get_settings().CAPTURE_HEADERS
+    )
+
+
+def _route_of(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return (match.route or "") if match else ""
+
+
+def _path_of(request: HttpRequest) -> str:
+    """Return the path; what the route calls a token or a key stands in it masked."""
+    path = request.path
+    match = request.resolver_match
+    if match and match.kwargs:
+        names = redactor().names
+        for name, value in match.kwargs.items():
+            if name in names and str(value):
+                path = path.replace(str(value), MASK)
+    return path

@@ -1,0 +1,171 @@
+"""System checks: what `manage.py check` says of a project's trackmate settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 (Django's own name)
+from django.db import connections
+from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
+
+from trackmate.conf import (
+    SETTING,
+    accepts,
+    get_settings,
+    given_settings,
+    setting_types,
+    suggestion_for,
+)
+from trackmate.pipeline import get_backend
+from trackmate.processors import get_processors
+from trackmate.redaction import redactor
+
+MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
+ROUTER = "trackmate.routers.TrackmateRouter"
+
+FLAT_NAMES = {
+    "TRACKMATE_EXCLUDED_PATH": "EXCLUDE_PATHS",
+    "TRACKMATE_LOG_LOGIN_ACTIVITIES": "TRACK_AUTH",
+}
+"""Names of version 0.3 and what they are called now."""
+
+
+def check_trackmate(**_kwargs: Any) -> list[CheckMessage]:
+    """Return everything that is wrong with the project's settings, middleware and URLs."""
+    return [
+        *_check_names(),
+        *_check_types(),
+        *_check_ranges(),
+        *_check_flat_names(),
+        *_check_middleware(),
+        *_check_urls(),
+        *_check_database(),
+        *_check_loading(),
+    ]
+
+
+def _check_names() -> Iterable[CheckMessage]:
+    given = getattr(settings, SETTING, {})
+    if not isinstance(given, Mapping):
+        yield Error(f"{SETTING} must be a dictionary, not {given!r}.", id="trackmate.E001")
+        return
+    for name in given:
+        if name not in setting_types():
+            close = suggestion_for(str(name))
+            yield Error(
+                f"{SETTING} has no setting {name!r}.",
+                hint=f"Did you mean {close!r}?" if close else "See the list of settings.",
+                id="trackmate.E001",
+            )
+
+
+def _check_types() -> Iterable[CheckMessage]:
+    for name, hint in setting_types().items():
+        given = given_settings()
+        if name in given and not accepts(given[name], hint):
+            yield Error(
+                f"{SETTING}[{name!r}] cannot be {given[name]!r}; the default is used.",
+                hint=f"Give it a value of the type {_spell(hint)}.",
+                id="trackmate.E002",
+            )
+
+
+def _spell(hint: Any) -> str:
+    text = hint.__name__ if isinstance(hint, type) else str(hint)
+    return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)
+
+
+def _check_ranges() -> Iterable[CheckMessage]:
+    found = get_settings()
+    if not 0 <= found.SAMPLE_RATE <= 1:
+        yield _out_of_range("SAMPLE_RATE", found.SAMPLE_RATE, "from 0.0 to 1.0")
+    for name in ("MAX_BODY_BYTES", "TRUSTED_PROXY_COUNT", "DASHBOARD_REFRESH", "QUERY_TIMEOUT"):
+        if getattr(found, name) < 0:
+            yield _out_of_range(name, getattr(found, name), "of 0 or more")
+    if found.DASHBOARD_WINDOW <= 0:
+        yield _out_of_range("DASHBOARD_WINDOW", found.DASHBOARD_WINDOW, "of 1 or more")
+
+
+def _out_of_range(name: str, value: object, wanted: str) -> CheckMessage:
+    return Error(
+        f"{SETTING}[{name!r}] cannot be {value!r}.",
+        hint=f"Give it a number {wanted}.",
+        id="trackmate.E002",
+    )
+
+
+def _check_flat_names() -> Iterable[CheckMessage]:
+    for old, new in FLAT_NAMES.items():
+        if hasattr(settings, old):
+            yield Warning(
+                f"The setting {old} is no longer read.",
+                hint=f"Write {SETTING} = {{{new!r}: ...}} instead.",
+                id="trackmate.W001",
+            )
+
+
+def _check_middleware() -> Iterable[CheckMessage]:
+    number = list(settings.MIDDLEWARE).count(MIDDLEWARE)
+    if number == 0 and get_settings().TRACK_REQUESTS and get_settings().ENABLED:
+        yield Warning(
+            "No request is recorded: the middleware is missing.",
+            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE, or set TRACK_REQUESTS to False.",
+            id="trackmate.W002",
+        )
+    if number > 1:
+        yield Warning(
+            f"MIDDLEWARE lists {MIDDLEWARE!r} {number} times.",
+            hint="Keep the first one.",
+            id="trackmate.W003",
+        )
+
+
+def _check_urls() -> Iterable[CheckMessage]:
+    try:
+        reverse("trackmate:index")
+    except NoReverseMatch:
+        yield Warning(
+            "The dashboard cannot be reached: its URLs are not included.",
+            hint='Add path("trackmate/", include("trackmate.urls")) to the root URLconf.',
+            id="trackmate.W005",
+        )
+
+
+def _check_database() -> Iterable[CheckMessage]:
+    alias = get_settings().DATABASE
+    if alias not in connections.databases:
+        yield Error(
+            f"{SETTING}['DATABASE'] names {alias!r}, which is not in DATABASES.",
+            id="trackmate.E003",
+        )
+    elif alias != "default" and ROUTER not in settings.DATABASE_ROUTERS:
+        yield Warning(
+            f"The log is to live in the database {alias!r}, but migrate would not put it there.",
+            hint=f"Add {ROUTER!r} to DATABASE_ROUTERS.",
+            id="trackmate.W006",
+        )
+
+
+def _check_loading() -> Iterable[CheckMessage]:
+    """Load what dotted paths and patterns name, since a running site would do without it."""
+    for name, load in (
+        ("PROCESSORS", get_processors),
+        ("REDACT_PATTERNS", redactor),
+        ("BACKEND", get_backend),
+    ):
+        try:
+            load()
+        except (ImportError, TypeError, AttributeError, re.error) as error:
+            yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+            return
+    for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
+        path = getattr(get_settings(), name)
+        try:
+            import_string(path) if isinstance(path, str) else None
+        except ImportError as error:
+            yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+    yield from get_backend().check()

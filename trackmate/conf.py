@@ -1,0 +1,214 @@
+"""The settings: one frozen, typed, documented object, read when needed and never at import.
+
+A project writes `TRACKMATE = {"NAME": value}` in its settings module; every name is optional.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+SETTING = "TRACKMATE"
+
+Built = TypeVar("Built")
+
+Dotted = str | Callable[..., Any]
+"""A callable, or the dotted path of one."""
+
+DEFAULT_PROCESSORS = (
+    "trackmate.processors.exclude",
+    "trackmate.processors.sample",
+    "trackmate.processors.enrich",
+    "trackmate.processors.redact",
+    "trackmate.processors.clean",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What `TRACKMATE` can hold. The text under each name is its documentation."""
+
+    ENABLED: bool = True
+    """Record at all. With `False` nothing is recorded; the dashboard and the admin stay."""
+
+    DATABASE: str = "default"
+    """Alias of the database that keeps the rows. Another one than "default" needs
+    `"trackmate.routers.TrackmateRouter"` in `DATABASE_ROUTERS`."""
+
+    BACKEND: str = "trackmate.backends.database.DatabaseBackend"
+    """Dotted path of the backend that takes the activities."""
+
+    BACKEND_OPTIONS: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the backend."""
+
+    WRITE: Literal["on_close", "before_response"] = "on_close"
+    """When a request's activities are sent: when its response closes, so that the visitor never
+    waits, or before the response is handed over, so that no answer leaves without its row."""
+
+    PROCESSORS: Sequence[Dotted] = DEFAULT_PROCESSORS
+    """The processors that each activity passes, in order."""
+
+    SPOOL_DIR: str | Path | None = None
+    """Directory of the segment files that keep what the database refuses. It must be local to
+    the machine and survive a reboot; unset, a directory below the system's temporary one is used."""
+
+    TRACK_REQUESTS: bool = True
+    """Record each request that passes the middleware."""
+
+    TRACK_AUTH: bool = True
+    """Record logins, logouts and failed logins."""
+
+    EXCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
+    """Requests that are not recorded: path prefixes (beginning with "/"), route names such as
+    "health" or "shop:health", or compiled patterns, searched in the path. Logins, logouts, failed
+    logins and what a project records itself are never excluded."""
+
+    INCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
+    """When not empty, only requests that match one of these are recorded; same forms."""
+
+    EXCLUDE_METHODS: Sequence[str] = ()
+    """HTTP methods that are not recorded, for example `["HEAD", "OPTIONS"]`."""
+
+    SAMPLE_RATE: float = 1.0
+    """Share of successful requests to record, from 0.0 to 1.0. Failures, logins, model changes
+    and custom activities are always recorded."""
+
+    CAPTURE_DATA: bool = True
+    """Keep the request's data, redacted."""
+
+    CAPTURE_RESPONSE: bool = False
+    """Keep the response's data, redacted, where it is JSON."""
+
+    CAPTURE_HEADERS: Sequence[str] = ("Referer",)
+    """Request headers to keep; no other header is stored."""
+
+    MAX_BODY_BYTES: int = 65_536
+    """Longest request or response body to read, in bytes."""
+
+    REDACT_KEYS: Sequence[str] = ()
+    """More names whose values are masked, beside the built-in ones; whole words of a name,
+    without regard to case: "pesel" masks `pesel`, `user_pesel` and `userPesel`."""
+
+    REDACT_PATTERNS: Sequence[str | re.Pattern[str]] = ()
+    """More patterns to mask wherever they occur in a text."""
+
+    TRUSTED_PROXY_COUNT: int = 0
+    """How many proxies of yours stand before the application. The client's address is read that
+    many places from the right of `X-Forwarded-For`; with 0 the header is not believed."""
+
+    CLIENT_IP: Dotted | None = None
+    """A callable `(request) -> str | None`, or its dotted path, that names the client's address."""
+
+    IP_MODE: Literal["full", "truncated", "hashed", "none"] = "full"
+    """How an address is kept: as it is; without its last 8 (IPv4) or 80 (IPv6) bits; as a keyed
+    hash, itself in the form of a private IPv6 address (`fd00::/8`); or not at all."""
+
+    FAILED_LOGIN_IDENTIFIER: Literal["known", "hashed", "full", "none"] = "known"
+    """How the identifier of a failed login is kept: in clear if it names an existing user, else
+    as a keyed hash (people type passwords there); always hashed; always in clear; or not at all."""
+
+    DASHBOARD_ACCESS: Dotted | None = None
+    """A callable `(request) -> bool`, or its dotted path, that says who may open the dashboard.
+    Unset: active staff members."""
+
+    DASHBOARD_QUERYSET: Dotted | None = None
+    """A callable `(request, queryset) -> queryset`, or its dotted path, that limits the rows
+    which a person sees, in the dashboard and in the admin."""
+
+    DASHBOARD_WINDOW: int = 86_400
+    """Time range that the dashboard opens with, in seconds."""
+
+    DASHBOARD_REFRESH: int = 5
+    """Seconds between two looks of the live dashboard for newer rows; 0 turns it off."""
+
+    QUERY_TIMEOUT: int = 1_000
+    """Longest time a dashboard query may take, in milliseconds, where the database can stop one
+    (PostgreSQL, MariaDB, MySQL); 0 turns it off."""
+
+
+_caches: list[Callable[[], None]] = []
+
+
+def per_settings(build: Callable[[], Built]) -> Callable[[], Built]:
+    """Keep what `build` makes out of the settings until a setting changes."""
+    kept = cache(build)
+    _caches.append(kept.cache_clear)
+    return kept
+
+
+@per_settings
+def get_settings() -> Settings:
+    """Return the settings in force. A name or type that is wrong falls back to its default:
+    `manage.py check` reports it, and a running site is not stopped by it."""
+    given = given_settings()
+    hints = setting_types()
+    return Settings(
+        **{
+            name: given[name]
+            for name in hints
+            if name in given and accepts(given[name], hints[name])
+        }
+    )
+
+
+def given_settings() -> Mapping[str, Any]:
+    """Return what the project wrote, unchecked."""
+    given = getattr(django_settings, SETTING, {})
+    return given if isinstance(given, Mapping) else {}
+
+
+@cache
+def setting_types() -> dict[str, Any]:
+    """Return each setting's name with its type."""
+    return get_type_hints(Settings)
+
+
+def default_of(name: str) -> Any:
+    """Return the value that a setting has when nobody sets it."""
+    return getattr(Settings(), name)
+
+
+def suggestion_for(name: str) -> str | None:
+    """Return the setting that a misspelled `name` probably means."""
+    close = difflib.get_close_matches(name.upper(), [f.name for f in fields(Settings)], n=1)
+    return close[0] if close else None
+
+
+def accepts(value: object, hint: Any) -> bool:
+    """Say whether `value` is of the type that a setting's annotation names."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return True
+    if origin in (Union, UnionType):
+        return any(accepts(value, option) for option in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is Sequence:
+        return isinstance(value, (list, tuple, set, frozenset)) and all(
+            accepts(item, arguments[0]) for item in value
+        )
+    if origin is Callable:
+        return callable(value)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, origin or hint)
+
+
+def _forget(**_kwargs: Any) -> None:
+    for clear in _caches:
+        clear()
+
+
+# Any setting, for some of what is kept is made of Django's own (STATIC_URL, SECRET_KEY).
+setting_changed.connect(_forget, dispatch_uid="trackmate.conf")

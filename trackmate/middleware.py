@@ -1,0 +1,118 @@
+"""The one middleware: it opens a scope around each request and closes it with the response."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from trackmate.activity import Activity
+from trackmate.capture.requests import describe, read_ahead
+from trackmate.conf import get_settings
+from trackmate.context import Scope, current_scope, enter, leave
+from trackmate.enums import Source
+from trackmate.pipeline import flush, guarded, is_recording
+
+Response = HttpResponseBase
+GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
+
+
+class TrackmateMiddleware:
+    """Record each request; put it first in `MIDDLEWARE`, so that it sees the whole of it.
+
+    Sync and async alike, it does its work after the response was handed over, when the server
+    closes it; with `WRITE="before_response"` just before that.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
+        """Answer a request, by way of the rest of the site."""
+        if self._is_async:
+            return self._answer_async(request)
+        scope = _open(request)
+        if scope is None:
+            return self.get_response(request)
+        token = enter(scope)
+        try:
+            response = cast("Response", self.get_response(request))
+        except BaseException as error:
+            scope.exception = error
+            _close(scope, None)
+            raise
+        finally:
+            leave(token)
+        if _writes_first():
+            _close(scope, response)
+        else:
+            _close_with(response, scope)
+        return response
+
+    async def _answer_async(self, request: HttpRequest) -> Response:
+        get_response = cast("Callable[[HttpRequest], Awaitable[Response]]", self.get_response)
+        scope = _open(request)
+        if scope is None:
+            return await get_response(request)
+        token = enter(scope)
+        try:
+            response = await get_response(request)
+        except BaseException as error:
+            # Most of all a client that hung up while the view was at work.
+            scope.exception = error
+            await sync_to_async(_close)(scope, None)
+            raise
+        finally:
+            leave(token)
+        if _writes_first():
+            await sync_to_async(_close)(scope, response)
+        else:
+            _close_with(response, scope)
+        return response
+
+
+@guarded
+def _open(request: HttpRequest) -> Scope | None:
+    outer = current_scope()
+    if not is_recording() or (outer is not None and outer.request is request):
+        # The second case is a project that lists the middleware twice; a check says so.
+        return None
+    scope = Scope(request=request)
+    read_ahead(scope)
+    return scope
+
+
+@guarded
+def _close_with(response: Response, scope: Scope) -> None:
+    # Django's own list of what to do when the server is done with a response.
+    response._resource_closers.append(lambda: _close(scope, response))  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+@guarded
+def _close(scope: Scope, response: Response | None) -> None:
+    if scope.closed:
+        return
+    itself = _describe(scope, response)
+    # Even of a request that cannot be described it is known that it was.
+    flush(
+        scope, itself or Activity(id=scope.id, action_time=scope.action_time, source=Source.REQUEST)
+    )
+
+
+@guarded
+def _describe(scope: Scope, response: Response | None) -> Activity:
+    return describe(scope, response, failed=response is None)
+
+
+@guarded
+def _writes_first() -> bool:
+    return get_settings().WRITE == "before_response"

@@ -1,0 +1,138 @@
+"""The log itself: one row for each activity, written once and never updated."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from trackmate.enums import ActionType, Source, Status
+from trackmate.fields import AwareDateTimeField, UUIDv7Field
+from trackmate.querysets import ActivityLogQuerySet
+
+CREATE = ActionType.CREATE
+READ = ActionType.READ
+UPDATE = ActionType.UPDATE
+DELETE = ActionType.DELETE
+LOGIN = ActionType.LOGIN
+LOGOUT = ActionType.LOGOUT
+LOGIN_FAILED = ActionType.LOGIN_FAILED
+SUCCESS = Status.SUCCESS
+FAILED = Status.FAILED
+
+
+class ActivityLog(models.Model):
+    """One activity: who did what, when, from where, and how it went.
+
+    The primary key is a UUIDv7 made from `action_time`: newest first is `-id`, a range of time is
+    a range of ids, a page cursor is an id. Links are free of constraints, so that deleting a user,
+    an object or a content type never touches history.
+    """
+
+    id = UUIDv7Field(primary_key=True, clock="action_time", editable=False)
+    action_time = AwareDateTimeField(_("time"), default=timezone.now)
+    recorded_at = AwareDateTimeField(_("recorded at"), default=timezone.now, editable=False)
+
+    source = models.CharField(
+        _("source"), max_length=16, choices=Source.choices, default=Source.CUSTOM
+    )
+    action_type = models.CharField(_("action type"), max_length=32, blank=True)
+    action = models.CharField(_("action"), max_length=255, blank=True)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.SUCCESS
+    )
+    status_code = models.PositiveSmallIntegerField(_("status code"), null=True, blank=True)
+    execution_time = models.FloatField(_("execution time (s)"), null=True, blank=True)
+
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("actor"),
+    )
+    actor_label = models.CharField(_("actor name"), max_length=255, blank=True)
+
+    ip_address = models.GenericIPAddressField(_("address"), null=True, blank=True)
+    user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
+    session_hash = models.CharField(_("session"), max_length=64, blank=True)
+
+    method = models.CharField(_("method"), max_length=16, blank=True)
+    path = models.CharField(_("path"), max_length=2048, blank=True)
+    route = models.CharField(_("route"), max_length=255, blank=True)
+    request_id = models.CharField(_("request id"), max_length=64, blank=True)
+
+    content_type = models.ForeignKey(
+        ContentType,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("object type"),
+    )
+    object_id = models.CharField(_("object id"), max_length=255, null=True, blank=True)  # noqa: DJ001 (GenericForeignKey reads NULL as "none")
+    object_repr = models.CharField(_("object"), max_length=255, blank=True)
+    content_object = GenericForeignKey("content_type", "object_id")
+
+    remarks = models.TextField(_("remarks"), blank=True)
+    data = models.JSONField(_("data"), null=True, blank=True, encoder=DjangoJSONEncoder)
+    response = models.JSONField(_("response"), null=True, blank=True, encoder=DjangoJSONEncoder)
+    changes = models.JSONField(_("changes"), null=True, blank=True, encoder=DjangoJSONEncoder)
+    extra = models.JSONField(_("extra"), null=True, blank=True, encoder=DjangoJSONEncoder)
+
+    objects: ClassVar[models.Manager[ActivityLog]] = ActivityLogQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        ordering = ("-id",)
+        default_permissions = ("view",)
+        permissions = (
+            ("view_payload", _("Can view request data, responses and changes")),
+            ("export_activitylog", _("Can export activities")),
+        )
+        # Each ends with the primary key, the clock: "the newest N of these" reads N entries.
+        # The primary key itself serves the newest page, every time range and every page cursor.
+        indexes = (
+            # what did this person do
+            models.Index(fields=["actor", "id"], name="trackmate_actor"),
+            # what happened to this object
+            models.Index(fields=["content_type", "object_id", "id"], name="trackmate_object"),
+            # what else did the same request do
+            models.Index(fields=["request_id", "id"], name="trackmate_request"),
+            # what came from this address
+            models.Index(fields=["ip_address", "id"], name="trackmate_address"),
+            # the newest logins, failed logins, deletions
+            models.Index(fields=["action_type", "id"], name="trackmate_action_type"),
+            # the newest failures; the newest answers with one status code
+            models.Index(fields=["status", "status_code", "id"], name="trackmate_status"),
+            # what happened on this route
+            models.Index(fields=["route", "id"], name="trackmate_route"),
+        )
+
+    def __str__(self) -> str:
+        who = self.actor_label or _("anonymous")
+        return f"{self.action_time:%Y-%m-%d %H:%M:%S} {who}: {self.action or self.action_type}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store a new row, naming its actor and object as they are called now."""
+        if self._state.adding:
+            self.actor_label = self.actor_label or self._name_of("actor")
+            self.object_repr = self.object_repr or self._name_of("content_object")
+        super().save(*args, **kwargs)
+
+    def _name_of(self, link: str) -> str:
+        """Name what a link points to if it is at hand; nothing is fetched for its name."""
+        target = self._meta.get_field(link).get_cached_value(self, default=None)
+        return "" if target is None else str(target)[:255]

@@ -1,0 +1,135 @@
+"""From capture to the backend: the part that never raises and never records itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.utils.module_loading import import_string
+
+from trackmate.activity import Activity
+from trackmate.backends.base import BaseBackend
+from trackmate.conf import get_settings, per_settings
+from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp, suppress
+from trackmate.processors import clean, emptied, get_processors, hide_secrets
+from trackmate.reporting import place_of, report
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@per_settings
+def get_backend() -> BaseBackend:
+    """Return the backend in force. Raise ImportError or TypeError where the settings name none."""
+    settings = get_settings()
+    backend = import_string(settings.BACKEND)(**settings.BACKEND_OPTIONS)
+    if not isinstance(backend, BaseBackend):
+        raise TypeError(f'TRACKMATE["BACKEND"]: {settings.BACKEND} is no BaseBackend')
+    return backend
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
+    """Let a part of the recorder fail without the host: report its error and return None."""
+
+    @wraps(function)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 (the one guard of the recording wing)
+            report("failed", f"{function.__qualname__}: {place_of(error)}")
+            return None
+
+    return guard
+
+
+def is_recording() -> bool:
+    """Say whether what happens here is to be recorded."""
+    return get_settings().ENABLED and not is_suppressed()
+
+
+@guarded
+def record(activity: Activity) -> None:
+    """Take an activity: collect it in the request that runs here, or deliver it at once."""
+    if not is_recording():
+        return
+    activity = stamp(activity)
+    scope = current_scope()
+    if scope is not None and not scope.closed:
+        scope.activities.append(activity)
+    else:
+        deliver([activity])
+
+
+@guarded
+def flush(scope: Scope, itself: Activity | None) -> None:
+    """Deliver everything that a request did, its own activity first, with one `send()`."""
+    scope.closed = True
+    scope.itself = itself
+    token = enter(scope)
+    try:
+        deliver([itself, *scope.activities] if itself else scope.activities)
+    finally:
+        leave(token)
+
+
+@guarded
+def deliver(activities: Sequence[Activity]) -> None:
+    """Process activities and send what remains of them to the backend."""
+    with suppress():
+        ready = _process(activities)
+        if not ready:
+            return
+        backend = get_backend()
+        if backend.blocks and _in_event_loop():
+            # Never waits there; the executor is joined before the loop's run() returns.
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(None, copy_context().run, _send_apart, backend, ready)
+        else:
+            _send(backend, ready)
+
+
+def _process(activities: Iterable[Activity]) -> list[Activity]:
+    ready = [processed for activity in activities if (processed := _through(activity)) is not None]
+    scope = current_scope()
+    if scope is not None and scope.secrets:
+        return [hide_secrets(activity, scope.secrets) for activity in ready]
+    return ready
+
+
+def _through(activity: Activity) -> Activity | None:
+    for processor in get_processors():
+        try:
+            processed = processor(activity)
+        except Exception as error:  # noqa: BLE001 (a project's own code may stand in the list)
+            name = getattr(processor, "__qualname__", repr(processor))
+            report("failed", f"processor {name}: {place_of(error)}")
+            # It may have been the one that hides something, so nothing that can hide it stays.
+            return clean(emptied(activity, f"the processor {name} failed"))
+        if processed is None:
+            return None
+        activity = processed
+    return activity
+
+
+def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
+    try:
+        backend.send(activities)
+    except Exception as error:  # noqa: BLE001 (the end of the way: count it, say it, go on)
+        report("dropped", f"{type(backend).__name__}: {place_of(error)}", count=len(activities))
+
+
+def _send_apart(backend: BaseBackend, activities: Sequence[Activity]) -> None:
+    _send(backend, activities)
+    # This thread serves one task now and another one then; it keeps no connection of ours.
+    backend.close()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

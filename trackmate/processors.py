@@ -1,0 +1,252 @@
+"""The processors: each takes an activity and returns it, a changed copy of it, or None to drop it.
+
+`TRACKMATE["PROCESSORS"]` lists them in order; reading the list is reading the behaviour.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
+
+from trackmate.activity import Activity, Target
+from trackmate.conf import get_settings, per_settings
+from trackmate.context import Scope, current_scope
+from trackmate.enums import Source, Status
+from trackmate.redaction import (
+    MASK,
+    MAX_TEXT,
+    Redactor,
+    Walk,
+    clean_line,
+    clean_lines,
+    cut,
+    redactor,
+    without,
+)
+
+
+class Processor(Protocol):
+    """What stands in the list: `Activity -> Activity | None`."""
+
+    def __call__(self, activity: Activity, /) -> Activity | None: ...
+
+
+@per_settings
+def get_processors() -> tuple[Processor, ...]:
+    """Return the project's processors in order. Raise ImportError for a path that leads nowhere."""
+    return tuple(
+        import_string(item) if isinstance(item, str) else item for item in get_settings().PROCESSORS
+    )
+
+
+# --- exclude ---------------------------------------------------------------------------------
+
+Rule = str | re.Pattern[str]
+
+
+def exclude(activity: Activity) -> Activity | None:
+    """Drop requests that the settings leave out; nothing but a request is ever left out."""
+    if activity.source != Source.REQUEST:
+        return activity
+    return None if is_excluded(activity.method, activity.path, current_scope()) else activity
+
+
+def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
+    """Say whether the settings leave out a request, as far as its route is known by now."""
+    settings = get_settings()
+    if not settings.TRACK_REQUESTS or path.startswith(_uninteresting_paths()):
+        return True
+    if method in settings.EXCLUDE_METHODS:
+        return True
+    names = _route_names(scope)
+    if "trackmate" in names or _matches(settings.EXCLUDE_PATHS, path, names):
+        return True
+    return bool(settings.INCLUDE_PATHS) and not _matches(settings.INCLUDE_PATHS, path, names)
+
+
+def _route_names(scope: Scope | None) -> Sequence[str]:
+    match = scope and scope.request.resolver_match
+    return (match.view_name, *match.app_names) if match else ()
+
+
+def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
+    return any(
+        (path.startswith(rule) if rule.startswith("/") else rule in names)
+        if isinstance(rule, str)
+        else rule.search(path) is not None
+        for rule in rules
+    )
+
+
+@per_settings
+def _uninteresting_paths() -> tuple[str, ...]:
+    urls = (django_settings.STATIC_URL, django_settings.MEDIA_URL)
+    # An unset MEDIA_URL reads "/", which is everything; other hosts' files never come here.
+    return ("/favicon.ico", *(url for url in urls if url and url.startswith("/") and url != "/"))
+
+
+# --- sample ----------------------------------------------------------------------------------
+
+
+def sample(activity: Activity) -> Activity | None:
+    """Drop all but `SAMPLE_RATE` of the successful requests."""
+    rate = get_settings().SAMPLE_RATE
+    if rate >= 1 or activity.source != Source.REQUEST or activity.status == Status.FAILED:
+        return activity
+    return activity if random.random() < rate else None  # noqa: S311 (a share, not a secret)
+
+
+# --- enrich ----------------------------------------------------------------------------------
+
+_FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
+
+
+def enrich(activity: Activity) -> Activity:
+    """Add to what was collected during a request who made that request, and from where."""
+    scope = current_scope()
+    if scope is None or scope.itself is None or activity is scope.itself:
+        return activity
+    request = scope.itself
+    missing: dict[str, Any] = {
+        name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
+    }
+    if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
+        missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
+    return activity.with_(**missing)
+
+
+# --- redact ----------------------------------------------------------------------------------
+
+_TEXTS = ("action", "actor_label", "user_agent", "path", "request_id")
+_PAYLOADS = ("data", "response", "changes", "extra")
+
+
+def redact(activity: Activity) -> Activity:
+    """Mask secrets, by name and by pattern, in everything that a client or a project can fill."""
+    scope = current_scope()
+    rules = redactor(scope.secrets if scope else None)
+    masked: dict[str, Any] = {}
+    for name in _PAYLOADS:
+        if (value := getattr(activity, name)) is not None:
+            masked[name] = rules.value(value)
+    if activity.extra and (facts := _redacted_urls(rules, activity.extra)):
+        masked["extra"].update(facts)
+    for name in _TEXTS:
+        if (text := getattr(activity, name)) and (safe := _text(rules, text)) != text:
+            masked[name] = safe
+    if activity.remarks:
+        masked["remarks"] = _text(rules, activity.remarks)
+    if activity.target:
+        masked["target"] = _redacted_target(rules, activity.target)
+    return activity.with_(**masked) if masked else activity
+
+
+def _redacted_urls(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
+    """Mask what is a URL or a part of one; its names may be percent-encoded."""
+    masked: dict[str, Any] = {}
+    if isinstance(query := extra.get("query"), str):
+        masked["query"] = rules.query(query)
+    if isinstance(headers := extra.get("headers"), dict):
+        masked["headers"] = {
+            name: MASK if name in rules.names else rules.url(str(value))
+            for name, value in headers.items()
+        }
+    return masked
+
+
+def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
+    """Mask in free texts and answers what was masked by name elsewhere in the same request.
+
+    Data and paths stay: otherwise a client could hide what it does by sending it twice, the
+    second time under the name of a secret.
+    """
+    masked: dict[str, Any] = {}
+    if activity.remarks:
+        masked["remarks"] = without(secrets, activity.remarks)
+    if activity.response is not None:
+        masked["response"] = without(secrets, activity.response)
+    if activity.extra and "exception" in activity.extra:
+        exception = without(secrets, activity.extra["exception"])
+        masked["extra"] = {**activity.extra, "exception": exception}
+    if activity.target:
+        text = without(secrets, activity.target.object_repr)
+        masked["target"] = Target(
+            model=activity.target.model, object_id=activity.target.object_id, object_repr=text
+        )
+    return activity.with_(**masked) if masked else activity
+
+
+def _text(rules: Redactor, text: str) -> str:
+    # Patterns meet bounded texts only; what is longer than this no column takes anyway.
+    return rules.text(cut(text, MAX_TEXT))
+
+
+def _redacted_target(rules: Redactor, target: Target) -> Target:
+    return Target(
+        model=target.model,
+        object_id=target.object_id,
+        object_repr=_text(rules, target.object_repr),
+    )
+
+
+# --- clean -----------------------------------------------------------------------------------
+
+LENGTHS = {
+    "source": 16,
+    "action": 255,
+    "action_type": 32,
+    "status": 16,
+    "actor_label": 255,
+    "user_agent": 512,
+    "session_hash": 64,
+    "method": 16,
+    "path": 2048,
+    "route": 255,
+    "request_id": 64,
+}
+"""Characters that the columns of an `ActivityLog` take."""
+
+
+def clean(activity: Activity) -> Activity:
+    """Make every value one that any backend takes: no control characters, bounded, JSON-ready."""
+    cleaned: dict[str, Any] = {}
+    for name, length in LENGTHS.items():
+        text = getattr(activity, name)
+        if text and (not text.isprintable() or len(text) > length):
+            cleaned[name] = clean_line(text, length)
+    for name in _PAYLOADS:
+        if (value := getattr(activity, name)) is not None:
+            cleaned[name] = Walk()(value)
+    if activity.remarks:
+        cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
+    if activity.target:
+        cleaned["target"] = _clean_target(activity.target)
+    return activity.with_(**cleaned) if cleaned else activity
+
+
+def _clean_target(target: Target) -> Target:
+    return Target(
+        model=target.model,
+        object_id=clean_line(target.object_id, 255),
+        object_repr=clean_line(target.object_repr, 255),
+    )
+
+
+def emptied(activity: Activity, reason: str) -> Activity:
+    """Return what can be said without any text that a client or a project filled."""
+    return activity.with_(
+        data=None,
+        response=None,
+        changes=None,
+        extra={"error": reason},
+        remarks="",
+        path="",
+        user_agent="",
+        actor_label=activity.actor_label and MASK,
+        target=None,
+    )

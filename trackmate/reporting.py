@@ -1,0 +1,59 @@
+"""Saying what went wrong on the recording side: counted always, logged once a minute."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from threading import Lock
+from time import monotonic
+
+logger = logging.getLogger("trackmate")
+
+QUIET_SECONDS = 60.0
+"""One line a minute for each kind of trouble: a database that is down must not flood the log too."""
+
+counts: Counter[str] = Counter()
+"""Activities by what became of them in this process: "spooled", "rejected", "dropped", "failed"."""
+
+_lock = Lock()
+_silent_until: dict[str, float] = {}
+_since: Counter[str] = Counter()
+
+
+def report(kind: str, message: str, *, count: int = 1, level: int = logging.ERROR) -> None:
+    """Count `count` activities of a kind, and log `message` unless that was done a moment ago."""
+    with _lock:
+        counts[kind] += count
+        _since[kind] += count
+        if monotonic() < _silent_until.get(kind, 0.0):
+            return
+        _silent_until[kind] = monotonic() + QUIET_SECONDS
+        number = _since.pop(kind)
+    logger.log(level, "%s %s: %s", number, kind, message)
+
+
+def forget() -> None:
+    """Start anew, as tests do."""
+    with _lock:
+        counts.clear()
+        _since.clear()
+        _silent_until.clear()
+
+
+def place_of(error: BaseException) -> str:
+    """Name an error by its type and place. Its text stays out: it may quote what must not be seen."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{where}"
+
+
+def exception_of(error: BaseException) -> dict[str, str]:
+    """Describe an exception for a row: its type, its text, and the line that raised it."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
+        message = ""
+    place = place_of(error).partition(" at ")[2]
+    return {"type": type(error).__qualname__, "message": message, "place": place}

@@ -1,0 +1,158 @@
+"""Answers about rows: a page, a tick, the neighbours and the companions of one row.
+
+Each takes a queryset that is already limited to what a person may see, and returns plain frozen
+values; nothing here counts a table or skips rows to reach a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q, QuerySet
+
+from trackmate.conf import get_settings
+from trackmate.models import ActivityLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Rows = QuerySet[ActivityLog]
+
+PAGE_SIZE = 50
+TICK_CAP = 100
+COMPANIONS_CAP = 100
+
+LISTED = (
+    "action_time",
+    "source",
+    "action_type",
+    "action",
+    "status",
+    "status_code",
+    "execution_time",
+    "actor",
+    "actor_label",
+    "ip_address",
+    "method",
+    "path",
+    "route",
+    "content_type",
+    "object_id",
+    "object_repr",
+)
+"""The columns of a list: all that it shows, and none of the wide ones (text, JSON)."""
+
+PAYLOAD = ("data", "response", "changes")
+"""The columns that need `trackmate.view_payload`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of rows, newest first."""
+
+    rows: tuple[ActivityLog, ...]
+    newer: UUID | None = None
+    """Cursor of the next newer page: rows after this one."""
+    older: UUID | None = None
+    """Cursor of the next older page: rows before this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """How many rows came since a moment."""
+
+    count: int
+    capped: bool
+    """There are more; nobody counted how many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """The rows on either side of one row."""
+
+    newer: UUID | None
+    older: UUID | None
+
+
+def every_row() -> Rows:
+    """Return the whole log, from the database that keeps it."""
+    return ActivityLog.objects.using(get_settings().DATABASE)
+
+
+def page(rows: Rows, *, before: UUID | None = None, after: UUID | None = None) -> Page:
+    """Return the newest page, the one just before (older than) or just after (newer than) a row."""
+    listed = rows.only(*LISTED)
+    if after is not None:
+        return _page_after(listed, after)
+    if before is not None:
+        listed = listed.filter(pk__lt=before)
+    found = tuple(listed.order_by("-pk")[: PAGE_SIZE + 1])
+    shown = found[:PAGE_SIZE]
+    return Page(
+        rows=shown,
+        newer=None if before is None else (shown[0].pk if shown else None),
+        older=shown[-1].pk if len(found) > PAGE_SIZE else None,
+    )
+
+
+def _page_after(listed: Rows, after: UUID) -> Page:
+    found = tuple(listed.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
+    if not found:
+        # Nothing is newer any more: the newest page is what was meant.
+        return page(listed)
+    shown = found[:PAGE_SIZE][::-1]
+    return Page(
+        rows=shown,
+        newer=shown[0].pk if len(found) > PAGE_SIZE else None,
+        older=shown[-1].pk,
+    )
+
+
+def tick(rows: Rows, *, since: UUID) -> Tick:
+    """Count the rows newer than `since`, as far as it matters."""
+    newer = rows.filter(pk__gt=since).order_by("-pk").values_list("pk", flat=True)
+    count = len(newer[: TICK_CAP + 1])
+    return Tick(count=min(count, TICK_CAP), capped=count > TICK_CAP)
+
+
+def is_empty(rows: Rows) -> bool:
+    """Say whether there is no row at all."""
+    return not rows.order_by("-pk").values_list("pk", flat=True)[:1]
+
+
+def one(rows: Rows, pk: UUID, *, with_payload: bool) -> ActivityLog | None:
+    """Return one whole row, or None. Without the payload, attributes such as `has_data` still say
+    whether there is one."""
+    rows = rows.annotate(**{f"has_{name}": Q(**{f"{name}__isnull": False}) for name in PAYLOAD})
+    if not with_payload:
+        rows = rows.defer(*PAYLOAD)
+    return rows.filter(pk=pk).first()
+
+
+def neighbours(rows: Rows, pk: UUID) -> Neighbours:
+    """Return the rows next to one row, whether or not it is among `rows` itself."""
+    keys = rows.values_list("pk", flat=True)
+    return Neighbours(
+        newer=keys.filter(pk__gt=pk).order_by("pk").first(),
+        older=keys.filter(pk__lt=pk).order_by("-pk").first(),
+    )
+
+
+def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
+    """Return everything that the row's request did, the row included, in the order it happened."""
+    if not row.request_id:
+        return ()
+    same = rows.filter(request_id=row.request_id).only(*LISTED).order_by("pk")
+    return tuple(same[:COMPANIONS_CAP])
+
+
+def object_types(rows: Iterable[ActivityLog]) -> dict[int, str]:
+    """Return the names ("shop.order") of the object types that rows point to, by one query."""
+    wanted = {row.content_type_id for row in rows} - {None}
+    if not wanted:
+        return {}
+    found = ContentType.objects.filter(pk__in=wanted).values_list("pk", "app_label", "model")
+    return {pk: f"{app_label}.{model}" for pk, app_label, model in found}

@@ -1,0 +1,209 @@
+"""The spool: activities that wait in append-only segment files until a backend has stored them.
+
+A directory holds one *open* segment, to which every process appends a line for each activity, and
+any number of *sealed* ones. A segment is sealed by renaming it, is replayed under an exclusive lock
+by one process at a time, and is acknowledged by removing it. Appending takes the same lock, so no
+line is ever added to a segment that is being replayed or gone. What can never be stored is set
+aside in `rejected.jsonl`. Locks are those of flock(2): the directory must not be on a network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trackmate.activity import Activity
+from trackmate.clock import uuid7
+from trackmate.conf import get_settings
+from trackmate.exceptions import SpoolError
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover (Windows has no flock: one process to a spool there)
+    fcntl = None  # type: ignore[assignment]
+
+OPEN = "open.jsonl"
+SEALED = ".sealed.jsonl"
+REJECTED = "rejected.jsonl"
+SEGMENT_BYTES = 512 * 1024
+"""A larger open segment is sealed, so that one replay never holds more than about this in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed segment that this process holds the lock of."""
+
+    path: Path
+    activities: Sequence[Activity]
+    """What it holds, in the order of appending."""
+    broken: Sequence[str]
+    """Lines that are no activity, such as the last one of a process that was killed."""
+
+    def acknowledge(self) -> None:
+        """Remove it: all it held is stored or set aside."""
+        self.path.unlink(missing_ok=True)
+
+
+class Spool:
+    """The segments of one directory. Every method raises SpoolError where the directory fails."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def append(self, activities: Iterable[Activity]) -> None:
+        """Append activities to the open segment: all of them or, when the disk is full, none."""
+        lines = [json.dumps(activity.to_dict(), default=str) for activity in activities]
+        with _reported():
+            self.prepare()
+            self._append(OPEN, lines)
+
+    def reject(self, lines: Iterable[str]) -> None:
+        """Set lines aside for a person to look at."""
+        with _reported():
+            self._append(REJECTED, list(lines))
+
+    def is_empty(self) -> bool:
+        """Say whether nothing waits."""
+        with _reported(), suppress(FileNotFoundError), os.scandir(self.directory) as entries:
+            return not any(e.name == OPEN or e.name.endswith(SEALED) for e in entries)
+        return True
+
+    def replay(self) -> Iterator[Segment]:
+        """Yield each segment that no other process replays, locked until the next is asked for."""
+        with _reported():
+            self._seal()
+            paths = sorted(self.directory.glob(f"*{SEALED}"))
+        for path in paths:
+            with _reported(), _locked(path, wait=False) as descriptor:
+                if descriptor is not None:
+                    yield _read(path, descriptor)
+
+    def prepare(self) -> None:
+        """Make the directory if it is missing, readable by nobody else."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.directory == default_directory():
+            _refuse_foreign(self.directory)
+
+    def _append(self, name: str, lines: Sequence[str]) -> None:
+        path = self.directory / name
+        with _locked(path, create=True) as descriptor:
+            assert descriptor is not None  # it was waited for
+            size = _write(descriptor, "".join(f"{line}\n" for line in lines).encode())
+            if name == OPEN and size > SEGMENT_BYTES:
+                self._rename_open()
+
+    def _seal(self) -> None:
+        with suppress(FileNotFoundError), _locked(self.directory / OPEN) as descriptor:
+            if descriptor is not None:
+                self._rename_open()
+
+    def _rename_open(self) -> None:
+        # The name sorts by time, so the oldest segment is replayed first.
+        path = self.directory / OPEN
+        path.rename(self.directory / f"{uuid7(datetime.now(UTC)).hex}{SEALED}")
+
+
+def get_spool() -> Spool:
+    """Return the spool of `SPOOL_DIR`."""
+    directory = get_settings().SPOOL_DIR
+    return Spool(Path(directory) if directory else default_directory())
+
+
+def default_directory() -> Path:
+    """Return the place for spools that nobody chose a place for, one for each system user."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"trackmate-{user}"
+
+
+def _refuse_foreign(directory: Path) -> None:
+    # Everyone can write to the temporary directory, and so could have made this one before us.
+    found = directory.lstat()
+    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not (stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077):
+        raise SpoolError(f"{directory} belongs to somebody else or is open to others")
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolError(f"the spool failed: {error}") from error
+
+
+@contextmanager
+def _locked(path: Path, *, create: bool = False, wait: bool = True) -> Iterator[int | None]:
+    """Open and lock the file at `path`; yield None if it may not be waited for and is locked."""
+    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if create else 0)
+    while True:
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            if create:
+                raise
+            yield None
+            return
+        try:
+            if not _lock(descriptor, wait=wait):
+                yield None
+                return
+            # While it was waited for, another process may have sealed or removed the file.
+            if _is_at(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+        if not create:
+            yield None
+            return
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    if fcntl is None:  # pragma: no cover (Windows)
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, content: bytes) -> int:
+    """Append `content` whole or not at all, and return the size of the file after it."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        # A process died in the middle of a line; what follows must not be lost with it.
+        content = b"\n" + content
+    try:
+        written = os.write(descriptor, content)
+        while written < len(content):
+            written += os.write(descriptor, content[written:])
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+    return size + len(content)
+
+
+def _read(path: Path, descriptor: int) -> Segment:
+    activities, broken = [], []
+    with os.fdopen(os.dup(descriptor), encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                activities.append(Activity.from_dict(json.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                broken.append(line.rstrip("\n"))
+    return Segment(path, activities, broken)
