@@ -37,7 +37,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """Who did what, when, from where, and how it went. Frozen: a processor returns a changed copy."""
+    """Who did what, when, from where, and how it went; a processor returns a changed copy."""
 
     id: UUID
     """UUIDv7 made from `action_time`."""
@@ -114,7 +114,10 @@ class Activity:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the activity of a `to_dict()`. Raise KeyError, TypeError or ValueError for other data."""
+        """Return the activity of a `to_dict()`.
+
+        Raise KeyError, TypeError, ValueError or AttributeError for other data.
+        """
         target = values.get("target")
         return cls(
             **{

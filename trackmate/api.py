@@ -63,7 +63,7 @@ class track:  # noqa: N801 (used as a verb)
         self.actor = actor
         self._moment = datetime.now(UTC)
         self._started = perf_counter()
-        # Only what happens next tells a call from a block. At the latest, the interpreter's end does.
+        # Only what happens next tells a call from a block; at the latest the program's end does.
         self._call = finalize(self, _record, self._describe())
 
     def __enter__(self) -> Self:

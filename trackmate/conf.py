@@ -58,8 +58,8 @@ class Settings:
     """The processors that each activity passes, in order."""
 
     SPOOL_DIR: str | Path | None = None
-    """Directory of the segment files that keep what the database refuses. It must be local to
-    the machine and survive a reboot; unset, a directory below the system's temporary one is used."""
+    """Directory of the segment files that keep what the database refuses. It should be on a local
+    disk and survive a reboot; unset, it is a directory below the system's temporary one."""
 
     TRACK_REQUESTS: bool = True
     """Record each request that passes the middleware."""

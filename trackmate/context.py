@@ -11,6 +11,7 @@ from functools import cached_property
 from time import perf_counter
 from types import TracebackType
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -54,7 +55,7 @@ class Scope:
         return self.id.hex
 
     @cached_property
-    def id(self) -> Any:
+    def id(self) -> UUID:
         """Key of the request's own row."""
         return uuid7(self.action_time)
 

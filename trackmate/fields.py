@@ -28,7 +28,7 @@ class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
 
 
 class AwareDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
-    """A time that takes a naive value in the current time zone, silently, as `datetime.now()` gives.
+    """A time that takes a naive value, as of `datetime.now()`, in the current time zone.
 
     Where the project runs with `USE_TZ = False`, the database gets the naive local time that
     Django expects there.

@@ -94,7 +94,7 @@ def _open(request: HttpRequest) -> Scope | None:
 @guarded
 def _close_with(response: Response, scope: Scope) -> None:
     # Django's own list of what to do when the server is done with a response.
-    response._resource_closers.append(lambda: _close(scope, response))  # type: ignore[attr-defined]  # noqa: SLF001
+    response._resource_closers.append(lambda: _close(scope, response))  # type: ignore[attr-defined]
 
 
 @guarded

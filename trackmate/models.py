@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
@@ -15,6 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from trackmate.enums import ActionType, Source, Status
 from trackmate.fields import AwareDateTimeField, UUIDv7Field
 from trackmate.querysets import ActivityLogQuerySet
+
+if TYPE_CHECKING:
+    from django.db.models.fields.mixins import FieldCacheMixin
 
 CREATE = ActionType.CREATE
 READ = ActionType.READ
@@ -134,5 +137,6 @@ class ActivityLog(models.Model):
 
     def _name_of(self, link: str) -> str:
         """Name what a link points to if it is at hand; nothing is fetched for its name."""
-        target = self._meta.get_field(link).get_cached_value(self, default=None)
+        field = cast("FieldCacheMixin[Any]", self._meta.get_field(link))
+        target = field.get_cached_value(self, default=None)
         return "" if target is None else str(target)[:255]

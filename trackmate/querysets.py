@@ -12,7 +12,7 @@ from trackmate.clock import aware, lowest_uuid7
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
-    from trackmate.models import ActivityLog
+    from trackmate.models import ActivityLog  # noqa: F401 (read in a string)
 
 
 class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):

@@ -1,4 +1,4 @@
-"""Masking, cleaning and bounding: what an activity's values pass before anything leaves the process.
+"""Masking, cleaning and bounding: what every value passes before it leaves the process.
 
 Everything here works on a copy and in one bounded, linear pass; what the view sees is unchanged.
 """
@@ -43,9 +43,39 @@ MAX_SECRETS = 20
 # --- names -----------------------------------------------------------------------------------
 
 SECRET_WORDS = frozenset(
-    "auth authorization bearer cookie cookies credential credentials csrf csrfmiddlewaretoken "
-    "csrftoken cvc cvv iban jwt otp passcode passphrase passwd password pin pwd secret session "
-    "sessionid sid sig signature ssn token totp xsrf".split()
+    {
+        "auth",
+        "authorization",
+        "bearer",
+        "cookie",
+        "cookies",
+        "credential",
+        "credentials",
+        "csrf",
+        "csrfmiddlewaretoken",
+        "csrftoken",
+        "cvc",
+        "cvv",
+        "iban",
+        "jwt",
+        "otp",
+        "passcode",
+        "passphrase",
+        "passwd",
+        "password",
+        "pin",
+        "pwd",
+        "secret",
+        "session",
+        "sessionid",
+        "sid",
+        "sig",
+        "signature",
+        "ssn",
+        "token",
+        "totp",
+        "xsrf",
+    }
 )
 """A name is secret when one of its words is."""
 
@@ -110,15 +140,15 @@ class SecretNames:
 # --- texts -----------------------------------------------------------------------------------
 
 # Possessive quantifiers and look-behinds keep each of these linear in the length of the text.
-_TOKEN = r"[\w.~+/=-]"
+_CREDENTIAL = r"[\w.~+/=-]"
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}+\.[\w-]{2,}+(?:\.[\w-]*+)*")
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL
 )
 _AWS = re.compile(r"(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
 _SCHEME = re.compile(
-    rf"(?<!\w)(bearer\s{{1,3}}){_TOKEN}{{6,}}+"
-    rf"|(?<!\w)((?:basic|token|digest|negotiate)\s{{1,3}})(?={_TOKEN}{{0,64}}?[\d=]){_TOKEN}{{8,}}+",
+    rf"(?<!\w)(bearer\s{{1,3}}){_CREDENTIAL}{{6,}}+"
+    rf"|(?<!\w)((?:basic|token|digest|negotiate)\s{{1,3}})(?={_CREDENTIAL}{{0,64}}?[\d=]){_CREDENTIAL}{{8,}}+",
     re.IGNORECASE,
 )
 _COOKIES = re.compile(r"(?<![\w-])((?:set-)?cookie\s{0,3}:\s{0,3})[^\r\n]++", re.IGNORECASE)
@@ -250,7 +280,8 @@ def without(secrets: Iterable[str], value: Any) -> Any:
 # --- cleaning and bounding -------------------------------------------------------------------
 
 # Control characters but tab and line feed; bidirectional controls, which reorder what is read
-# (Unicode Standard Annex 9); line and paragraph separators; lone surrogates, which no encoding takes.
+# (Unicode Standard Annex 9); line and paragraph separators; lone surrogates, which nothing
+# encodes.
 _UNCLEAN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -383,11 +414,11 @@ def is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value)
 
 
-def describe_file(file: UploadedFile) -> dict[str, Any]:
+def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:
     """Describe an uploaded file by what the client said of it and by its size in bytes."""
     return {"name": file.name, "size": file.size, "type": file.content_type}
 
 
 def keyed_hash(value: str, purpose: str) -> str:
-    """Return 32 hex digits that only this project can make of `value`, different for each purpose."""
+    """Return 32 hex digits that only this project can make of `value`, for one purpose."""
     return salted_hmac(f"trackmate.{purpose}", value, algorithm="sha256").hexdigest()[:32]

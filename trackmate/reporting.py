@@ -10,7 +10,7 @@ from time import monotonic
 logger = logging.getLogger("trackmate")
 
 QUIET_SECONDS = 60.0
-"""One line a minute for each kind of trouble: a database that is down must not flood the log too."""
+"""One line a minute for each kind: a database that is down must not flood the log as well."""
 
 counts: Counter[str] = Counter()
 """Activities by what became of them in this process: "spooled", "rejected", "dropped", "failed"."""
@@ -41,7 +41,7 @@ def forget() -> None:
 
 
 def place_of(error: BaseException) -> str:
-    """Name an error by its type and place. Its text stays out: it may quote what must not be seen."""
+    """Name an error by its type and place; its text may quote what must not be seen."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -33,7 +33,7 @@ OPEN = "open.jsonl"
 SEALED = ".sealed.jsonl"
 REJECTED = "rejected.jsonl"
 SEGMENT_BYTES = 512 * 1024
-"""A larger open segment is sealed, so that one replay never holds more than about this in memory."""
+"""A larger open segment is sealed, so that a replay holds little more than this in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.core.checks import run_checks
-from django.db import connections
+from django.db import models
 from django.http import HttpRequest
 from django.test import TestCase, override_settings
 from django.urls import NoReverseMatch, reverse
@@ -22,7 +22,7 @@ from trackmate.enums import ActionType, Source
 from trackmate.models import ActivityLog
 
 
-def _everything(**settings: Any) -> dict[str, Any]:
+def _everything() -> dict[str, Any]:
     """Return the project's settings, but written at once and to the database, nothing left out."""
     return {
         **given_settings(),
@@ -36,14 +36,13 @@ def _everything(**settings: Any) -> dict[str, Any]:
         "TRACK_REQUESTS": True,
         "TRACK_AUTH": True,
         "CAPTURE_DATA": True,
-        **settings,
     }
 
 
 class InstallationTests(TestCase):
     """What has to hold in every project."""
 
-    databases = frozenset(connections)
+    databases = "__all__"
 
     def test_the_app_is_set_up_without_a_warning(self) -> None:
         """`manage.py check` has nothing to say of trackmate."""
@@ -70,8 +69,43 @@ class InstallationTests(TestCase):
 class RecordingTests(TestCase):
     """What is recorded, and what is not."""
 
-    databases = frozenset(connections)
+    databases = "__all__"
 
-    def rows(self, **filters: Any) -> list[ActivityLog]:
-        """Return the rows that match, newest first."""
-        return list(ActivityLog.objects.using(get_settings().DATABASE).filter(**filters))
+    def setUp(self) -> None:
+        """Plant a secret that nobody else can know, and a path that nobody else asks for."""
+        self.secret = token_hex(16)
+        self.path = f"/trackmate-self-test-{token_hex(4)}/"
+        self.client.raise_request_exception = False
+
+    def test_a_request_becomes_a_row(self) -> None:
+        """Even one that leads nowhere."""
+        answer = self.client.get(self.path, secure=True)
+        row = self.rows().get(path=self.path)
+        self.assertEqual((row.method, row.status_code), ("GET", answer.status_code))
+
+    def test_a_failed_login_becomes_a_row(self) -> None:
+        """Through the project's own authentication backends."""
+        name = get_user_model().USERNAME_FIELD
+        credentials = {name: self.path, "password": self.secret}
+        self.assertIsNone(authenticate(HttpRequest(), **credentials))
+        row = self.rows().get(source=Source.AUTH)
+        self.assertEqual((row.action_type, row.actor_id), (ActionType.LOGIN_FAILED, None))
+
+    def test_a_planted_secret_becomes_no_row(self) -> None:
+        """Neither from a query, nor from a body, nor from credentials."""
+        body = {"password": self.secret, "nested": [{"api_key": self.secret}]}
+        path = f"{self.path}?token={self.secret}"
+        self.client.post(path, body, content_type="application/json", secure=True)
+        authenticate(HttpRequest(), username=self.secret, password=self.secret)
+        rows = list(self.rows().values())
+        self.assertTrue(rows)
+        self.assertNotIn(self.secret, repr(rows))
+
+    def test_an_anonymous_visitor_is_turned_away(self) -> None:
+        """The dashboard shows nothing to people who are not logged in."""
+        answer = self.client.get(reverse("trackmate:index"), secure=True)
+        self.assertIn(answer.status_code, (301, 302, 401, 403, 404))
+
+    def rows(self) -> models.QuerySet[ActivityLog]:
+        """Return the rows of the database that keeps the log."""
+        return ActivityLog.objects.using(get_settings().DATABASE).all()

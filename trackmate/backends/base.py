@@ -24,7 +24,7 @@ class BaseBackend(ABC):
         """Store what still waits, for at most `timeout` seconds, and return how many that were."""
         return 0
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (most hold nothing)
         """Give back what this thread holds."""
 
     def check(self) -> list[CheckMessage]:

@@ -1,6 +1,6 @@
 """The default backend: rows of `ActivityLog`, with the spool as its safety net.
 
-This is the bridge between the two wings: the only module of the recording side that knows the model.
+This is the bridge between the two wings: no other module of the recording side knows the model.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SLOW_SECONDS = 0.25
 """A refusal that took longer than this makes the next activities go straight to the spool..."""
 
 REST_FACTOR, REST_SECONDS = 10, 30.0
-"""... for ten times as long, and at most half a minute: nobody's worker waits for a dead database."""
+"""... for ten times as long, at most half a minute: no worker waits for a dead database."""
 
 
 class DatabaseBackend(BaseBackend):
@@ -181,7 +181,7 @@ def _insert_missing(activities: Sequence[Activity], alias: str) -> int:
 
 
 def _text_of(error: BaseException) -> str:
-    # What reached the database had been redacted; what the error quotes of it is all the same bounded.
+    # What reached the database had been redacted; what an error quotes is bounded all the same.
     return clean_line(f"{type(error).__name__}: {redactor().text(str(error)[:1000])}", 300)
 
 

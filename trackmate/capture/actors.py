@@ -47,7 +47,7 @@ def user_of(request: HttpRequest) -> Any:
     """Return the request's user, or None; a query is made only for a session nobody has read."""
     attributes = request.__dict__
     user = attributes.get("user")
-    if not isinstance(user, LazyObject) or user._wrapped is not empty:  # type: ignore[attr-defined]  # noqa: SLF001
+    if not isinstance(user, LazyObject) or user._wrapped is not empty:  # type: ignore[attr-defined]
         return user
     if "_acached_user" in attributes:
         return attributes["_acached_user"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from typing import cast
 
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from trackmate.conf import get_settings, per_settings
 from trackmate.redaction import keyed_hash
+
+Hook = Callable[[HttpRequest], str | None]
 
 PREFIX_LENGTHS = {4: 24, 6: 48}
 """Bits of an address that `IP_MODE="truncated"` keeps."""
@@ -64,6 +69,6 @@ def stored_address(address: str | None) -> str | None:
 
 
 @per_settings
-def _client_ip_hook():  # type: ignore[no-untyped-def]
+def _client_ip_hook() -> Hook | None:
     hook = get_settings().CLIENT_IP
-    return import_string(hook) if isinstance(hook, str) else hook
+    return cast("Hook", import_string(hook)) if isinstance(hook, str) else hook

@@ -94,7 +94,7 @@ def read_body(request: HttpRequest) -> None:
         return
     except UnreadablePostError:
         # The client is gone. The view shall meet that error itself, and not a follow-up of it.
-        request._read_started = False  # type: ignore[attr-defined]  # noqa: SLF001
+        request._read_started = False  # type: ignore[attr-defined]
 
 
 def _longest_body() -> int:
