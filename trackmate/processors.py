@@ -123,7 +123,7 @@ def enrich(activity: Activity) -> Activity:
 # --- redact ----------------------------------------------------------------------------------
 
 _TEXTS = ("action", "actor_label", "user_agent", "path", "request_id")
-_PAYLOADS = ("data", "response", "changes", "extra")
+_PAYLOADS = ("data", "response", "changes")
 
 
 def redact(activity: Activity) -> Activity:
@@ -134,8 +134,8 @@ def redact(activity: Activity) -> Activity:
     for name in _PAYLOADS:
         if (value := getattr(activity, name)) is not None:
             masked[name] = rules.value(value)
-    if activity.extra and (facts := _redacted_urls(rules, activity.extra)):
-        masked["extra"].update(facts)
+    if activity.extra:
+        masked["extra"] = _redacted_extra(rules, activity.extra)
     for name in _TEXTS:
         if (text := getattr(activity, name)) and (safe := _text(rules, text)) != text:
             masked[name] = safe
@@ -143,12 +143,13 @@ def redact(activity: Activity) -> Activity:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
         masked["target"] = _redacted_target(rules, activity.target)
-    return activity.with_(**masked) if masked else activity
+    return _changed(activity, masked)
 
 
-def _redacted_urls(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
-    """Mask what is a URL or a part of one; its names may be percent-encoded."""
-    masked: dict[str, Any] = {}
+def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
+    """Mask what is a URL, or a part of one, as such: the names in it may be percent-encoded."""
+    rest = {name: value for name, value in extra.items() if name not in ("query", "headers")}
+    masked = rules.value(rest) if rest else {}
     if isinstance(query := extra.get("query"), str):
         masked["query"] = rules.query(query)
     if isinstance(headers := extra.get("headers"), dict):
@@ -179,6 +180,12 @@ def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
             model=activity.target.model, object_id=activity.target.object_id, object_repr=text
         )
     return activity.with_(**masked) if masked else activity
+
+
+def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
+    # Most activities hold nothing to change, and a copy costs more than a look.
+    values = {name: value for name, value in values.items() if value != getattr(activity, name)}
+    return activity.with_(**values) if values else activity
 
 
 def _text(rules: Redactor, text: str) -> str:
@@ -219,14 +226,14 @@ def clean(activity: Activity) -> Activity:
         text = getattr(activity, name)
         if text and (not text.isprintable() or len(text) > length):
             cleaned[name] = clean_line(text, length)
-    for name in _PAYLOADS:
+    for name in (*_PAYLOADS, "extra"):
         if (value := getattr(activity, name)) is not None:
             cleaned[name] = Walk()(value)
     if activity.remarks:
         cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
     if activity.target:
         cleaned["target"] = _clean_target(activity.target)
-    return activity.with_(**cleaned) if cleaned else activity
+    return _changed(activity, cleaned)
 
 
 def _clean_target(target: Target) -> Target:

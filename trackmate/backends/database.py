@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from time import monotonic
 from typing import Any
 
@@ -223,8 +224,11 @@ class Statement:
 
     head: str
     placeholders: str
-    columns: tuple[tuple[str, Prepare], ...]
-    """For each column the name of its value, and what makes the database's value of it."""
+    values: Callable[[Activity], tuple[Any, ...]]
+    """Reads from an activity what stands in the first columns, in their order."""
+    prepared: tuple[tuple[int, Prepare], ...]
+    """Positions of the values that the database takes in another form, and what makes it."""
+    prepare_time: Prepare
     rows_at_once: int
     """How many rows one statement may hold."""
 
@@ -234,43 +238,58 @@ class Statement:
 
     def row(self, activity: Activity, recorded_at: datetime) -> list[Any]:
         """Return the values of an activity in the order of the columns."""
+        values = list(self.values(activity))
+        for position, prepare in self.prepared:
+            if values[position] is not None:
+                values[position] = prepare(values[position])
         target = activity.target
-        linked = {
-            "recorded_at": recorded_at,
-            "content_type_id": _content_type_id(target.model) if target else None,
-            "object_id": target.object_id if target else None,
-            "object_repr": target.object_repr if target else "",
-        }
-        values = (
-            (linked[name] if name in linked else getattr(activity, name), prepare)
-            for name, prepare in self.columns
-        )
-        return [None if value is None else prepare(value) for value, prepare in values]
+        values.append(self.prepare_time(recorded_at))
+        if target is None:
+            values += (None, None, "")
+        else:
+            values += (_content_type_id(target.model), target.object_id, target.object_repr)
+        return values
+
+
+_LAST = ("recorded_at", "content_type_id", "object_id", "object_repr")
+"""Columns that are no attribute of an activity."""
+
+_AS_THEY_ARE = (models.CharField, models.TextField, models.FloatField, models.IntegerField)
+"""Fields whose values every database takes as they come out of the processors."""
 
 
 @cache
 def _statement(alias: str) -> Statement:
     connection = connections[alias]
-    fields = ActivityLog._meta.concrete_fields
+    by_name = {field.attname: field for field in ActivityLog._meta.concrete_fields}
+    names = [name for name in by_name if name not in _LAST]
+    fields = [by_name[name] for name in (*names, *_LAST)]
     query = InsertQuery(ActivityLog)
     query.insert_values(fields, [ActivityLog()], raw=True)
     ((text, _params),) = query.get_compiler(alias).as_sql()
-    head, values = text.split(" VALUES ", 1)
+    head, placeholders = text.split(" VALUES ", 1)
     return Statement(
         head=f"{head} VALUES ",
-        placeholders=values,
-        columns=tuple((field.attname, _preparation(field, connection)) for field in fields),
+        placeholders=placeholders,
+        values=attrgetter(*names),
+        prepared=tuple(
+            (position, _preparation(field, connection))
+            for position, field in enumerate(fields[: len(names)])
+            if not isinstance(field, _AS_THEY_ARE)
+        ),
+        prepare_time=_preparation(by_name["recorded_at"], connection),
         rows_at_once=max(1, connection.ops.bulk_batch_size(fields, [None] * MAX_ROWS)),
     )
 
 
 def _preparation(field: models.Field[Any, Any], connection: Any) -> Prepare:
-    if isinstance(field, (models.CharField, models.TextField)):
-        # Also takes the members of TextChoices for what they mean.
-        return str
     if isinstance(field, models.DateTimeField):
         adapt = connection.ops.adapt_datetimefield_value
         return adapt if settings.USE_TZ else lambda moment: adapt(naive(moment))
+    if isinstance(field, models.JSONField):
+        # What the processors leave is plain JSON, which needs no encoder of Django's.
+        adapt_json = connection.ops.adapt_json_value
+        return lambda value: adapt_json(value, None)
     return lambda value: field.get_db_prep_save(value, connection)
 
 

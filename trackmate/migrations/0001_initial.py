@@ -3,58 +3,199 @@
 import django.core.serializers.json
 import django.db.models.deletion
 import django.utils.timezone
-import trackmate.fields
 from django.conf import settings
 from django.db import migrations, models
 
+import trackmate.fields
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contenttypes', '0002_remove_content_type_name'),
+        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ActivityLog',
+            name="ActivityLog",
             fields=[
-                ('id', trackmate.fields.UUIDv7Field(clock='action_time', editable=False, primary_key=True, serialize=False)),
-                ('action_time', trackmate.fields.AwareDateTimeField(default=django.utils.timezone.now, verbose_name='time')),
-                ('recorded_at', trackmate.fields.AwareDateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='recorded at')),
-                ('source', models.CharField(choices=[('request', 'Request'), ('auth', 'Authentication'), ('model', 'Model'), ('custom', 'Custom')], default='custom', max_length=16, verbose_name='source')),
-                ('action_type', models.CharField(blank=True, max_length=32, verbose_name='action type')),
-                ('action', models.CharField(blank=True, max_length=255, verbose_name='action')),
-                ('status', models.CharField(choices=[('Success', 'Success'), ('Failed', 'Failed')], default='Success', max_length=16, verbose_name='status')),
-                ('status_code', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='status code')),
-                ('execution_time', models.FloatField(blank=True, null=True, verbose_name='execution time (s)')),
-                ('actor_label', models.CharField(blank=True, max_length=255, verbose_name='actor name')),
-                ('ip_address', models.GenericIPAddressField(blank=True, null=True, verbose_name='address')),
-                ('user_agent', models.CharField(blank=True, max_length=512, verbose_name='user agent')),
-                ('session_hash', models.CharField(blank=True, max_length=64, verbose_name='session')),
-                ('method', models.CharField(blank=True, max_length=16, verbose_name='method')),
-                ('path', models.CharField(blank=True, max_length=2048, verbose_name='path')),
-                ('route', models.CharField(blank=True, max_length=255, verbose_name='route')),
-                ('request_id', models.CharField(blank=True, max_length=64, verbose_name='request id')),
-                ('object_id', models.CharField(blank=True, max_length=255, null=True, verbose_name='object id')),
-                ('object_repr', models.CharField(blank=True, max_length=255, verbose_name='object')),
-                ('remarks', models.TextField(blank=True, verbose_name='remarks')),
-                ('data', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True, verbose_name='data')),
-                ('response', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True, verbose_name='response')),
-                ('changes', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True, verbose_name='changes')),
-                ('extra', models.JSONField(blank=True, encoder=django.core.serializers.json.DjangoJSONEncoder, null=True, verbose_name='extra')),
-                ('actor', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='actor')),
-                ('content_type', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='contenttypes.contenttype', verbose_name='object type')),
+                (
+                    "id",
+                    trackmate.fields.UUIDv7Field(
+                        clock="action_time", editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "action_time",
+                    trackmate.fields.AwareDateTimeField(
+                        default=django.utils.timezone.now, verbose_name="time"
+                    ),
+                ),
+                (
+                    "recorded_at",
+                    trackmate.fields.AwareDateTimeField(
+                        default=django.utils.timezone.now,
+                        editable=False,
+                        verbose_name="recorded at",
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("request", "Request"),
+                            ("auth", "Authentication"),
+                            ("model", "Model"),
+                            ("custom", "Custom"),
+                        ],
+                        default="custom",
+                        max_length=16,
+                        verbose_name="source",
+                    ),
+                ),
+                (
+                    "action_type",
+                    models.CharField(blank=True, max_length=32, verbose_name="action type"),
+                ),
+                ("action", models.CharField(blank=True, max_length=255, verbose_name="action")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("Success", "Success"), ("Failed", "Failed")],
+                        default="Success",
+                        max_length=16,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "status_code",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="status code"
+                    ),
+                ),
+                (
+                    "execution_time",
+                    models.FloatField(blank=True, null=True, verbose_name="execution time (s)"),
+                ),
+                (
+                    "actor_label",
+                    models.CharField(blank=True, max_length=255, verbose_name="actor name"),
+                ),
+                (
+                    "ip_address",
+                    models.GenericIPAddressField(blank=True, null=True, verbose_name="address"),
+                ),
+                (
+                    "user_agent",
+                    models.CharField(blank=True, max_length=512, verbose_name="user agent"),
+                ),
+                (
+                    "session_hash",
+                    models.CharField(blank=True, max_length=64, verbose_name="session"),
+                ),
+                ("method", models.CharField(blank=True, max_length=16, verbose_name="method")),
+                ("path", models.CharField(blank=True, max_length=2048, verbose_name="path")),
+                ("route", models.CharField(blank=True, max_length=255, verbose_name="route")),
+                (
+                    "request_id",
+                    models.CharField(blank=True, max_length=64, verbose_name="request id"),
+                ),
+                (
+                    "object_id",
+                    models.CharField(
+                        blank=True, max_length=255, null=True, verbose_name="object id"
+                    ),
+                ),
+                (
+                    "object_repr",
+                    models.CharField(blank=True, max_length=255, verbose_name="object"),
+                ),
+                ("remarks", models.TextField(blank=True, verbose_name="remarks")),
+                (
+                    "data",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                        verbose_name="data",
+                    ),
+                ),
+                (
+                    "response",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                        verbose_name="response",
+                    ),
+                ),
+                (
+                    "changes",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                        verbose_name="changes",
+                    ),
+                ),
+                (
+                    "extra",
+                    models.JSONField(
+                        blank=True,
+                        encoder=django.core.serializers.json.DjangoJSONEncoder,
+                        null=True,
+                        verbose_name="extra",
+                    ),
+                ),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="actor",
+                    ),
+                ),
+                (
+                    "content_type",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                        verbose_name="object type",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'activity',
-                'verbose_name_plural': 'activities',
-                'ordering': ('-id',),
-                'permissions': (('view_payload', 'Can view request data, responses and changes'), ('export_activitylog', 'Can export activities')),
-                'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['actor', 'id'], name='trackmate_actor'), models.Index(fields=['content_type', 'object_id', 'id'], name='trackmate_object'), models.Index(fields=['request_id', 'id'], name='trackmate_request'), models.Index(fields=['ip_address', 'id'], name='trackmate_address'), models.Index(fields=['action_type', 'id'], name='trackmate_action_type'), models.Index(fields=['status', 'status_code', 'id'], name='trackmate_status'), models.Index(fields=['route', 'id'], name='trackmate_route')],
+                "verbose_name": "activity",
+                "verbose_name_plural": "activities",
+                "ordering": ("-id",),
+                "permissions": (
+                    ("view_payload", "Can view request data, responses and changes"),
+                    ("export_activitylog", "Can export activities"),
+                ),
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(fields=["actor", "id"], name="trackmate_actor"),
+                    models.Index(
+                        fields=["content_type", "object_id", "id"], name="trackmate_object"
+                    ),
+                    models.Index(fields=["request_id", "id"], name="trackmate_request"),
+                    models.Index(fields=["ip_address", "id"], name="trackmate_address"),
+                    models.Index(fields=["action_type", "id"], name="trackmate_action_type"),
+                    models.Index(fields=["status", "status_code", "id"], name="trackmate_status"),
+                    models.Index(fields=["route", "id"], name="trackmate_route"),
+                ],
             },
         ),
     ]
