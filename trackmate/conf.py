@@ -69,8 +69,9 @@ class Settings:
 
     EXCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
     """Requests that are not recorded: path prefixes (beginning with "/"), route names such as
-    "health" or "shop:health", or compiled patterns, searched in the path. Logins, logouts, failed
-    logins and what a project records itself are never excluded."""
+    "health" or "shop:health", application namespaces such as "shop", or compiled patterns, which
+    are searched in the path. Logins, logouts, failed logins and what a project records itself are
+    never excluded."""
 
     INCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
     """When not empty, only requests that match one of these are recorded; same forms."""

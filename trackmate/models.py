@@ -137,6 +137,6 @@ class ActivityLog(models.Model):
 
     def _name_of(self, link: str) -> str:
         """Name what a link points to if it is at hand; nothing is fetched for its name."""
-        field = cast("FieldCacheMixin[Any]", self._meta.get_field(link))
+        field = cast("FieldCacheMixin", self._meta.get_field(link))
         target = field.get_cached_value(self, default=None)
         return "" if target is None else str(target)[:255]

@@ -121,6 +121,7 @@ def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
         report("dropped", f"{type(backend).__name__}: {place_of(error)}", count=len(activities))
 
 
+@guarded
 def _send_apart(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     _send(backend, activities)
     # This thread serves one task now and another one then; it keeps no connection of ours.

@@ -124,6 +124,7 @@ def enrich(activity: Activity) -> Activity:
 
 _TEXTS = ("action", "actor_label", "user_agent", "path", "request_id")
 _PAYLOADS = ("data", "response", "changes")
+_DATA = frozenset({*_PAYLOADS, "extra"})
 
 
 def redact(activity: Activity) -> Activity:
@@ -143,13 +144,12 @@ def redact(activity: Activity) -> Activity:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
         masked["target"] = _redacted_target(rules, activity.target)
-    return _changed(activity, masked)
+    return hide_secrets(_changed(activity, masked), rules.found)
 
 
 def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
     """Mask what is a URL, or a part of one, as such: the names in it may be percent-encoded."""
-    rest = {name: value for name, value in extra.items() if name not in ("query", "headers")}
-    masked = rules.value(rest) if rest else {}
+    masked: dict[str, Any] = {}
     if isinstance(query := extra.get("query"), str):
         masked["query"] = rules.query(query)
     if isinstance(headers := extra.get("headers"), dict):
@@ -157,15 +157,19 @@ def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
             name: MASK if name in rules.names else rules.url(str(value))
             for name, value in headers.items()
         }
-    return masked
+    # A project may use these names for something of another kind.
+    rest = {name: value for name, value in extra.items() if name not in masked}
+    return {**rules.value(rest), **masked} if rest else masked
 
 
 def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
-    """Mask in free texts and answers what was masked by name elsewhere in the same request.
+    """Mask in free texts and answers what was masked by name elsewhere.
 
     Data and paths stay: otherwise a client could hide what it does by sending it twice, the
     second time under the name of a secret.
     """
+    if not secrets:
+        return activity
     masked: dict[str, Any] = {}
     if activity.remarks:
         masked["remarks"] = without(secrets, activity.remarks)
@@ -183,8 +187,13 @@ def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
 
 
 def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
-    # Most activities hold nothing to change, and a copy costs more than a look.
-    values = {name: value for name, value in values.items() if value != getattr(activity, name)}
+    # Most activities hold nothing to change, and a copy costs more than a look. Data are another
+    # matter: what equals its plain copy need not be plain itself, as a lazy translation shows.
+    values = {
+        name: value
+        for name, value in values.items()
+        if name in _DATA or value != getattr(activity, name)
+    }
     return activity.with_(**values) if values else activity
 
 

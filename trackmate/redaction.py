@@ -223,7 +223,8 @@ class Redactor:
     def query(self, query: str) -> str:
         """Return a query string that keeps its keys and lost its secret values."""
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        return urlencode([(self.text(name), self._parameter(name, value)) for name, value in pairs])
+        masked = [(self.text(name), self._parameter(name, value)) for name, value in pairs]
+        return urlencode(masked, errors="replace")
 
     def url(self, url: str) -> str:
         """Return a URL whose query and other parts are masked."""

@@ -151,7 +151,7 @@ def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
 
 def object_types(rows: Iterable[ActivityLog]) -> dict[int, str]:
     """Return the names ("shop.order") of the object types that rows point to, by one query."""
-    wanted = {row.content_type_id for row in rows} - {None}
+    wanted = {row.content_type_id for row in rows if row.content_type_id is not None}
     if not wanted:
         return {}
     found = ContentType.objects.filter(pk__in=wanted).values_list("pk", "app_label", "model")

@@ -88,8 +88,21 @@ class Spool:
     def prepare(self) -> None:
         """Make the directory if it is missing, readable by nobody else."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.directory == default_directory():
-            _refuse_foreign(self.directory)
+        # Everyone can write to the temporary directory, and so could have made ours before us.
+        is_default = self.directory == default_directory()
+        if is_default and (problem := _foreignness(self.directory)):
+            raise SpoolError(problem)
+
+    def problem(self) -> str | None:
+        """Say what would keep this process from appending, or None; nothing is made for it."""
+        directory = self.directory
+        while not directory.exists() and directory != directory.parent:
+            directory = directory.parent
+        if not directory.is_dir():
+            return f"{directory} is no directory"
+        if not os.access(directory, os.W_OK | os.X_OK):
+            return f"no permission to write to {directory}"
+        return _foreignness(directory) if directory == default_directory() else None
 
     def _append(self, name: str, lines: Sequence[str]) -> None:
         path = self.directory / name
@@ -122,12 +135,12 @@ def default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"trackmate-{user}"
 
 
-def _refuse_foreign(directory: Path) -> None:
-    # Everyone can write to the temporary directory, and so could have made this one before us.
+def _foreignness(directory: Path) -> str | None:
     found = directory.lstat()
     mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not (stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077):
-        raise SpoolError(f"{directory} belongs to somebody else or is open to others")
+    if stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077:
+        return None
+    return f"{directory} belongs to somebody else or is open to others"
 
 
 @contextmanager

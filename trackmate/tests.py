@@ -97,7 +97,7 @@ class RecordingTests(TestCase):
         path = f"{self.path}?token={self.secret}"
         self.client.post(path, body, content_type="application/json", secure=True)
         authenticate(HttpRequest(), username=self.secret, password=self.secret)
-        rows = list(self.rows().values())
+        rows = [vars(row) for row in self.rows()]
         self.assertTrue(rows)
         self.assertNotIn(self.secret, repr(rows))
 

@@ -20,7 +20,7 @@ class BaseBackend(ABC):
     def send(self, activities: Sequence[Activity]) -> None:
         """Take activities, processed and safe to store. May raise; the pipeline reports it."""
 
-    def flush(self, timeout: float | None = None) -> int:  # noqa: ARG002 (for backends that wait)
+    def flush(self, timeout: float | None = None) -> int:
         """Store what still waits, for at most `timeout` seconds, and return how many that were."""
         return 0
 

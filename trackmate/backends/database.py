@@ -6,7 +6,6 @@ This is the bridge between the two wings: no other module of the recording side 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from operator import attrgetter
 from time import monotonic
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.checks import CheckMessage
@@ -28,7 +26,6 @@ from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.clock import naive
 from trackmate.conf import get_settings
-from trackmate.exceptions import SpoolError
 from trackmate.models import ActivityLog
 from trackmate.redaction import clean_line, redactor
 from trackmate.reporting import report
@@ -95,17 +92,11 @@ class DatabaseBackend(BaseBackend):
     def check(self) -> list[CheckMessage]:
         """Warn where the spool has no place to write to."""
         spool = get_spool()
-        try:
-            spool.prepare()
-        except (OSError, SpoolError) as error:
-            reason = str(error)
-        else:
-            if os.access(spool.directory, os.W_OK | os.X_OK):
-                return []
-            reason = "no permission to write"
+        if (problem := spool.problem()) is None:
+            return []
         return [
             CheckWarning(
-                f"The spool directory {spool.directory} cannot be used: {reason}.",
+                f"The spool directory {spool.directory} cannot be used: {problem}.",
                 hint='Set TRACKMATE["SPOOL_DIR"] to a local directory that this user may write to.',
                 id="trackmate.W004",
             )
@@ -296,7 +287,8 @@ def _preparation(field: models.Field[Any, Any], connection: Any) -> Prepare:
 def _content_type_id(label: str) -> int | None:
     """Return the key of a model's content type; Django remembers it after the first look."""
     try:
-        model = apps.get_model(label)
-    except (LookupError, ValueError):
+        # Never one that makes what is missing: within a transaction that is rolled back, its key
+        # would later belong to another model.
+        return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
+    except (ContentType.DoesNotExist, TypeError):
         return None
-    return ContentType.objects.get_for_model(model, for_concrete_model=False).pk

@@ -47,7 +47,7 @@ def user_of(request: HttpRequest) -> Any:
     """Return the request's user, or None; a query is made only for a session nobody has read."""
     attributes = request.__dict__
     user = attributes.get("user")
-    if not isinstance(user, LazyObject) or user._wrapped is not empty:  # type: ignore[attr-defined]
+    if not isinstance(user, LazyObject) or user._wrapped is not empty:
         return user
     if "_acached_user" in attributes:
         return attributes["_acached_user"]
@@ -69,8 +69,7 @@ def session_hash_of(request: HttpRequest) -> str:
 
 
 def _look_at(session: Any) -> _Onlooker:
-    accessed = session.accessed
-    try:
-        return _Onlooker(session.items())
-    finally:
-        session.accessed = accessed
+    if "_session_cache" in session.__dict__:
+        return _Onlooker(session._session_cache)
+    # Loading an unknown session empties it, and Django would then tell the client so.
+    return _Onlooker(type(session)(session.session_key).items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-
 from typing import cast
 
 from django.http import HttpRequest
@@ -30,8 +29,8 @@ def claimed_address(request: HttpRequest) -> str:
         # Each proxy appends the address it saw; what stands further left the client wrote itself.
         hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         if len(hops) >= trusted:
-            return hops[-trusted].strip()
-    return request.META.get("REMOTE_ADDR") or ""
+            return str(hops[-trusted]).strip()
+    return str(request.META.get("REMOTE_ADDR") or "")
 
 
 @lru_cache(maxsize=1024)

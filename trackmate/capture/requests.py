@@ -18,6 +18,7 @@ from trackmate.capture.clients import claimed_address, parse_address, stored_add
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
 from trackmate.enums import Source, Status, action_type_of
+from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
 from trackmate.redaction import MASK, cut, describe_file, redactor
 from trackmate.reporting import exception_of
@@ -86,15 +87,18 @@ def read_ahead(scope: Scope) -> None:
     read_body(request)
 
 
+@guarded
 def read_body(request: HttpRequest) -> None:
     """Read the body if it can still be read, leaving the request as a view expects it."""
+    started = getattr(request, "_read_started", False)
     try:
         request.body  # noqa: B018 (reading it keeps it)
-    except RawPostDataException:
+    except (RawPostDataException, UnreadablePostError):
         return
-    except UnreadablePostError:
-        # The client is gone. The view shall meet that error itself, and not a follow-up of it.
-        request._read_started = False  # type: ignore[attr-defined]
+    finally:
+        if "_body" not in request.__dict__:
+            # The client is gone. The view shall meet that error itself, and not a follow-up of it.
+            request._read_started = started  # type: ignore[attr-defined]
 
 
 def _longest_body() -> int:

@@ -1,0 +1,106 @@
+"""Who may open the dashboard, which rows they see, and where they are sent to log in."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.module_loading import import_string
+from django_htmx.http import HttpResponseClientRedirect
+
+from trackmate.conf import get_settings
+from trackmate.selectors import every_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django_htmx.middleware import HtmxDetails
+
+    from trackmate.conf import Dotted
+    from trackmate.selectors import Rows
+
+
+def may_open(request: HttpRequest) -> bool:
+    """Say whether this request may see the dashboard."""
+    predicate = get_settings().DASHBOARD_ACCESS
+    if predicate is not None:
+        return bool(_callable(predicate)(request))
+    user = user_of(request)
+    return user is not None and user.is_active and user.is_staff
+
+
+def may_see_payload(request: HttpRequest) -> bool:
+    """Say whether this request may see request data, responses and changes."""
+    user = user_of(request)
+    return user is not None and user.has_perm("trackmate.view_payload")
+
+
+def visible_rows(request: HttpRequest) -> Rows:
+    """Return the rows that this request may see; every page, count and admin list begins here."""
+    limit = get_settings().DASHBOARD_QUERYSET
+    rows: Rows = every_row()
+    return rows if limit is None else _callable(limit)(request, rows)
+
+
+def user_of(request: HttpRequest) -> Any:
+    """Return the logged-in user, or None (also where no authentication middleware runs)."""
+    user = getattr(request, "user", None)
+    return user if user is not None and user.is_authenticated else None
+
+
+def to_login(request: HttpRequest, htmx: HtmxDetails) -> HttpResponseBase:
+    """Send an anonymous visitor to log in and come back: a page by a redirect, a fragment by an
+    answer that makes htmx leave the page, so that no login form lands inside a table."""
+    if not htmx:
+        return redirect_to_login(request.get_full_path(), login_url())
+    url = redirect_to_login(_page_around(request, htmx), login_url()).url
+    response: HttpResponse = HttpResponseClientRedirect(url)
+    response.status_code = 401
+    return response
+
+
+def login_url() -> str:
+    """Return the project's login page; the admin's where the project has none."""
+    url = resolve_url(django_settings.LOGIN_URL)
+    if _resolves(url):
+        return url
+    try:
+        return reverse("admin:login")
+    except NoReverseMatch:
+        return url
+
+
+def _resolves(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.netloc:
+        return True
+    try:
+        resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
+    except Resolver404:
+        return False
+    return True
+
+
+def _page_around(request: HttpRequest, htmx: HtmxDetails) -> str:
+    """Return the page that asked for a fragment, if it is one of this site."""
+    current = htmx.current_url
+    if current and url_has_allowed_host_and_scheme(current, {request.get_host()}):
+        parts = urlsplit(current)
+        page = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        if url_has_allowed_host_and_scheme(page, None):
+            return page
+    return reverse("trackmate:index")
+
+
+@cache
+def _callable(dotted: Dotted) -> Callable[..., Any]:
+    imported: Callable[..., Any] = import_string(dotted) if isinstance(dotted, str) else dotted
+    return imported

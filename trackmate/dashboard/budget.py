@@ -1,0 +1,104 @@
+"""A budget of time for what a page asks, kept by the database itself.
+
+PostgreSQL, MariaDB and MySQL stop a statement that takes longer; SQLite looks at the clock every
+few thousand steps. Other databases run on.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from django.db import OperationalError, connections, transaction
+
+from trackmate.exceptions import TrackmateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+STEPS_BETWEEN_LOOKS = 2_000
+"""SQLite instructions, well below a millisecond of work."""
+
+QUERY_CANCELED = "57014"  # PostgreSQL
+STATEMENT_TIMEOUT = 1969  # MariaDB
+QUERY_TIMEOUT = 3024  # MySQL
+
+
+class BudgetExceededError(TrackmateError):
+    """The database stopped a query that took longer than `QUERY_TIMEOUT`."""
+
+
+@contextmanager
+def time_budget(alias: str, *, milliseconds: int) -> Iterator[None]:
+    """Stop each statement on this database after so many milliseconds; 0 lets it run."""
+    connection = connections[alias]
+    keep = _KEEPERS.get(connection.vendor) if milliseconds > 0 else None
+    if keep is None:
+        yield
+        return
+    try:
+        with keep(connection, milliseconds):
+            yield
+    except OperationalError as error:
+        if is_timeout(error):
+            raise BudgetExceededError from error
+        raise
+
+
+def is_timeout(error: OperationalError) -> bool:
+    """Say whether the database stopped a statement for its time."""
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    return (
+        state == QUERY_CANCELED
+        or error.args[:1] in ((STATEMENT_TIMEOUT,), (QUERY_TIMEOUT,))
+        or error.args[:1] == ("interrupted",)
+    )
+
+
+@contextmanager
+def _postgresql(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
+    nested = connection.in_atomic_block
+    # The block makes the setting local, and keeps a stopped query from breaking the project's
+    # own transaction; a rollback takes the setting back with it.
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('statement_timeout'),"
+            " set_config('statement_timeout', %s, true)",
+            [str(milliseconds)],
+        )
+        former = cursor.fetchone()[0]
+        yield
+        if nested:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [former])
+
+
+@contextmanager
+def _mysql(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
+    mariadb: bool = connection.mysql_is_mariadb  # type: ignore[attr-defined]
+    name = "max_statement_time" if mariadb else "max_execution_time"
+    limit = milliseconds / 1000 if mariadb else milliseconds
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET @trackmate = @@SESSION.{name}, SESSION {name} = %s", [limit])
+        try:
+            yield
+        finally:
+            cursor.execute(f"SET SESSION {name} = @trackmate")
+
+
+@contextmanager
+def _sqlite(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
+    connection.ensure_connection()
+    deadline = monotonic() + milliseconds / 1000
+    database: Any = connection.connection
+    database.set_progress_handler(lambda: monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+    try:
+        yield
+    finally:
+        database.set_progress_handler(None, 0)
+
+
+_KEEPERS = {"postgresql": _postgresql, "mysql": _mysql, "sqlite": _sqlite}

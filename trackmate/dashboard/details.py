@@ -1,0 +1,168 @@
+"""What the page of one activity shows: its facts in groups, and its JSON documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from trackmate.dashboard import texts
+from trackmate.dashboard.tables import badge, status_mark
+from trackmate.models import ActivityLog
+from trackmate.selectors import PAYLOAD
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+    from django.http import HttpRequest
+
+DOCUMENTS = ("changes", "data", "response", "extra")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line: a name and its value; no value is shown as a dash."""
+
+    name: str
+    value: Any = ""
+    url: str = ""
+    """Where the value leads to in the admin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Facts under one heading."""
+
+    title: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One JSON column: as text, as changed fields where it is made of these, or hidden from a
+    reader who may only know that it is there."""
+
+    label: str
+    text: str = ""
+    changes: tuple[tuple[str, str, str], ...] = ()
+    is_hidden: bool = False
+
+
+def groups(row: ActivityLog, request: HttpRequest, kind: str) -> list[Group]:
+    """Return everything that a row holds beside its documents; `kind` names its object's type."""
+    return [
+        Group(title=_("What"), facts=_what(row, request, kind)),
+        Group(title=_("Who"), facts=_who(row, request)),
+        Group(title=_("Request"), facts=_request(row)),
+        Group(title=_("Record"), facts=_record(row)),
+    ]
+
+
+def documents(row: ActivityLog, *, with_payload: bool) -> list[Document]:
+    """Return the JSON columns that hold something."""
+    found = []
+    for name in DOCUMENTS:
+        label = _label(name)
+        if name in PAYLOAD and not with_payload:
+            if getattr(row, f"has_{name}"):
+                found.append(Document(label=label, is_hidden=True))
+        elif (value := getattr(row, name)) is not None:
+            changes = _changes(value) if name == "changes" else ()
+            text = "" if changes else texts.pretty(value)
+            found.append(Document(label=label, text=text, changes=changes))
+    return found
+
+
+def _label(name: str) -> str:
+    return str(getattr(ActivityLog._meta.get_field(name), "verbose_name", name))
+
+
+def _changes(value: Any) -> tuple[tuple[str, str, str], ...]:
+    """Return `{field: [old, new]}` line by line, or nothing if the value is not of that form."""
+    if not isinstance(value, dict):
+        return ()
+    pairs = [pair for pair in value.values() if isinstance(pair, list) and len(pair) == 2]  # noqa: PLR2004 (old and new)
+    if len(pairs) != len(value):
+        return ()
+    return tuple((name, _side(pair[0]), _side(pair[1])) for name, pair in value.items())
+
+
+def _side(value: Any) -> str:
+    return value if isinstance(value, str) else texts.pretty(value)
+
+
+def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]:
+    key = f"{kind}/{row.object_id}" if kind and row.object_id else row.object_id or kind
+    return (
+        Fact(name=_("Time"), value=texts.full_moment(row.action_time)),
+        Fact(name=_("Status"), value=status_mark(row)),
+        Fact(name=_("Action type"), value=badge(row.action_type)),
+        Fact(name=_("Action"), value=row.action),
+        Fact(name=_("Object"), value=row.object_repr, url=_object_url(row, request, kind)),
+        Fact(name=_("Object key"), value=key),
+        Fact(name=_("Duration"), value=_duration(row)),
+        Fact(name=_("Remarks"), value=row.remarks),
+    )
+
+
+def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
+    user_url = admin_url(get_user_model(), row.actor_id, request) if row.actor_id else ""
+    return (
+        Fact(name=_("Actor"), value=row.actor_label, url=user_url),
+        Fact(name=_("User key"), value=row.actor_id),
+        Fact(name=_("Address"), value=row.ip_address),
+        Fact(name=_("User agent"), value=row.user_agent),
+        Fact(name=_("Session"), value=row.session_hash),
+    )
+
+
+def _request(row: ActivityLog) -> tuple[Fact, ...]:
+    return (
+        Fact(name=_("Method"), value=row.method),
+        Fact(name=_("Path"), value=row.path),
+        Fact(name=_("Route"), value=row.route),
+        Fact(name=_("Status code"), value=row.status_code),
+        Fact(name=_("Request id"), value=row.request_id),
+    )
+
+
+def _record(row: ActivityLog) -> tuple[Fact, ...]:
+    return (
+        Fact(name=_("Source"), value=row.get_source_display()),
+        Fact(name=_("Recorded"), value=texts.full_moment(row.recorded_at)),
+        Fact(name=_("Identifier"), value=row.pk),
+    )
+
+
+def _duration(row: ActivityLog) -> str:
+    return "" if row.execution_time is None else texts.duration(row.execution_time)
+
+
+def _object_url(row: ActivityLog, request: HttpRequest, kind: str) -> str:
+    if not (kind and row.object_id):
+        return ""
+    try:
+        model = apps.get_model(kind)
+    except LookupError:
+        return ""
+    return admin_url(model, row.object_id, request)
+
+
+def admin_url(model: type[Model], key: Any, request: HttpRequest) -> str:
+    """Return the admin's page of an object, whether or not that object is still there; nothing
+    where the admin does not show its kind, or not to this person."""
+    if not apps.is_installed("django.contrib.admin") or not admin.site.is_registered(model):
+        return ""
+    if not admin.site.has_permission(request):
+        return ""
+    if not admin.site.get_model_admin(model).has_view_permission(request):
+        return ""
+    try:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
+        return reverse(name, args=[key])
+    except NoReverseMatch:
+        return ""

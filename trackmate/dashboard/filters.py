@@ -1,0 +1,227 @@
+"""The filter form: what it asks, and how each answer narrows the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.forms.renderers import DjangoTemplates
+from django.utils.translation import gettext_lazy as _
+
+from trackmate.dashboard import matching, windows
+from trackmate.enums import ActionType, Source, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import QueryDict
+
+    from trackmate.dashboard.windows import Window
+    from trackmate.selectors import Rows
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+ANY = _("Any")
+
+
+class TypedField(forms.CharField):
+    """A text that is read as a condition on rows."""
+
+    def __init__(self, *, reading: Callable[[str], Q], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reading = reading
+
+    def clean(self, value: Any) -> Q | None:
+        """Return the condition, or None for an empty text."""
+        text = super().clean(value)
+        return self.reading(text) if text else None
+
+
+class OpenChoiceField(forms.ChoiceField):
+    """A choice that also takes a value which nobody listed, such as a project's own action type."""
+
+    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_length = max_length
+
+    def valid_value(self, value: str) -> bool:
+        """Accept whatever the column could hold; the select then offers it too."""
+        if super().valid_value(value):
+            return True
+        if len(value) > self.max_length or not value.isprintable():
+            return False
+        offered: Any = self.choices
+        self.choices = [*offered, (value, value)]
+        return True
+
+
+class TypedFilter(django_filters.Filter):  # type: ignore[misc]
+    """Narrows by the condition that its field has read."""
+
+    field_class = TypedField
+
+    def filter(self, rows: Rows, value: Q | None) -> Rows:
+        return rows if value is None else rows.filter(value)
+
+
+class OpenChoiceFilter(django_filters.Filter):  # type: ignore[misc]
+    """Narrows to one value of a column, listed or not."""
+
+    field_class = OpenChoiceField
+
+
+class WindowForm(forms.Form):
+    """The range of time; the filters add their fields to it."""
+
+    default_renderer = DjangoTemplates
+    use_required_attribute = False
+
+    range = forms.ChoiceField(
+        label=_("Time"), choices=windows.choices, widget=forms.RadioSelect, required=False
+    )
+    start = forms.DateTimeField(label=_("From"), required=False)
+    end = forms.DateTimeField(label=_("To"), required=False)
+
+    window: Window
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("start", "end"):
+            self.fields[name].widget.input_type = "datetime-local"
+            self.fields[name].widget.attrs["step"] = 1
+        for name, field in self.fields.items():
+            # Django names the help text of a field with errors only; ours always stands there.
+            described = f"tm-error-{name}"
+            field.widget.attrs["aria-describedby"] = (
+                f"{described} tm-help-{name}" if field.help_text else described
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Settle the range of time that the answers add up to."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("range") != windows.CUSTOM:
+            self.window = windows.preset(cleaned.get("range") or windows.default_name())
+            return cleaned
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if start is None:
+            if "start" not in self.errors:
+                self.add_error("start", _("Say from when."))
+        elif end is not None and end <= start:
+            self.add_error("end", _("This is not after the beginning."))
+        else:
+            self.window = windows.between(start, end)
+        return cleaned
+
+
+class ActivityFilters(django_filters.FilterSet):  # type: ignore[misc]
+    """The filters of every list of activities."""
+
+    q = TypedFilter(
+        reading=matching.anywhere,
+        label=_("Search"),
+        max_length=200,
+        help_text=_("Action, remarks, path, object, actor."),
+    )
+    actor = TypedFilter(
+        reading=matching.actor,
+        label=_("Actor"),
+        max_length=255,
+        help_text=_("User, key, or part of a name."),
+    )
+    status = django_filters.ChoiceFilter(label=_("Status"), choices=Status.choices, empty_label=ANY)
+    action_type = OpenChoiceFilter(
+        label=_("Action type"), choices=[("", ANY), *ActionType.choices], max_length=32
+    )
+    source = django_filters.ChoiceFilter(label=_("Source"), choices=Source.choices, empty_label=ANY)
+    status_code = TypedFilter(
+        reading=matching.status_code,
+        label=_("Status code"),
+        max_length=20,
+        help_text=_("404, 5xx, >=500 or 400-499."),
+    )
+    method = OpenChoiceFilter(
+        label=_("Method"),
+        choices=[("", ANY), *((name, name) for name in METHODS)],
+        max_length=16,
+    )
+    path = TypedFilter(
+        reading=matching.path,
+        label=_("Path"),
+        max_length=2048,
+        help_text=_("Its beginning with “/”, else any part."),
+    )
+    address = TypedFilter(
+        reading=matching.address,
+        label=_("Address"),
+        max_length=64,
+        help_text=_("10.2.3.4 or 10.2.0.0/16."),
+    )
+    object = TypedFilter(
+        reading=matching.related_object,
+        label=_("Related object"),
+        max_length=400,
+        help_text=_("shop.order/42 or shop.order."),
+    )
+
+    class Meta:
+        form = WindowForm
+
+    FIRST: ClassVar = ("q", "actor", "status")
+    """The filters that are always in sight; the others fold away."""
+
+    def __init__(self, data: QueryDict, queryset: Rows) -> None:
+        answers = data.copy()
+        if not answers.get("range"):
+            dated = answers.get("start") or answers.get("end")
+            answers["range"] = windows.CUSTOM if dated else windows.default_name()
+        super().__init__(answers, queryset)
+
+    def filter_queryset(self, rows: Rows) -> Rows:
+        """Narrow by the range of time, then by each filter."""
+        rows = self.form.window.narrow(rows)
+        for name, each in self.filters.items():
+            rows = each.filter(rows, self.form.cleaned_data[name])
+        return rows
+
+    @property
+    def window(self) -> Window:
+        """The range of time that a valid form asks for."""
+        window: Window = self.form.window
+        return window
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Say whether anything but the range of time is asked."""
+        return any(self.data.get(name) for name in self.filters)
+
+    @property
+    def first_fields(self) -> list[forms.BoundField]:
+        """The fields that are always in sight."""
+        return [self.form[name] for name in self.FIRST]
+
+    @property
+    def folded_fields(self) -> list[forms.BoundField]:
+        """The fields that fold away."""
+        return [self.form[name] for name in self.filters if name not in self.FIRST]
+
+    @property
+    def is_unfolded(self) -> bool:
+        """Say whether a folded field holds something to see."""
+        return any(bound.data or bound.errors for bound in self.folded_fields)
+
+
+class CursorForm(forms.Form):
+    """Which page of a list; a row's identifier in the URL."""
+
+    before = forms.UUIDField(required=False)
+    after = forms.UUIDField(required=False)
+    since = forms.UUIDField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a page that is on two sides at once."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("before") and cleaned.get("after"):
+            raise ValidationError(_("A page is either before or after a row."))
+        return cleaned

@@ -1,0 +1,162 @@
+"""One list of activities: what was asked, what was found, and which state that is."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from django.db import Error
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from trackmate import selectors
+from trackmate.conf import get_settings
+from trackmate.dashboard import windows
+from trackmate.dashboard.budget import BudgetExceededError, time_budget
+from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.tables import ActivityTable
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from uuid import UUID
+
+    from django.http import QueryDict
+
+    from trackmate.selectors import Page, Rows
+
+logger = logging.getLogger("trackmate")
+
+
+class State(StrEnum):
+    """What a list has to say; each has a template of its own."""
+
+    ROWS = "rows"
+    EMPTY = "empty"
+    NO_MATCH = "no_match"
+    INVALID = "invalid"
+    TOO_SLOW = "too_slow"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list of activities, ready to be shown."""
+
+    filters: ActivityFilters
+    cursor: CursorForm
+    asked: dict[str, str]
+    state: State
+    table: ActivityTable | None = None
+    page: Page | None = None
+    since: UUID | None = None
+    """Newer rows than this one are news."""
+
+    @property
+    def template(self) -> str:
+        """The template of the state."""
+        return f"trackmate/states/{self.state}.html"
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether news can come: on the newest page of a range that lasts until now."""
+        return self.since is not None and not self.is_turned and self.filters.window.is_open
+
+    @property
+    def is_turned(self) -> bool:
+        """Say whether this is another page than the newest."""
+        return bool(self.cursor.data.get("before") or self.cursor.data.get("after"))
+
+    @property
+    def newer_url(self) -> str:
+        """The link to the next newer page, if there is one."""
+        return self._page_url("after", self.page.newer if self.page else None)
+
+    @property
+    def older_url(self) -> str:
+        """The link to the next older page, if there is one."""
+        return self._page_url("before", self.page.older if self.page else None)
+
+    @property
+    def newest_url(self) -> str:
+        """The link to the newest page."""
+        return list_url(self.asked)
+
+    @property
+    def wider_urls(self) -> list[tuple[str, str]]:
+        """Links to the same question over longer ranges of time."""
+        return [
+            (list_url({**_undated(self.asked), "range": name}), str(text))
+            for name, text in windows.wider(self.filters.window)
+        ]
+
+    def _page_url(self, side: str, pk: UUID | None) -> str:
+        return "" if pk is None else list_url({**self.asked, side: str(pk)})
+
+
+def listing(rows: Rows, query: QueryDict) -> Listing:
+    """Return the list that a query string asks for; a wrong question reads no rows at all."""
+    filters, cursor = ActivityFilters(query, rows), CursorForm(query)
+    asked = asked_of(filters, query)
+    if not (filters.is_valid() and cursor.is_valid()):
+        return Listing(filters=filters, cursor=cursor, asked=asked, state=State.INVALID)
+    before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
+    try:
+        with within_budget():
+            page = selectors.page(filters.qs, before=before, after=after)
+            state = _state_of(page, rows)
+    except (BudgetExceededError, Error) as error:
+        state = failure(error)
+        return Listing(filters=filters, cursor=cursor, asked=asked, state=state)
+    return Listing(
+        filters=filters,
+        cursor=cursor,
+        asked=asked,
+        state=state,
+        page=page,
+        table=_table(page, filters, asked),
+        since=page.rows[0].pk if page.rows else filters.window.first,
+    )
+
+
+def within_budget() -> AbstractContextManager[None]:
+    """Return the guard for every read of the log."""
+    settings = get_settings()
+    return time_budget(settings.DATABASE, milliseconds=settings.QUERY_TIMEOUT)
+
+
+def failure(error: Exception) -> State:
+    """Return the state that tells of a failed read, and leave the reason to the site's own log."""
+    if isinstance(error, BudgetExceededError):
+        return State.TOO_SLOW
+    logger.error("The dashboard could not read the log: %s", error, exc_info=error)
+    return State.UNAVAILABLE
+
+
+def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
+    """Return what was asked beside the page: the filters that are set, as they were written."""
+    return {name: str(query[name]) for name in filters.form.fields if query.get(name)}
+
+
+def list_url(asked: dict[str, str]) -> str:
+    """Return the address of a list."""
+    url = reverse("trackmate:index")
+    return f"{url}?{urlencode(asked)}" if asked else url
+
+
+def _state_of(page: Page, rows: Rows) -> State:
+    if page.rows:
+        return State.ROWS
+    return State.EMPTY if selectors.is_empty(rows) else State.NO_MATCH
+
+
+def _table(page: Page, filters: ActivityFilters, asked: dict[str, str]) -> ActivityTable:
+    caption = _("Activities of %(window)s, newest first") % {"window": filters.window.text}
+    types = selectors.object_types(page.rows)
+    return ActivityTable(page.rows, caption=caption, types=types, asked=asked)
+
+
+def _undated(asked: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in asked.items() if name not in ("start", "end")}

@@ -1,0 +1,77 @@
+"""What every page of the dashboard shares: access, fragments, headers, the frame around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+from django.views.generic import View
+from django_htmx.middleware import HtmxDetails
+
+from trackmate.conf import get_settings
+from trackmate.dashboard import access
+from trackmate.dashboard.headers import protect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+    from trackmate.selectors import Rows
+
+
+class DashboardView(View):
+    """A page or fragment that only those see who may open the dashboard."""
+
+    http_method_names = ("get", "head", "options")
+
+    htmx: HtmxDetails
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer those who may see the page, turn the others away, and protect either answer."""
+        self.htmx = HtmxDetails(request)
+        if access.may_open(request):
+            response = super().dispatch(request, *args, **kwargs)
+        else:
+            response = self.refuse()
+        protect(response)
+        return response
+
+    def refuse(self) -> HttpResponseBase:
+        """Send a visitor without a name to log in, and tell the others that they may not."""
+        if access.user_of(self.request) is None:
+            return access.to_login(self.request, self.htmx)
+        return self.show("trackmate/forbidden.html", status=403)
+
+    @property
+    def wants_fragment(self) -> bool:
+        """Say whether htmx asks for a part of the page, not for the page."""
+        htmx = self.htmx
+        return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that this person may see."""
+        return access.visible_rows(self.request)
+
+    def show(
+        self, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
+    ) -> HttpResponse:
+        """Render a template with what the frame needs; nothing is taken from context processors."""
+        frame = {
+            "viewer": access.user_of(self.request),
+            "admin_url": _admin_url(self.request),
+            "refresh": max(0, get_settings().DASHBOARD_REFRESH),
+            "budget": get_settings().QUERY_TIMEOUT,
+        }
+        return render(self.request, template, {**frame, **(context or {})}, status=status)
+
+
+def _admin_url(request: HttpRequest) -> str:
+    user = access.user_of(request)
+    try:
+        return reverse("admin:index") if user is not None and user.is_staff else ""
+    except NoReverseMatch:
+        return ""

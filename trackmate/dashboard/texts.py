@@ -1,0 +1,76 @@
+"""How values of a row read on screen: times, durations, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import formats, timezone
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from trackmate.clock import aware
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.utils.safestring import SafeString
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\x7f-\x9f]")
+
+
+def moment(value: datetime) -> SafeString:
+    """Return a time for a list: the clock for today, else with its date; all of it as the title."""
+    local = timezone.localtime(aware(value))
+    today = local.date() == timezone.localtime(aware(timezone.now())).date()
+    clock = formats.date_format(local, "H:i:s")
+    shown = clock if today else f"{formats.date_format(local, 'j M')} {clock}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact(local), shown
+    )
+
+
+def full_moment(value: datetime) -> SafeString:
+    """Return a time in full, and how long ago that is."""
+    local = timezone.localtime(aware(value))
+    return format_html(
+        '<time datetime="{}">{}</time> <span class="tm-quiet">{}</span>',
+        local.isoformat(),
+        exact(local),
+        ago(local),
+    )
+
+
+def exact(local: datetime) -> str:
+    """Say a local time to the millisecond, with its zone."""
+    date = formats.date_format(local, "DATE_FORMAT")
+    clock = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+    return f"{date}, {clock} {local.tzname()}"
+
+
+def ago(value: datetime) -> str:
+    """Say how long ago something was."""
+    now = aware(timezone.now())
+    if (now - aware(value)).total_seconds() < 60:  # noqa: PLR2004 (a minute)
+        return _("just now")
+    return _("%(length)s ago") % {"length": timesince(aware(value), now, depth=1)}
+
+
+def duration(seconds: float) -> str:
+    """Say a time span with the unit that fits it."""
+    if seconds < 1:
+        return _("%(number)s ms") % {"number": _number(seconds * 1000, 1 if seconds < 0.01 else 0)}  # noqa: PLR2004 (10 ms)
+    return _("%(number)s s") % {"number": _number(seconds, 2 if seconds < 10 else 1)}  # noqa: PLR2004 (10 s)
+
+
+def pretty(value: Any) -> str:
+    """Return JSON to read, characters that hide or reorder text written out."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _number(value: float, places: int) -> str:
+    return formats.number_format(value, decimal_pos=places)

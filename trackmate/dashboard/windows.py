@@ -1,0 +1,114 @@
+"""The range of time that a page looks at: a preset, the project's default, or two dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from trackmate.clock import aware, lowest_uuid7
+from trackmate.conf import get_settings
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django_stubs_ext import StrPromise
+
+    from trackmate.selectors import Rows
+
+PRESETS: dict[str, tuple[timedelta, StrPromise, StrPromise]] = {
+    "15m": (timedelta(minutes=15), _("15 min"), _("the last 15 minutes")),
+    "1h": (timedelta(hours=1), _("1 h"), _("the last hour")),
+    "24h": (timedelta(hours=24), _("24 h"), _("the last 24 hours")),
+    "7d": (timedelta(days=7), _("7 d"), _("the last 7 days")),
+    "30d": (timedelta(days=30), _("30 d"), _("the last 30 days")),
+}
+DEFAULT = "default"
+CUSTOM = "custom"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A range of time: `start` included, `end` excluded, None for "until now"."""
+
+    start: datetime
+    end: datetime | None = None
+    text: str
+    """How to say it in a sentence: "the last hour"."""
+
+    def narrow(self, rows: Rows) -> Rows:
+        """Keep the rows of this range: a range of primary keys."""
+        rows = rows.filter(pk__gte=self.first)
+        return rows if self.end is None else rows.filter(pk__lt=lowest_uuid7(aware(self.end)))
+
+    @property
+    def first(self) -> UUID:
+        """Return the smallest identifier that a row of this range can have."""
+        return lowest_uuid7(aware(self.start))
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether new rows still fall into it."""
+        return self.end is None or aware(self.end) > aware(timezone.now())
+
+
+def choices() -> list[tuple[str, StrPromise | str]]:
+    """Return the choices of the form: the presets, the default if it is none of them, two dates."""
+    offered: list[tuple[str, StrPromise | str]] = [
+        (name, short) for name, (_length, short, _text) in PRESETS.items()
+    ]
+    if default_name() == DEFAULT:
+        offered.insert(0, (DEFAULT, length_text(_default_length())))
+    return [*offered, (CUSTOM, _("Custom"))]
+
+
+def default_name() -> str:
+    """Return the choice that the dashboard opens with."""
+    length = _default_length()
+    return next((name for name, preset in PRESETS.items() if preset[0] == length), DEFAULT)
+
+
+def preset(name: str) -> Window:
+    """Return the range of a choice, counted back from now."""
+    if name in PRESETS:
+        length, _short, said = PRESETS[name]
+        return Window(start=timezone.now() - length, text=str(said))
+    length = _default_length()
+    text = gettext("the last %(length)s") % {"length": length_text(length)}
+    return Window(start=timezone.now() - length, text=text)
+
+
+def between(start: datetime, end: datetime | None) -> Window:
+    """Return the range between two dates, or from one date until now."""
+    values = {"start": _date_text(start), "end": "" if end is None else _date_text(end)}
+    if end is None:
+        return Window(start=start, text=gettext("the time since %(start)s") % values)
+    return Window(start=start, end=end, text=gettext("%(start)s to %(end)s") % values)
+
+
+def wider(window: Window) -> list[tuple[str, StrPromise]]:
+    """Return the presets that reach further back than a range, with their names."""
+    reach = aware(timezone.now()) - aware(window.start)
+    return [(name, text) for name, (length, _short, text) in PRESETS.items() if length > reach]
+
+
+def length_text(length: timedelta) -> str:
+    """Say how long a default range is, in its largest whole unit."""
+    seconds = int(length.total_seconds())
+    if seconds % 86_400 == 0:
+        return ngettext("%d day", "%d days", seconds // 86_400) % (seconds // 86_400)
+    if seconds % 3_600 == 0:
+        return ngettext("%d hour", "%d hours", seconds // 3_600) % (seconds // 3_600)
+    return ngettext("%d minute", "%d minutes", seconds // 60) % (seconds // 60)
+
+
+def _default_length() -> timedelta:
+    return timedelta(seconds=max(60, get_settings().DASHBOARD_WINDOW))
+
+
+def _date_text(moment: datetime) -> str:
+    return formats.date_format(timezone.localtime(aware(moment)), "SHORT_DATETIME_FORMAT")
