@@ -1,0 +1,197 @@
+"""What the tests stand on: the databases, servers and browser of `make services`."""
+
+import os
+from contextlib import ExitStack
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from playwright.sync_api import sync_playwright
+
+from tests.servers import application_server
+from tools.machine import is_ci
+from tools.services import CHROMIUM_VARIABLE, announced
+from trackmate import reporting
+from trackmate.testing import capture_activities
+
+for name, value in announced().items():
+    os.environ.setdefault(name, value)
+
+CHROMIUM_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is not for this database; a skip would say that something is missing."""
+    vendor = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+    foreign = [item for item in items if not _is_for(item, vendor)]
+    if foreign:
+        config.hook.pytest_deselected(items=foreign)
+        items[:] = [item for item in items if item not in foreign]
+
+
+def _is_for(item, vendor):
+    mark = item.get_closest_marker("only_on")
+    return mark is None or vendor in mark.args
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    return _without_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    report = yield
+    return _without_skip(report)
+
+
+def _without_skip(report):
+    """With CI=true nothing may be skipped: what would be is a failure with the same reason."""
+    if report.skipped and is_ci() and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (nothing may be skipped with CI=true)"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def spool_directory(settings, tmp_path):
+    """Give each test a spool of its own, and a process that has reported nothing yet."""
+    directory = tmp_path / "spool"
+    settings.TRACKMATE = {"SPOOL_DIR": directory}
+    reporting.forget()
+    return directory
+
+
+@pytest.fixture
+def configure(settings):
+    """Change trackmate's settings for this test: `configure(SAMPLE_RATE=0.5)`."""
+
+    def change(**values):
+        settings.TRACKMATE = {**settings.TRACKMATE, **values}
+
+    return change
+
+
+@pytest.fixture
+def activities(spool_directory):
+    """What is recorded, in a list in place of the database."""
+    with capture_activities() as found:
+        yield found
+
+
+@pytest.fixture
+def thread_connections():
+    """Close the connections that other threads opened, which nobody does for them in tests."""
+    opened = []
+
+    def note(connection, **_kwargs):
+        opened.append(connection)
+
+    connection_created.connect(note)
+    yield
+    connection_created.disconnect(note)
+    for connection in opened:
+        if connection is not connections[connection.alias]:
+            connection.inc_thread_sharing()
+            BaseDatabaseWrapper.close(connection)  # SQLite's own leaves one in memory open
+
+
+def _needed(variable):
+    if variable not in os.environ:
+        pytest.skip(f"{variable} is not set: make services")
+    return os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    return _needed("TRACKMATE_TEST_POSTGRES_URL")
+
+
+@pytest.fixture(scope="session")
+def mariadb_url():
+    return _needed("TRACKMATE_TEST_MARIADB_URL")
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    return _needed("TRACKMATE_TEST_REDIS_URL")
+
+
+@pytest.fixture(scope="session")
+def chromium_path():
+    return _needed(CHROMIUM_VARIABLE)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Start application servers that end with the test: `serve("shop.wsgi:application").url`."""
+    started = []
+    with ExitStack() as stack:
+
+        def start(application, **options):
+            log = tmp_path / f"server-{len(started)}.log"
+            started.append(application)
+            return stack.enter_context(application_server(application, log, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path):
+    """A Chromium for the browser tests of one module.
+
+    Playwright keeps an event loop running in this thread, where Django then refuses the ORM and
+    asyncio a second loop. So Django is told that this is meant, and no loop outlives its module.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def complaints():
+    """What the browser complained about: it fails the test, unless the test clears it."""
+    noted = []
+    yield noted
+    assert noted == []
+
+
+@pytest.fixture
+def open_page(browser, complaints):
+    """Open pages in fresh contexts of their own: `open_page(color_scheme="dark")`."""
+    with ExitStack() as stack:
+
+        def open_one(**options):
+            context = browser.new_context(**options)
+            stack.callback(context.close)
+            context.on("console", lambda message: _note(complaints, message))
+            context.on("weberror", lambda weberror: complaints.append(str(weberror.error)))
+            return context.new_page()
+
+        yield open_one
+
+
+def _note(complaints, message):
+    if message.type == "error":
+        complaints.append(f"{message.text} ({message.location['url']})")
+
+
+@pytest.fixture
+def page(open_page):
+    """A page in a context of its own."""
+    return open_page()

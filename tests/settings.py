@@ -1,0 +1,85 @@
+"""Settings of the test project; `TRACKMATE_TEST_DATABASE_URL` says where its data are."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+BASE_DIR = Path(__file__).parent
+
+SECRET_KEY = "tests-only"
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+USE_TZ = True
+TIME_ZONE = "Europe/Berlin"
+LANGUAGE_CODE = "en"
+STATIC_URL = "/static/"
+ROOT_URLCONF = "tests.urls"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = os.environ.get("TRACKMATE_TEST_USER_MODEL", "auth.User")
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+ENGINES = {
+    "sqlite": "django.db.backends.sqlite3",
+    "postgres": "django.db.backends.postgresql",
+    "postgresql": "django.db.backends.postgresql",
+    "mysql": "django.db.backends.mysql",
+}
+
+
+def database(url: str) -> dict:
+    """Return the DATABASES entry of a URL; an empty one is SQLite in memory."""
+    parts = urlsplit(url or "sqlite:")
+    entry = {"ENGINE": ENGINES[parts.scheme], "NAME": unquote(parts.path[1:]) or ":memory:"}
+    if parts.scheme == "mysql":
+        entry |= {"OPTIONS": {"charset": "utf8mb4"}, "TEST": {"CHARSET": "utf8mb4"}}
+    if parts.hostname:
+        entry |= {"HOST": parts.hostname, "PORT": str(parts.port or "")}
+        entry |= {"USER": parts.username or "", "PASSWORD": unquote(parts.password or "")}
+    return entry
+
+
+TEST_DATABASE_URL = os.environ.get("TRACKMATE_TEST_DATABASE_URL", "")
+# The second one is for projects that keep the log apart; nothing else uses it.
+DATABASES = {"default": database(TEST_DATABASE_URL), "apart": database("")}
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "trackmate",
+    "tests.shop",
+]
+
+MIDDLEWARE = [
+    "trackmate.middleware.TrackmateMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+    ],
+}

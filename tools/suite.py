@@ -1,0 +1,165 @@
+"""The tests on each database in turn, the coverage of all runs, and one closing line."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+from xml.etree import ElementTree as ET
+
+from tools import machine, services
+
+ROOT = Path(__file__).parent.parent
+COVERAGE_FLOOR = 95  # percent, branches counted
+LANES = min(2, os.cpu_count() or 1)  # runs at a time: each keeps one core busy, and its server
+
+
+@dataclass(frozen=True)
+class Run:
+    """One pass of the suite, and the environment that makes it differ from the others."""
+
+    title: str
+    url_variable: str = ""  # names the server's URL; SQLite has none
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+RUNS = {
+    "sqlite": Run("SQLite"),
+    "uuid": Run("SQLite, UUID users", settings={"TRACKMATE_TEST_USER_MODEL": "shop.UUIDUser"}),
+    "postgresql": Run("PostgreSQL", "TRACKMATE_TEST_POSTGRES_URL"),
+    "mariadb": Run("MariaDB", "TRACKMATE_TEST_MARIADB_URL"),
+}
+# What no database changes runs once: with PostgreSQL, or with SQLite where that is missing.
+ONCE = "server or browser or once"
+
+
+@dataclass
+class Count:
+    """How many tests came out how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def add(self, other: "Count") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+def main() -> int:
+    options = _options()
+    os.environ.update(services.announced())
+    names = options.on or list(RUNS)
+    missing = [name for name in names if not _is_possible(RUNS[name])]
+    possible = [name for name in names if name not in missing]
+    home = "postgresql" if "postgresql" in possible else "sqlite"
+    whole = None if options.fast else home
+    if options.coverage:
+        _python("-m", "coverage", "erase")
+    counts = _run_all(possible, whole=whole, coverage=options.coverage)
+    covered = _report_coverage() if options.coverage else True
+    return _close(counts, missing, covered=covered)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tools.suite", description=__doc__)
+    parser.add_argument("--on", action="append", choices=RUNS, help="default: all of them")
+    parser.add_argument("--fast", action="store_true", help=f"without those marked {ONCE}")
+    parser.add_argument("--no-coverage", dest="coverage", action="store_false")
+    return parser.parse_args()
+
+
+def _is_possible(run: Run) -> bool:
+    return not run.url_variable or run.url_variable in os.environ
+
+
+def _run_all(names: list[str], *, whole: str | None, coverage: bool) -> dict[str, Count]:
+    """Run two at a time, the whole one first because it takes longest, and count each."""
+    lanes = min(LANES, len(names))
+    order = sorted(names, key=lambda name: name != whole)
+    with ThreadPoolExecutor(lanes) as pool:
+        runs = {
+            name: pool.submit(
+                _run, RUNS[name], everything=name == whole, coverage=coverage, alone=lanes == 1
+            )
+            for name in order
+        }
+        return {name: runs[name].result() for name in names}
+
+
+def _run(run: Run, *, everything: bool, coverage: bool, alone: bool) -> Count:
+    print(f"### {run.title}: started", flush=True)
+    url = os.environ.get(run.url_variable, "") if run.url_variable else ""
+    environment = os.environ | run.settings | {"TRACKMATE_TEST_DATABASE_URL": url}
+    runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
+    selection = [] if everything else ["-m", f"not ({ONCE})"]
+    with tempfile.TemporaryDirectory() as folder:
+        report, output = Path(folder, "report.xml"), Path(folder, "output")
+        arguments = [*runner, f"--junit-xml={report}", *selection]
+        with nullcontext() if alone else output.open("w") as file:
+            failed = _python(*arguments, environment=environment, output=file) != 0
+        if not alone:
+            # In one piece, or the lines of two runs would mix.
+            print(f"\n### {run.title}\n{output.read_text()}", flush=True)
+        count = _count(report)
+    if failed and not count.failed:
+        count.failed = 1  # the run itself: no test was collected, or pytest broke down
+    return count
+
+
+def _count(report: Path) -> Count:
+    if not report.exists():
+        return Count()
+    count = Count()
+    for case in ET.parse(report).iter("testcase"):
+        outcomes = {result.tag for result in case if result.get("type") != "pytest.xfail"}
+        count.failed += bool(outcomes & {"failure", "error"})
+        count.skipped += outcomes >= {"skipped"}
+        count.passed += not outcomes & {"failure", "error", "skipped"}
+    return count
+
+
+def _report_coverage() -> bool:
+    print("\n### Coverage of all runs", flush=True)
+    _python("-m", "coverage", "combine", "--quiet")
+    return _python("-m", "coverage", "report", f"--fail-under={COVERAGE_FLOOR}") == 0
+
+
+def _close(counts: dict[str, Count], missing: list[str], *, covered: bool) -> int:
+    print()
+    total = Count()
+    for name, count in counts.items():
+        print(f"{RUNS[name].title}: {count}")
+        total.add(count)
+    for name in missing:
+        print(f"{RUNS[name].title}: not run, there is no {RUNS[name].url_variable}: make services")
+    if missing and machine.is_ci():
+        total.failed += len(missing)
+    if not covered:
+        print(f"Coverage is below {COVERAGE_FLOOR} %.")
+    print(total, flush=True)
+    return 0 if covered and not total.failed else 1
+
+
+def _python(
+    *arguments: str, environment: dict[str, str] | None = None, output: IO[str] | None = None
+) -> int:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(
+        command, check=False, cwd=ROOT, env=environment, stdout=output, stderr=output
+    )
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
