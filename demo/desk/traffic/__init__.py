@@ -1,0 +1,1 @@
+"""Live requests over real HTTP: a small browser, and the personas that use it."""
