@@ -64,7 +64,7 @@ class ActivityChangeList(ChangeList):
 
 
 FIELDSETS = (
-    (_("What"), ("time", "outcome", "action_type", "action", "target", "object_key", "remarks")),
+    (_("What"), ("when", "outcome", "action_type", "action", "target", "object_key", "remarks")),
     (_("Who"), ("who", "actor_key", "ip_address", "user_agent", "session_hash")),
     (_("Request"), ("method", "path", "route", "request_id", "execution_time")),
     (_("Documents"), ("changes_text", "data_text", "response_text", "extra_text")),
@@ -137,6 +137,11 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def time(self, row: ActivityLog) -> SafeString:
         """Show when it happened."""
         return texts.moment(row.action_time)
+
+    @admin.display(description=_("time"))
+    def when(self, row: ActivityLog) -> SafeString:
+        """Show when it happened, to the millisecond."""
+        return texts.full_moment(row.action_time)
 
     @admin.display(description=_("actor"))
     def who(self, row: ActivityLog) -> str:

@@ -329,7 +329,15 @@ def clean_lines(text: str, length: int) -> str:
 
 def cut(text: str, length: int) -> str:
     """Cut a text to about `length` characters and say how many are missing."""
-    return text if len(text) <= length else f"{text[:length]}… [{len(text) - length} more]"
+    # What was cut before has a marker, which must not be cut off and counted itself.
+    if len(text) <= length + MARKER:
+        return text
+    return f"{text[:length]}… [{len(text) - length} more]"
+
+
+MARKER = 32
+"""Characters that "… [123 more]" may take."""
+_MORE = re.compile(r"\[\d{1,20} more\]")
 
 
 @dataclass(slots=True)
@@ -382,7 +390,7 @@ class Walk:
         result: dict[str, Any] = {}
         for key, item in value.items():
             if not self._take():
-                result["…"] = f"[{len(value) - len(result)} more]"
+                result["…"] = _more(len(value) - len(result), item)
                 break
             name = text_of(key)
             secret = self.is_secret is not None and self.is_secret(name) and not is_empty(item)
@@ -399,14 +407,14 @@ class Walk:
         if self.is_secret and self.hide and "value" in result:
             for naming in ("name", "key"):
                 if isinstance(name := value.get(naming), str) and self.is_secret(name):
-                    result["value"] = self.hide(value["value"])
+                    result["value"] = self.hide(value.get("value"))
         return result
 
     def _items(self, value: Any, depth: int) -> list[Any]:
         result: list[Any] = []
         for item in value:
             if not self._take():
-                result.append(f"[{len(value) - len(result)} more]")
+                result.append(_more(len(value) - len(result), item))
                 break
             result.append(self(item, depth))
         return result
@@ -426,6 +434,13 @@ class Walk:
     def _take(self) -> bool:
         self.nodes -= 1
         return self.nodes >= 0
+
+
+def _more(missing: int, last: object) -> str:
+    """Say how many items are missing, or let an earlier pass say it."""
+    if missing == 1 and isinstance(last, str) and _MORE.fullmatch(last):
+        return last
+    return f"[{missing} more]"
 
 
 def is_empty(value: object) -> bool:

@@ -19,7 +19,8 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
-from django.db import DatabaseError, DataError, IntegrityError, connections, models, transaction
+from django.core.exceptions import ValidationError
+from django.db import DataError, Error, IntegrityError, connections, models, transaction
 from django.db.models.sql import InsertQuery
 
 from trackmate.activity import Activity
@@ -33,6 +34,9 @@ from trackmate.spool import Segment, Spool, get_spool
 
 MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""
+
+INCORRECT_VALUE = 1366
+"""What MariaDB and MySQL say of a value that a column cannot take, as an operational error."""
 
 LOOK_SECONDS = 5.0
 """How often a process looks for segments that other processes left in the spool."""
@@ -117,7 +121,7 @@ class DatabaseBackend(BaseBackend):
         for segment in spool.replay():
             try:
                 self._store(segment, spool)
-            except DatabaseError as error:
+            except Error as error:
                 report("delayed", _text_of(error), count=len(segment.activities))
             return
 
@@ -151,14 +155,22 @@ def _insert_what_can_be(activities: Sequence[Activity], rejected: list[str]) -> 
         return 0
     try:
         return _insert_missing(activities, get_settings().DATABASE)
-    except (DataError, IntegrityError, ValueError, TypeError, OverflowError):
-        # These are about a row; every other error is about the database, and the row may wait.
+    except (Error, ValueError, TypeError, OverflowError, ValidationError) as error:
+        if not _is_about_a_row(error):
+            raise
         if len(activities) == 1:
             rejected.append(json.dumps(activities[0].to_dict(), default=str))
             return 0
     middle = len(activities) // 2
     first, second = activities[:middle], activities[middle:]
     return _insert_what_can_be(first, rejected) + _insert_what_can_be(second, rejected)
+
+
+def _is_about_a_row(error: Exception) -> bool:
+    """Say whether an error is about a row; else it is about the database, and the row may wait."""
+    if not isinstance(error, Error) or isinstance(error, (DataError, IntegrityError)):
+        return True
+    return error.args[:1] == (INCORRECT_VALUE,)
 
 
 def _insert_missing(activities: Sequence[Activity], alias: str) -> int:
@@ -276,7 +288,7 @@ def _statement(alias: str) -> Statement:
 def _preparation(field: models.Field[Any, Any], connection: Any) -> Prepare:
     if isinstance(field, models.DateTimeField):
         adapt = connection.ops.adapt_datetimefield_value
-        return adapt if settings.USE_TZ else lambda moment: adapt(naive(moment))
+        return lambda moment: adapt(moment if settings.USE_TZ else naive(moment))
     if isinstance(field, models.JSONField):
         # What the processors leave is plain JSON, which needs no encoder of Django's.
         adapt_json = connection.ops.adapt_json_value

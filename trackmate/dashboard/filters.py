@@ -16,6 +16,7 @@ from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from django.http import QueryDict
 
@@ -57,6 +58,21 @@ class OpenChoiceField(forms.ChoiceField):
         return True
 
 
+class MomentField(forms.DateTimeField):
+    """A date and time in the project's time zone, with the browser's own picker."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the moment; the message names the text, since the picker does not show it."""
+        try:
+            return super().to_python(value)
+        except ValidationError:
+            raise ValidationError(
+                _("“%(text)s” is not a date and time."), params={"text": str(value)[:100]}
+            ) from None
+
+
 class TypedFilter(django_filters.Filter):  # type: ignore[misc]
     """Narrows by the condition that its field has read."""
 
@@ -81,16 +97,13 @@ class WindowForm(forms.Form):
     range = forms.ChoiceField(
         label=_("Time"), choices=windows.choices, widget=forms.RadioSelect, required=False
     )
-    start = forms.DateTimeField(label=_("From"), required=False)
-    end = forms.DateTimeField(label=_("To"), required=False)
+    start = MomentField(label=_("From"), required=False)
+    end = MomentField(label=_("To"), required=False)
 
     window: Window
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("start", "end"):
-            self.fields[name].widget.input_type = "datetime-local"
-            self.fields[name].widget.attrs["step"] = 1
         for name, field in self.fields.items():
             # Django names the help text of a field with errors only; ours always stands there.
             described = f"tm-error-{name}"

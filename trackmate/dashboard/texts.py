@@ -29,7 +29,10 @@ def moment(value: datetime) -> SafeString:
     clock = formats.date_format(local, "H:i:s")
     shown = clock if today else f"{formats.date_format(local, 'j M')} {clock}"
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact(local), shown
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="milliseconds"),
+        exact(local),
+        shown,
     )
 
 
@@ -38,7 +41,7 @@ def full_moment(value: datetime) -> SafeString:
     local = timezone.localtime(aware(value))
     return format_html(
         '<time datetime="{}">{}</time> <span class="tm-quiet">{}</span>',
-        local.isoformat(),
+        local.isoformat(timespec="milliseconds"),
         exact(local),
         ago(local),
     )

@@ -1,0 +1,50 @@
+"""Rows and people for the tests of the reading wing."""
+
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.utils import timezone
+
+from trackmate.models import ActivityLog
+
+SCRIPT = '<script>alert("tm")</script><img src=x onerror=alert(1)>\'"'
+
+
+def activity(*, ago: float = 0, **fields):
+    """Store an activity of `ago` seconds before now."""
+    moment = timezone.now() - timedelta(seconds=ago)
+    return ActivityLog.objects.create(**{"action_time": moment, **fields})
+
+
+def activities(number, *, step: float = 1, **fields):
+    """Store so many activities, `step` seconds apart, the newest first in the list."""
+    now = timezone.now()
+    rows = [
+        ActivityLog(action_time=now - timedelta(seconds=step * each), action=f"n{each}", **fields)
+        for each in range(number)
+    ]
+    return ActivityLog.objects.bulk_create(rows)
+
+
+def hostile_activity(**fields):
+    """Store an activity with a script in every field that takes text."""
+    texts = ("action_type", "action", "actor_label", "user_agent", "session_hash", "method", "path")
+    texts += ("route", "object_id", "object_repr", "remarks")
+    model = ActivityLog._meta
+    values = {name: SCRIPT[: model.get_field(name).max_length] for name in texts}
+    document = {SCRIPT: [SCRIPT, SCRIPT], "list": [SCRIPT]}
+    documents = dict.fromkeys(("data", "response", "changes", "extra"), document)
+    return activity(**{**values, **documents, **fields})
+
+
+def person(name, *permissions, **fields):
+    """Store a user who has these permissions of ours."""
+    user = get_user_model().objects.create_user(name, password="x", **fields)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+def at(year, month, day, hour=0, minute=0):
+    """Return a time in the project's time zone."""
+    return timezone.make_aware(datetime(year, month, day, hour, minute))  # noqa: DTZ001

@@ -1,0 +1,213 @@
+"""Who sees which page of the dashboard and of the admin, and where the others are sent."""
+
+from urllib.parse import quote
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import RequestFactory
+from django.urls import reverse
+from django_htmx.middleware import HtmxDetails
+
+from tests.rows import activity, person
+from trackmate.dashboard.access import login_url, to_login
+from trackmate.models import ActivityLog
+
+pytestmark = pytest.mark.django_db
+
+FRAGMENT = {"HX-Request": "true"}
+SECRET = "opensesame"
+
+
+@pytest.fixture(autouse=True)
+def unrecorded(settings):
+    settings.TRACKMATE = {"ENABLED": False}
+
+
+def everyone():
+    return {
+        "anonymous": None,
+        "user": person("user"),
+        "inactive": person("inactive", is_staff=True, is_active=False),
+        "staff": person("staff", is_staff=True),
+        "payload": person("payload", "view_payload", is_staff=True),
+        "viewer": person("viewer", "view_activitylog", is_staff=True),
+        "superuser": User.objects.create_superuser("superuser", password="x"),
+    }
+
+
+def secret_row():
+    secret = {"word": SECRET}
+    return activity(data=secret, response=secret, changes={"word": [SECRET, ""]}, request_id="r")
+
+
+def address_of(name):
+    row = secret_row()
+    addresses = {
+        "index": reverse("trackmate:index"),
+        "activity": reverse("trackmate:activity"),
+        "detail": reverse("trackmate:detail", args=[row.pk]),
+        "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
+        "admin list": reverse("admin:trackmate_activitylog_changelist"),
+        "admin row": reverse("admin:trackmate_activitylog_change", args=[row.pk]),
+        "admin add": "/admin/trackmate/activitylog/add/",
+        "admin delete": reverse("admin:trackmate_activitylog_delete", args=[row.pk]),
+    }
+    return addresses[name]
+
+
+OPEN = dict.fromkeys(("staff", "payload", "viewer", "superuser"), 200)
+TO_LOGIN = dict.fromkeys(("anonymous", "inactive"), 302)
+DASHBOARD = {**OPEN, **TO_LOGIN, "user": 403}
+FRAGMENTS = {**OPEN, "anonymous": 401, "inactive": 401, "user": 403}
+READABLE = {**TO_LOGIN, "user": 302, "staff": 403, "payload": 403, "viewer": 200, "superuser": 200}
+WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
+MATRIX = {
+    **dict.fromkeys(("index", "activity", "detail", "tick"), (DASHBOARD, FRAGMENTS)),
+    **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
+    **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),
+}
+
+
+@pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
+@pytest.mark.parametrize("who", [*DASHBOARD])
+@pytest.mark.parametrize("name", [*MATRIX])
+def test_who_sees_what(client, name, who, headers):
+    user = everyone()[who]
+    if user is not None:
+        client.force_login(user)
+    response = client.get(address_of(name), headers=headers)
+    page, fragment = MATRIX[name]
+    assert response.status_code == (fragment if headers else page)[who]
+    may_see_payload = who in ("payload", "superuser")
+    seen = SECRET in response.content.decode()
+    assert seen == (
+        may_see_payload and response.status_code == 200 and name.endswith(("ail", "row"))
+    )
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_the_dashboard_takes_no_orders(admin_client, method):
+    assert getattr(admin_client, method)(reverse("trackmate:index")).status_code == 405
+
+
+def test_an_anonymous_page_goes_to_the_login_and_comes_back(client):
+    response = client.get("/trackmate/?actor=ann")
+    assert response.url == f"/admin/login/?next={quote('/trackmate/?actor=ann')}"
+
+
+@pytest.mark.parametrize(
+    ("current", "comes_back_to"),
+    [
+        ("http://testserver/trackmate/?actor=ann", "/trackmate/%3Factor%3Dann"),
+        ("http://testserver/trackmate/activity/", "/trackmate/activity/"),
+        ("http://evil.example/trackmate/", "/trackmate/"),
+        ("http://testserver//evil.example/", "/trackmate/"),
+        ("javascript:alert(1)", "/trackmate/"),
+        ("", "/trackmate/"),
+    ],
+)
+def test_an_anonymous_fragment_makes_the_page_go_to_the_login(client, current, comes_back_to):
+    headers = {**FRAGMENT, "HX-Current-URL": current}
+    response = client.get(reverse("trackmate:tick"), headers=headers)
+    assert response.status_code == 401
+    assert response["HX-Redirect"] == f"/admin/login/?next={comes_back_to}"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("/accounts/login/", "/admin/login/"),
+        ("admin:login", "/admin/login/"),
+        ("/trackmate/?login", "/trackmate/?login"),
+        ("https://sso.example/", "https://sso.example/"),
+    ],
+)
+def test_the_login_page_is_the_projects_or_the_admins(settings, given, used):
+    settings.LOGIN_URL = given
+    assert login_url() == used
+
+
+def test_without_an_admin_the_projects_login_page_is_believed(settings):
+    settings.ROOT_URLCONF = "trackmate.urls"
+    assert login_url() == settings.LOGIN_URL
+
+
+def test_a_project_without_users_sends_to_the_login():
+    request = RequestFactory().get("/trackmate/")
+    assert to_login(request, HtmxDetails(request)).url.startswith("/admin/login/")
+
+
+def only_office(request):
+    return request.META["REMOTE_ADDR"] == "10.0.0.1"
+
+
+@pytest.mark.parametrize("access", ["tests.test_access.only_office", only_office])
+def test_a_project_says_who_may_open_it(client, admin_client, settings, access):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": access}
+    assert client.get("/trackmate/", REMOTE_ADDR="10.0.0.1").status_code == 200
+    assert client.get("/trackmate/", REMOTE_ADDR="10.0.0.2").status_code == 302
+    assert admin_client.get("/trackmate/", REMOTE_ADDR="10.0.0.2").status_code == 403
+
+
+def test_an_access_that_cannot_be_imported_opens_nothing(admin_client, settings):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": "tests.nowhere"}
+    with pytest.raises(ImportError):
+        admin_client.get("/trackmate/")
+
+
+def only_own(request, rows):
+    return rows.filter(actor_id=request.user.pk)
+
+
+def test_a_project_limits_the_rows_of_every_page(client, settings):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_QUERYSET": "tests.test_access.only_own"}
+    ann = person("ann", "view_activitylog", is_staff=True)
+    own = activity(actor=ann, action="own.act", request_id="r", ago=1)
+    other = activity(action="other.act", request_id="r")
+    client.force_login(ann)
+    for address in ("/trackmate/", reverse("admin:trackmate_activitylog_changelist")):
+        page = client.get(address).content.decode()
+        assert ("own.act" in page, "other.act" in page) == (True, False)
+    detail = client.get(reverse("trackmate:detail", args=[own.pk])).content.decode()
+    assert "other.act" not in detail
+    assert str(other.pk) not in detail
+    assert client.get(reverse("trackmate:detail", args=[other.pk])).status_code == 404
+    change = reverse("admin:trackmate_activitylog_change", args=[other.pk])
+    assert client.get(change).status_code == 302
+    tick = client.get(reverse("trackmate:tick"), {"since": str(own.pk)}, headers=FRAGMENT)
+    assert tick.status_code == 204
+
+
+def test_nobody_writes_through_the_admin(admin_client):
+    row = secret_row()
+    for name in ("change", "delete"):
+        address = reverse(f"admin:trackmate_activitylog_{name}", args=[row.pk])
+        assert admin_client.post(address, {"post": "yes"}).status_code == 403
+    selection = {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+    admin_client.post(reverse("admin:trackmate_activitylog_changelist"), selection)
+    assert ActivityLog.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("who", ["anonymous", "user", "staff"])
+def test_every_answer_is_protected(client, who):
+    user = everyone()[who]
+    if user is not None:
+        client.force_login(user)
+    response = client.get("/trackmate/")
+    assert {"no-store", "private"} <= {
+        part.strip() for part in response["Cache-Control"].split(",")
+    }
+    assert "HX-Request" in response["Vary"]
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def test_static_files_of_another_origin_are_allowed(admin_client, settings):
+    settings.STATIC_URL = "https://static.example/files/"
+    policy = admin_client.get("/trackmate/")["Content-Security-Policy"]
+    assert "script-src 'self' https://static.example;" in policy

@@ -1,0 +1,255 @@
+"""The dashboard in a real browser: live news, pause, filters, the way back, the keyboard."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client, override_settings
+from playwright.sync_api import expect
+
+from tests.rows import activities, activity, hostile_activity, person
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(scope="module")
+def static_root(tmp_path_factory):
+    """Collect the static files as a project does."""
+    root = tmp_path_factory.mktemp("static")
+    apps = [*settings.INSTALLED_APPS, "django.contrib.staticfiles"]
+    with override_settings(INSTALLED_APPS=apps, STATIC_ROOT=root):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def quick(settings, static_root):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_REFRESH": 1}
+    settings.STATIC_ROOT = static_root
+
+
+@pytest.fixture
+def visit(live_server):
+    """Log a page in as staff and open an address."""
+    client = Client()
+    client.force_login(person("staff", "view_payload", is_staff=True))
+    session = client.cookies["sessionid"].value
+
+    def go(page, address="/trackmate/"):
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page.goto(live_server.url + address)
+        return page
+
+    return go
+
+
+def row(page, stored):
+    return page.locator(f"#tm-row-{stored.pk}")
+
+
+def test_news_wait_until_they_are_asked_for(page, visit):
+    old = activity(action="old")
+    visit(page)
+    expect(row(page, old)).to_be_visible()
+    new = activities(2, step=0.001)
+    expect(page.locator("#tm-show")).to_contain_text("2 new")
+    expect(row(page, new[0])).to_have_count(0)
+    page.locator("#tm-show").click()
+    expect(row(page, new[0])).to_be_visible()
+    expect(page.locator("#tm-pill")).to_be_empty()
+    expect(page.locator("#tm-rows")).to_be_focused()
+    later = activity()
+    expect(page.locator("#tm-show")).to_contain_text("1 new")
+    page.locator("#tm-show").click()
+    expect(row(page, later)).to_be_visible()
+
+
+def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
+    activity()
+    visit(page)
+    state = page.locator("[data-tm-state]")
+    expect(state).to_have_text("Live")
+    with page.expect_response("**/tick/**"):
+        pass
+    page.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("Paused")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    activity()
+    page.wait_for_timeout(2500)
+    assert asked == []
+    page.reload()
+    expect(state).to_have_text("Paused")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#tm-pause")).to_have_attribute("aria-pressed", "false")
+    expect(state).to_have_text("Live")
+    later = activity()
+    expect(page.locator("#tm-show")).to_contain_text("1 new")
+    assert later
+
+
+def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
+    ann, bob = activity(actor_label="ann"), activity(actor_label="bob")
+    visit(page)
+    page.get_by_label("Actor").fill("ann")
+    expect(row(page, bob)).to_have_count(0)
+    expect(row(page, ann)).to_be_visible()
+    assert page.url.endswith("/trackmate/?range=24h&actor=ann")
+    expect(page.get_by_label("Actor")).to_be_focused()
+    page.go_back()
+    expect(row(page, bob)).to_be_visible()
+    expect(page.get_by_label("Actor")).to_have_value("")
+    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    news = activity()
+    expect(page.locator("#tm-show")).to_contain_text("1 new")
+    page.locator("#tm-show").click()
+    expect(row(page, news)).to_be_visible()
+
+
+def test_news_are_those_that_match(page, visit):
+    activity(actor_label="ann")
+    visit(page, "/trackmate/?actor=ann")
+    activity(actor_label="bob")
+    activity(actor_label="ann")
+    expect(page.locator("#tm-show")).to_contain_text("1 new")
+
+
+def test_a_message_comes_and_goes_beside_its_field(page, visit):
+    kept = activity(ip_address="10.2.3.4")
+    visit(page)
+    page.get_by_text("More filters").click()
+    field = page.get_by_label("Address")
+    field.fill("10.2.3")
+    expect(page.locator("#tm-error-address")).to_contain_text("neither an address nor a network")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(row(page, kept)).to_have_count(0)
+    field.fill("10.2.3.4")
+    expect(page.locator("#tm-error-address")).to_be_empty()
+    expect(field).not_to_have_attribute("aria-invalid", "true")
+    expect(row(page, kept)).to_be_visible()
+
+
+def test_dates_show_up_when_they_are_asked_for(page, visit):
+    activity()
+    visit(page)
+    expect(page.get_by_label("From")).to_be_hidden()
+    page.get_by_role("radio", name="Custom").check()
+    expect(page.get_by_label("From")).to_be_visible()
+    expect(page.locator("#tm-error-start")).to_have_text(re.compile("Say from when"))
+
+
+def test_pages_turn_and_the_oldest_is_not_live(page, visit):
+    rows = activities(60)
+    visit(page)
+    page.get_by_role("link", name="Older").click()
+    expect(row(page, rows[-1])).to_be_visible()
+    expect(row(page, rows[0])).to_have_count(0)
+    expect(page.locator("[data-tm-state]")).to_have_text("Not live on this page")
+    page.get_by_role("link", name="Newest").click()
+    expect(row(page, rows[0])).to_be_visible()
+    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+
+
+def test_an_activity_opens_and_leads_back_to_its_row(page, visit):
+    stored = activity(action="shop.order.update", data={"word": "opensesame"})
+    visit(page)
+    row(page, stored).get_by_role("link").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("shop.order.update")
+    expect(page.get_by_text("opensesame")).to_be_visible()
+    page.get_by_role("link", name="Back to the list").click()
+    expect(row(page, stored)).to_be_visible()
+    assert page.url.endswith(f"#tm-row-{stored.pk}")
+
+
+def test_an_ended_session_leads_to_the_login(page, visit, complaints):
+    activity()
+    visit(page)
+    page.context.clear_cookies()
+    page.wait_for_url("**/admin/login/?next=/trackmate/")
+    # The browser itself notes the 401 that said so.
+    assert all("401" in each for each in complaints)
+    complaints.clear()
+
+
+def test_a_failing_server_is_asked_less_often_and_forgiven(page, visit, complaints):
+    activity()
+    visit(page)
+    page.route("**/tick/**", lambda route: route.fulfill(status=503, body="no"))
+    expect(page.locator("[data-tm-state]")).to_have_text("Trying again")
+    expect(page.locator("#tm-toast")).to_be_empty()
+    page.unroute("**/tick/**")
+    expect(page.locator("[data-tm-state]")).to_have_text("Live", timeout=20_000)
+    complaints.clear()
+
+
+def test_a_failed_filter_says_so(page, visit, complaints):
+    stored = activity()
+    visit(page)
+    page.route("**/trackmate/?*q=*", lambda route: route.fulfill(status=500, body="<b>host</b>"))
+    page.get_by_label("Search").fill("x")
+    expect(page.get_by_role("alert")).to_contain_text("That did not work")
+    expect(row(page, stored)).to_be_visible()
+    complaints.clear()
+
+
+def test_scripts_do_not_run_and_nothing_is_kept_in_the_browser(page, visit):
+    dialogs = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog) or dialog.dismiss())
+    stored = hostile_activity()
+    visit(page)
+    hostile_activity()
+    page.locator("#tm-show").click()
+    page.goto(f"{page.url}activity/{stored.pk}/")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("<script>")
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert (dialogs, "script" in kept) == ([], False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"viewport": {"width": 320, "height": 640}},
+        {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"},
+        {"viewport": {"width": 1920, "height": 1080}, "reduced_motion": "reduce"},
+        {"viewport": {"width": 800, "height": 600}, "forced_colors": "active"},
+    ],
+)
+def test_only_the_table_scrolls_sideways(open_page, visit, options):
+    stored = activity(actor_label="x" * 255, path="/" + "y" * 2000, action="z" * 255)
+    page = visit(open_page(**options))
+    for address in (page.url, f"{page.url}activity/{stored.pk}/", f"{page.url}?address=garbage"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_without_javascript_everything_but_the_live_list_is_there(open_page, visit):
+    rows = activities(60, actor_label="ann")
+    page = visit(open_page(java_script_enabled=False))
+    expect(page.locator("#tm-live-controls")).to_be_hidden()
+    page.get_by_label("Actor").fill("ann")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("link", name="Older").click()
+    expect(row(page, rows[-1])).to_be_visible()
+
+
+def test_the_keyboard_reaches_the_content_first(page, visit):
+    activity()
+    visit(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tm-main")).to_be_focused()
+
+
+def test_everything_to_press_is_large_enough(page, visit):
+    activities(60, actor_label="ann", ip_address="10.2.3.4")
+    visit(page)
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("a, button, select, input, summary")]
+          .filter((each) => each.offsetParent && each.type !== "radio")
+          .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+          .filter(([, box]) => box.height < 24 || box.width < 24)
+          .map(([html]) => html)"""
+    )
+    assert small == []

@@ -1,0 +1,137 @@
+"""Answers about rows."""
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+
+from tests.rows import activities, activity, person
+from tests.shop.models import Order
+from trackmate import selectors
+from trackmate.clock import lowest_uuid7, uuid7
+from trackmate.models import ActivityLog
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def unrecorded(settings):
+    settings.TRACKMATE = {"ENABLED": False}
+
+
+def every():
+    return ActivityLog.objects.all()
+
+
+def keys(rows):
+    return [row.pk for row in rows]
+
+
+def test_older_pages_show_every_row_once():
+    rows = activities(130)
+    page = selectors.page(every())
+    seen = keys(page.rows)
+    while page.older:
+        page = selectors.page(every(), before=page.older)
+        seen += keys(page.rows)
+    assert seen == keys(rows)
+
+
+def test_newer_pages_show_every_row_once():
+    rows = activities(130)
+    page = selectors.page(every(), after=lowest_uuid7(rows[-1].action_time))
+    seen = list(reversed(keys(page.rows)))
+    while page.newer:
+        page = selectors.page(every(), after=page.newer)
+        seen += reversed(keys(page.rows))
+    assert seen == keys(reversed(rows))
+
+
+def test_a_full_last_page_has_nothing_older():
+    activities(selectors.PAGE_SIZE)
+    assert selectors.page(every()).older is None
+
+
+def test_a_page_after_the_newest_row_is_the_newest_page():
+    rows = activities(3)
+    assert keys(selectors.page(every(), after=rows[0].pk).rows) == keys(rows)
+
+
+def test_a_page_before_the_oldest_row_is_empty():
+    rows = activities(3)
+    assert selectors.page(every(), before=rows[-1].pk) == selectors.Page(rows=())
+
+
+@pytest.mark.parametrize("cursor", [{}, {"before": "newest"}, {"after": "oldest"}])
+def test_a_page_is_one_query(cursor, django_assert_num_queries):
+    rows = activities(60)
+    ends = {"newest": rows[0].pk, "oldest": rows[-1].pk}
+    with django_assert_num_queries(1):
+        selectors.page(every(), **{side: ends[end] for side, end in cursor.items()})
+
+
+def test_a_page_leaves_the_wide_columns_in_the_database():
+    activity(data={"a": 1}, remarks="long")
+    [row] = selectors.page(every()).rows
+    assert {"data", "response", "changes", "extra", "remarks"} <= row.get_deferred_fields()
+
+
+def test_a_tick_counts_what_is_newer():
+    rows = activities(5)
+    assert selectors.tick(every(), since=rows[2].pk) == selectors.Tick(count=2, capped=False)
+    assert selectors.tick(every(), since=rows[0].pk).count == 0
+
+
+def test_a_tick_stops_counting():
+    rows = activities(selectors.TICK_CAP + 5)
+    tick = selectors.tick(every(), since=rows[-1].pk)
+    assert tick == selectors.Tick(count=selectors.TICK_CAP, capped=True)
+
+
+def test_the_log_is_empty_until_it_is_not():
+    assert selectors.is_empty(every())
+    activity()
+    assert not selectors.is_empty(every())
+
+
+@pytest.mark.parametrize("with_payload", [True, False])
+def test_one_row_says_what_it_has(with_payload):
+    row = activity(data={"a": 1})
+    found = selectors.one(every(), row.pk, with_payload=with_payload)
+    assert (found.has_data, found.has_response) == (True, False)
+    assert ("data" in found.get_deferred_fields()) is not with_payload
+
+
+def test_one_row_that_is_not_there():
+    activity()
+    assert selectors.one(every(), uuid7(activity().action_time), with_payload=True) is None
+
+
+def test_neighbours():
+    newest, middle, oldest = activities(3)
+    assert selectors.neighbours(every(), middle.pk) == selectors.Neighbours(
+        newer=newest.pk, older=oldest.pk
+    )
+    assert selectors.neighbours(every(), newest.pk).newer is None
+
+
+def test_companions_are_of_one_request_in_order():
+    late = activity(request_id="r1")
+    early = activity(request_id="r1", ago=5)
+    activity(request_id="r2")
+    assert keys(selectors.companions(every(), late)) == [early.pk, late.pk]
+    assert selectors.companions(every(), activity()) == ()
+
+
+def test_object_types_are_named_by_one_query(django_assert_num_queries):
+    kind = ContentType.objects.get_for_model(Order)
+    rows = [activity(content_type_id=kind.pk), activity(content_type_id=99_999), activity()]
+    with django_assert_num_queries(1):
+        assert selectors.object_types(rows) == {kind.pk: "shop.order"}
+    with django_assert_num_queries(0):
+        assert selectors.object_types(rows[2:]) == {}
+
+
+def test_rows_of_the_future_come_first():
+    user = person("ann")
+    row = activity(ago=-60, actor=user)
+    assert row.pk > lowest_uuid7(activity().action_time)
+    assert selectors.page(every()).rows[0].pk == row.pk
