@@ -13,6 +13,11 @@ class Order(models.Model):
         return f"Order {self.number}"
 
 
+class RushOrder(Order):
+    class Meta:
+        proxy = True
+
+
 class Invoice(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     total = models.DecimalField(max_digits=10, decimal_places=2, default=0)

@@ -1,0 +1,1 @@
+"""What the hostile tests visit and break: views, backends and databases of their own."""

@@ -1,0 +1,519 @@
+"""The backends: what all of them promise, and what the database backend does beyond that."""
+
+import json
+import logging
+import os
+import uuid
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
+from django.db import DatabaseError, connection, models, transaction
+
+from tests.shop.models import Country, Invoice, Order
+from trackmate import spool as spool_module
+from trackmate.activity import Activity, Target
+from trackmate.backends import database, locmem
+from trackmate.backends.base import BaseBackend
+from trackmate.backends.console import ConsoleBackend
+from trackmate.backends.database import DatabaseBackend, insert
+from trackmate.backends.dummy import DummyBackend
+from trackmate.enums import Source, Status
+from trackmate.exceptions import SpoolError
+from trackmate.models import ActivityLog
+from trackmate.reporting import counts
+from trackmate.spool import OPEN, REJECTED, SEALED, get_spool
+
+transactional = pytest.mark.django_db(transaction=True)
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+ACTIONS = ["a", "b", "c"]
+
+
+def acts(*actions, **values):
+    return [Activity.now(action=action, **values) for action in actions]
+
+
+def full(**values):
+    """Return an activity with something in every field."""
+    return Activity.at(
+        NOON,
+        source=Source.REQUEST,
+        action="orders/",
+        action_type="Create",
+        status=Status.FAILED,
+        status_code=500,
+        execution_time=0.25,
+        actor_id=user_key(),
+        actor_label="alice",
+        ip_address="192.0.2.7",
+        user_agent="curl/8",
+        session_hash="ab" * 16,
+        method="POST",
+        path="/orders/",
+        route="orders/",
+        request_id="r-1",
+        target=Target(model="shop.order", object_id="7", object_repr="Order 7"),
+        remarks="twice",
+        data={"a": [1, None, True, 0.5], "zażółć": "😀"},
+        response=["b"],
+        changes={"c": [1, 2]},
+        extra={"query": "d=4"},
+    ).with_(**values)
+
+
+def user_key():
+    return uuid.UUID(int=7) if isinstance(get_user_model()._meta.pk, models.UUIDField) else 7
+
+
+# --- the contract of all ---------------------------------------------------------------------
+
+
+def kept_by_the_database(caplog):
+    return list(ActivityLog.objects.order_by("pk").values_list("action", flat=True))
+
+
+def kept_by_the_console(caplog):
+    return [json.loads(record.message)["action"] for record in caplog.records]
+
+
+def kept_in_memory(caplog):
+    return [activity.action for activity in locmem.outbox]
+
+
+BACKENDS = [
+    (DatabaseBackend, kept_by_the_database),
+    (ConsoleBackend, kept_by_the_console),
+    (locmem.LocmemBackend, kept_in_memory),
+    (DummyBackend, None),
+]
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda pair: pair[0].__name__)
+def kind(request, monkeypatch, caplog, transactional_db):
+    caplog.set_level(logging.INFO, logger="trackmate")
+    monkeypatch.setattr(locmem, "outbox", [])
+    return request.param
+
+
+@pytest.fixture
+def backend(kind):
+    return kind[0]()
+
+
+@pytest.fixture
+def kept(kind, caplog):
+    """Return what the backend has kept, or what was sent where it keeps nothing."""
+    look = kind[1]
+    return lambda sent: sent if look is None else look(caplog)
+
+
+def test_every_backend_is_of_the_one_family(backend):
+    assert isinstance(backend, BaseBackend)
+    assert isinstance(backend.blocks, bool)
+
+
+def test_every_backend_takes_activities_in_order(backend, kept):
+    backend.send(acts("a", "b"))
+    backend.send(acts("c"))
+    assert kept(ACTIONS) == ACTIONS
+
+
+def test_every_backend_takes_an_activity_with_everything_in_it(backend, kept):
+    backend.send([full()])
+    assert kept(["orders/"]) == ["orders/"]
+
+
+def test_every_backend_takes_an_activity_with_nothing_in_it(backend, kept):
+    backend.send([Activity.now(action="-")])
+    assert kept(["-"]) == ["-"]
+
+
+def test_every_backend_takes_no_activities(backend, kept):
+    backend.send([])
+    assert kept([]) == []
+
+
+def test_every_backend_can_be_flushed_when_nothing_waits(backend):
+    assert backend.flush() == 0
+    assert backend.flush(timeout=0.5) == 0
+
+
+def test_every_backend_works_on_after_it_was_closed(backend, kept):
+    backend.send(acts("a"))
+    backend.close()
+    backend.close()
+    backend.send(acts("b"))
+    assert kept(["a", "b"]) == ["a", "b"]
+
+
+def test_every_backend_has_nothing_to_say_of_good_surroundings(backend):
+    assert backend.check() == []
+
+
+def test_every_backend_serves_several_threads(backend, kept, thread_connections):
+    def work(name):
+        for number in range(5):
+            backend.send(acts(f"{name}{number}"))
+
+    expected = [f"{name}{number}" for name in "ab" for number in range(5)]
+    threads = [Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(kept(expected)) == expected
+
+
+def test_a_console_line_is_ascii_and_one_line(caplog):
+    caplog.set_level(logging.INFO, logger="trackmate")
+    ConsoleBackend().send([Activity.now(remarks="one\ntwo\x1b[31m zażółć \u2028")])
+    assert caplog.records[0].message.isascii()
+    assert caplog.records[0].message.isprintable()
+
+
+# --- rows ------------------------------------------------------------------------------------
+
+
+@transactional
+def test_a_row_holds_all_that_the_activity_held():
+    activity = full()
+    DatabaseBackend().send([activity])
+    row = ActivityLog.objects.get()
+    same = [name for name in Activity.__slots__ if name != "target"]
+    assert {name: getattr(row, name) for name in same} == {
+        name: getattr(activity, name) for name in same
+    }
+    assert (row.object_id, row.object_repr) == ("7", "Order 7")
+    assert row.content_type == ContentType.objects.get_for_model(Order)
+    assert row.recorded_at > row.action_time
+
+
+@transactional
+def test_an_empty_activity_is_a_row_of_empty_columns():
+    DatabaseBackend().send([Activity.now()])
+    row = ActivityLog.objects.get()
+    empty = (row.data, row.response, row.changes, row.extra, row.actor_id, row.object_id)
+    assert empty == (None,) * 6
+    assert ActivityLog.objects.filter(data__isnull=True, extra__isnull=True).exists()
+
+
+@transactional
+@pytest.mark.parametrize("thing", [Order(pk=7), Invoice(pk=uuid.UUID(int=7)), Country(pk="pl")])
+def test_a_row_links_to_objects_with_any_kind_of_key(thing):
+    thing.save()
+    DatabaseBackend().send([Activity.now(target=Target.of(thing))])
+    assert ActivityLog.objects.get().content_object == thing
+
+
+@transactional
+@pytest.mark.parametrize("model", ["shop.gone", "gone.order", "order", ""])
+def test_a_row_of_an_object_whose_model_is_gone_keeps_its_name(model):
+    target = Target(model=model, object_id="7", object_repr="Order 7")
+    DatabaseBackend().send([Activity.now(target=target)])
+    row = ActivityLog.objects.get()
+    assert (row.content_type, row.object_id, row.object_repr) == (None, "7", "Order 7")
+
+
+@transactional
+def test_a_key_that_travelled_as_text_links_to_its_user():
+    user = get_user_model().objects.create_user("alice")
+    DatabaseBackend().send([Activity.now(actor_id=str(user.pk))])
+    assert ActivityLog.objects.get().actor == user
+
+
+@transactional
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_a_row_has_its_time_with_and_without_time_zones(settings, use_tz):
+    settings.USE_TZ = use_tz
+    DatabaseBackend().send([Activity.at(NOON)])
+    in_berlin = NOON.replace(tzinfo=None) + timedelta(hours=1)
+    assert ActivityLog.objects.get().action_time == (NOON if use_tz else in_berlin)
+
+
+# --- one INSERT ------------------------------------------------------------------------------
+
+
+@transactional
+def test_many_activities_are_one_insert(django_assert_num_queries):
+    backend = DatabaseBackend()
+    backend.send(acts("warm"))
+    with django_assert_num_queries(1):
+        backend.send(acts(*ACTIONS))
+
+
+@transactional
+def test_a_target_costs_no_query_of_its_own_once_its_type_is_known(django_assert_num_queries):
+    target = Target(model="shop.order", object_id="7")
+    DatabaseBackend().send(acts("warm", target=target))
+    with django_assert_num_queries(1):
+        DatabaseBackend().send(acts("a", target=target))
+
+
+@transactional
+def test_very_many_activities_are_stored_all_or_none():
+    activities = acts(*map(str, range(1200)))
+    with pytest.raises(ValueError, match="kiosk"):
+        insert([*activities, Activity.now(actor_id="kiosk")], "default")
+    assert not ActivityLog.objects.exists()
+    insert(activities, "default")
+    assert ActivityLog.objects.count() == 1200
+
+
+@transactional
+def test_rows_are_written_within_a_transaction_that_is_open():
+    with transaction.atomic():
+        DatabaseBackend().send(acts("kept"))
+    with transaction.atomic():
+        DatabaseBackend().send(acts("undone"))
+        transaction.set_rollback(True)
+    assert ActivityLog.objects.get().action == "kept"
+
+
+@transactional
+def test_a_refusal_does_not_break_a_transaction_that_is_open():
+    (twice,) = acts("a")
+    with transaction.atomic():
+        Order.objects.create(number="before")
+        DatabaseBackend().send([twice])
+        DatabaseBackend().send([twice])
+        Order.objects.create(number="after")
+    assert Order.objects.count() == 2
+    assert ActivityLog.objects.count() == 1
+
+
+# --- the spool as the safety net -------------------------------------------------------------
+
+
+@pytest.fixture
+def table(transactional_db):
+    """Take the table of the log away and give it back."""
+    table = ActivityLog._meta.db_table
+    moved = Moved(table)
+    yield moved
+    moved.give_back()
+
+
+class Moved:
+    def __init__(self, table):
+        self.table, self.is_away = table, False
+
+    def take_away(self):
+        self._rename(self.table, f"{self.table}_away")
+        self.is_away = True
+
+    def give_back(self):
+        if self.is_away:
+            self._rename(f"{self.table}_away", self.table)
+            self.is_away = False
+
+    def _rename(self, old, new):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+@pytest.fixture
+def small_segments(monkeypatch):
+    """Seal a segment after its first line."""
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1)
+
+
+def rows():
+    return sorted(ActivityLog.objects.values_list("action", flat=True))
+
+
+def test_what_the_database_refuses_is_spooled_counted_and_logged_once(table, caplog):
+    backend = DatabaseBackend()
+    table.take_away()
+    for action in ACTIONS:
+        backend.send(acts(action))
+    table.give_back()
+    assert rows() == []
+    assert counts["spooled"] == 3
+    assert len(caplog.records) == 1
+    assert backend.flush() == 3
+    assert rows() == ACTIONS
+
+
+def test_what_waits_is_stored_by_the_next_successful_write_once(table):
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a", "b"))
+    table.give_back()
+    backend.send(acts("c"))
+    assert rows() == ACTIONS
+    assert get_spool().is_empty()
+    backend.send(acts("d"))
+    assert rows() == [*ACTIONS, "d"]
+
+
+def test_a_write_stores_one_segment_and_the_next_one_another(table, small_segments):
+    backend = DatabaseBackend()
+    table.take_away()
+    for action in "ab":
+        backend.send(acts(action))
+    table.give_back()
+    backend.send(acts("c"))
+    assert rows() == ["a", "c"]
+    backend.send(acts("d"))
+    assert rows() == ["a", "b", "c", "d"]
+
+
+@transactional
+def test_what_another_process_spooled_is_found_after_a_while(monkeypatch):
+    backend = DatabaseBackend()
+    backend.send(acts("a"))
+    get_spool().append(acts("b"))
+    backend.send(acts("c"))
+    assert rows() == ["a", "c"]
+    monkeypatch.setattr(database, "monotonic", lambda: float("inf"))
+    backend.send(acts("d"))
+    assert rows() == ["a", "b", "c", "d"]
+
+
+@transactional
+def test_nothing_is_replayed_within_somebodys_transaction():
+    get_spool().append(acts("waits"))
+    with transaction.atomic():
+        DatabaseBackend().send(acts("a"))
+    assert rows() == ["a"]
+    assert not get_spool().is_empty()
+
+
+@transactional
+def test_what_is_delivered_twice_is_stored_once():
+    a, b, c = acts(*ACTIONS)
+    DatabaseBackend().send([a])
+    get_spool().append([a, b, b, c, c])
+    assert DatabaseBackend().flush() == 2
+    assert rows() == ACTIONS
+
+
+@transactional
+def test_what_was_stored_but_not_acknowledged_is_stored_once():
+    get_spool().append(acts(*ACTIONS))
+    for segment in get_spool().replay():
+        insert(segment.activities, "default")
+    assert DatabaseBackend().flush() == 0
+    assert rows() == ACTIONS
+    assert get_spool().is_empty()
+
+
+@transactional
+def test_a_row_that_can_never_be_stored_is_set_aside_and_the_rest_is_stored(spool_directory):
+    bad = Activity.now(action="bad", actor_id="kiosk")
+    DatabaseBackend().send([*acts("a"), bad, *acts("b", "c")])
+    assert rows() == []
+    assert DatabaseBackend().flush() == 3
+    assert rows() == ACTIONS
+    (line,) = (spool_directory / REJECTED).read_text().splitlines()
+    assert Activity.from_dict(json.loads(line)) == bad
+    assert counts["rejected"] == 1
+
+
+@transactional
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_only_the_database_finds_wrong_is_set_aside_too(spool_directory):
+    get_spool().append([*acts("a"), *acts("bad", status_code=70_000), *acts("b")])
+    assert DatabaseBackend().flush() == 2
+    assert rows() == ["a", "b"]
+    assert '"bad"' in (spool_directory / REJECTED).read_text()
+
+
+@transactional
+def test_a_line_that_is_no_activity_is_set_aside(spool_directory):
+    get_spool().append(acts("a"))
+    with (spool_directory / OPEN).open("a") as segment:
+        segment.write('{"id": "0190')
+    assert DatabaseBackend().flush() == 1
+    assert (spool_directory / REJECTED).read_text() == '{"id": "0190\n'
+    assert get_spool().is_empty()
+
+
+def test_what_waits_is_kept_while_the_database_is_away(table):
+    get_spool().append(acts(*ACTIONS))
+    table.take_away()
+    with pytest.raises(DatabaseError):
+        DatabaseBackend().flush()
+    table.give_back()
+    assert DatabaseBackend().flush() == 3
+
+
+def test_a_database_that_goes_during_a_replay_does_not_fail_the_write(table, monkeypatch):
+    backend = DatabaseBackend()
+    get_spool().append(acts("waits"))
+    real = database.insert
+    monkeypatch.setattr(
+        database, "insert", lambda *args: (real(*args), table.take_away() if rows() else None)
+    )
+    backend.send(acts("a"))
+    table.give_back()
+    assert counts["delayed"] == 1
+    assert rows() == ["a"]
+    assert not get_spool().is_empty()
+
+
+@transactional
+def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
+    for action in ACTIONS:
+        get_spool().append(acts(action))
+    assert DatabaseBackend().flush(timeout=0) == 1
+    assert len(list(spool_directory.glob(f"*{SEALED}"))) == 2
+    assert DatabaseBackend().flush(timeout=60) == 2
+
+
+def test_after_a_slow_refusal_the_database_is_left_alone_for_a_while(
+    table, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(database, "SLOW_SECONDS", -1)
+    monkeypatch.setattr(database, "REST_FACTOR", 10_000_000)
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a"))
+    with django_assert_num_queries(0):
+        backend.send(acts("b"))
+    table.give_back()
+    monkeypatch.setattr(database, "monotonic", lambda: float("inf"))
+    backend.send(acts("c"))
+    assert rows() == ACTIONS
+
+
+def test_after_a_quick_refusal_the_database_is_asked_again(table):
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a"))
+    table.give_back()
+    backend.send(acts("b"))
+    assert rows() == ["a", "b"]
+
+
+@transactional
+def test_a_spool_that_fails_as_well_is_an_error(configure, tmp_path):
+    (tmp_path / "file").touch()
+    configure(SPOOL_DIR=tmp_path / "file")
+    with pytest.raises(SpoolError):
+        DatabaseBackend().send([Activity.now(actor_id="kiosk")])
+
+
+@transactional
+def test_what_an_error_quotes_is_masked_and_on_one_line(caplog):
+    DatabaseBackend().send([Activity.now(actor_id="password=hunter2\nforged line")])
+    assert "hunter2" not in caplog.text
+    assert "\n" not in caplog.records[0].getMessage()
+
+
+@transactional
+def test_closing_gives_the_connection_back():
+    DatabaseBackend().send(acts("a"))
+    DatabaseBackend().close()
+    assert connection.connection is None or connection.is_in_memory_db()
+
+
+def test_a_broken_spool_directory_is_reported_by_the_backends_check(configure, tmp_path):
+    (tmp_path / "file").touch()
+    configure(SPOOL_DIR=tmp_path / "file")
+    (warning,) = DatabaseBackend().check()
+    assert warning.id == "trackmate.W004"
+    assert os.fspath(tmp_path / "file") in warning.msg

@@ -1,0 +1,362 @@
+"""The documentation: everything public has its place in it, and the defaults it names are true."""
+
+import ast
+import inspect
+import re
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_permission_codename
+from django.core.management import BaseCommand, find_commands, load_command_class
+from django.urls import NoReverseMatch, reverse
+
+import trackmate
+from tests import test_packaging
+from trackmate import conf, enums, urls
+from trackmate.activity import Activity
+from trackmate.backends import base as base_backend
+from trackmate.dashboard.filters import ActivityFilters, WindowForm
+from trackmate.models import ActivityLog
+from trackmate.querysets import ActivityLogQuerySet
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "trackmate"
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md"]
+    + [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
+)
+README = (ROOT / "README.md").read_text()
+
+
+def reference(name):
+    return (DOCS / "reference" / f"{name}.md").read_text()
+
+
+def named(pages):
+    return pytest.mark.parametrize(
+        "page", pages, ids=[str(page.relative_to(ROOT)) for page in pages]
+    )
+
+
+def section_of(text, title):
+    """Return what stands under a heading, up to the next heading of any level."""
+    parts = re.split(r"^#+ +(.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+
+
+def first_cells(text):
+    """Return what the first cells of all table rows hold as code."""
+    rows = re.findall(r"^\| (.+?) \|", text, flags=re.MULTILINE)
+    return {code for row in rows for code in re.findall(r"`([^`]+)`", row)}
+
+
+def blocks(text, language):
+    """Return the fenced blocks of a language, at any indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, re.MULTILINE | re.DOTALL)
+    return [inspect.cleandoc(f"\n{code}") for _indentation, code in found]
+
+
+# --- settings --------------------------------------------------------------------------------
+
+
+def documented_settings():
+    """Return each setting's own documentation, as it stands in the source."""
+    (settings,) = (
+        node
+        for node in ast.parse(inspect.getsource(conf)).body
+        if isinstance(node, ast.ClassDef) and node.name == "Settings"
+    )
+    return {
+        field.target.id: text.value.value
+        for field, text in zip(settings.body, settings.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
+
+
+SPOKEN = {
+    "Dotted | None": "callable, dotted path or None",
+    "Dotted": "callable or dotted path",
+    "re.Pattern[str]": "Pattern",
+}
+"""How the reference calls types that have no common name."""
+
+SETTINGS = [field.name for field in dataclass_fields(conf.Settings)]
+
+
+def test_every_setting_says_in_the_source_what_it_is():
+    assert list(documented_settings()) == SETTINGS
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_reference_says_of_a_setting_what_the_source_says(name):
+    section = " ".join(section_of(reference("settings"), name).split())
+    assert " ".join(documented_settings()[name].split()) in section
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "PROCESSORS"])
+def test_the_reference_says_what_the_default_is(name):
+    (said,) = re.findall(
+        r"Default: `(.*?)`\.$", section_of(reference("settings"), name), re.MULTILINE
+    )
+    assert ast.literal_eval(said) == conf.default_of(name)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_reference_says_what_type_a_setting_has(name):
+    (said,) = re.findall(
+        r"^Type: `(.*?)`\. ", section_of(reference("settings"), name), re.MULTILINE
+    )
+    annotation = conf.Settings.__annotations__[name].replace("'", '"')
+    for source, word in SPOKEN.items():
+        annotation = annotation.replace(source, word)
+    assert said == annotation
+
+
+def test_the_reference_has_no_setting_that_does_not_exist():
+    headings = re.findall(r"^### (.+)$", reference("settings"), re.MULTILINE)
+    assert sorted(headings) == sorted(SETTINGS)
+
+
+def readme_defaults():
+    table = section_of(README, "Settings")
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", table, re.MULTILINE))
+
+
+def test_the_readme_has_every_setting_at_a_glance():
+    assert sorted(readme_defaults()) == sorted(SETTINGS)
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "PROCESSORS"])
+def test_the_readme_says_what_the_default_is(name):
+    assert ast.literal_eval(readme_defaults()[name].strip("`")) == conf.default_of(name)
+
+
+def test_the_reference_lists_the_default_processors_in_their_order():
+    listed = re.findall(
+        r"^\| `(trackmate\.processors\.\w+)`", reference("processors"), re.MULTILINE
+    )
+    assert tuple(listed) == conf.DEFAULT_PROCESSORS
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def test_every_public_name_has_its_section():
+    headings = re.findall(r"^## (.+)$", reference("api"), re.MULTILINE)
+    assert set(trackmate.__all__) <= set(headings)
+
+
+@pytest.mark.parametrize("verb", ["track", "tracker"])
+def test_every_option_of_a_verb_is_listed(verb):
+    source = trackmate.track.__init__ if verb == "track" else trackmate.capture.decorators.Tracking
+    options = set(inspect.signature(source).parameters) - {"self", "action"}
+    assert options <= first_cells(section_of(reference("api"), verb))
+
+
+@pytest.mark.parametrize("name", ["ActionType", "Status"])
+def test_every_member_of_an_enumeration_is_listed_with_its_value(name):
+    section = section_of(reference("api"), name)
+    for member in getattr(enums, name):
+        assert f"| `{name}.{member.name}` | `{member.value}` |" in section
+
+
+def test_every_check_is_listed_and_no_other():
+    source = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    ids = set(re.findall(r'id="(trackmate\.[EW]\d{3})"', source))
+    assert len(ids) >= 10
+    assert {cell for cell in first_cells(reference("checks")) if "." in cell} == ids
+
+
+COMMANDS = find_commands(str(PACKAGE / "management"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_its_section_with_its_options(name):
+    section = section_of(reference("commands"), name)
+    parser = load_command_class("trackmate", name).create_parser("manage.py", name)
+    django = BaseCommand().create_parser("manage.py", name)
+    usual = {option for action in django._actions for option in action.option_strings}
+    own = {option for action in parser._actions for option in action.option_strings} - usual
+    assert own
+    assert all(option in section for option in own)
+
+
+def test_every_permission_is_listed_and_no_other():
+    meta = ActivityLog._meta
+    given = [codename for codename, _name in meta.permissions]
+    given += [get_permission_codename(action, meta) for action in meta.default_permissions]
+    listed = first_cells(section_of(reference("dashboard"), "Permissions"))
+    assert listed == {f"trackmate.{codename}" for codename in given}
+
+
+def test_every_url_name_is_listed_and_no_other():
+    listed = first_cells(section_of(reference("dashboard"), "URL names"))
+    names = {f"trackmate:{pattern.name}" for pattern in urls.urlpatterns}
+    assert {name for name in listed if name.startswith("trackmate:")} == names
+
+
+def test_every_filter_of_the_dashboard_is_listed():
+    asked = {*ActivityFilters.base_filters, *WindowForm.base_fields, "before", "after"}
+    assert asked <= first_cells(section_of(reference("dashboard"), "URL names"))
+
+
+def test_every_field_of_the_row_is_listed_and_no_other():
+    meta = ActivityLog._meta
+    names = {field.name for field in (*meta.concrete_fields, *meta.private_fields)}
+    table = reference("row").partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert listed == names
+
+
+@pytest.mark.parametrize(
+    "field", [field for field in ActivityLog._meta.concrete_fields if field.max_length]
+)
+def test_the_length_of_a_text_is_the_one_of_its_column(field):
+    if field.get_internal_type() == "CharField":
+        assert f"| `{field.name}` | text, {field.max_length} |" in reference("row")
+
+
+def test_every_index_is_listed():
+    listed = first_cells(section_of(reference("row"), "Indexes"))
+    assert listed == {index.name for index in ActivityLog._meta.indexes}
+
+
+def test_every_queryset_method_is_listed():
+    own = {name for name, member in vars(ActivityLogQuerySet).items() if inspect.isfunction(member)}
+    listed = {cell.partition("(")[0] for cell in first_cells(reference("queryset"))}
+    assert listed == {name for name in own if not name.startswith("_")}
+
+
+def test_every_backend_is_listed():
+    modules = {path.stem for path in (PACKAGE / "backends").glob("*.py")} - {"__init__", "base"}
+    listed = {cell.split(".")[2] for cell in first_cells(reference("backends")) if "." in cell}
+    assert listed == modules
+
+
+def test_every_member_of_a_backend_is_listed():
+    own = {name for name in vars(base_backend.BaseBackend) if not name.startswith("_")}
+    listed = {
+        cell.partition("(")[0]
+        for cell in first_cells(section_of(reference("backends"), "BaseBackend"))
+    }
+    assert listed == own
+
+
+def test_every_kind_of_count_is_listed():
+    source = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    kinds = set(re.findall(r'\breport\(\s*"(\w+)"', source))
+    assert len(kinds) >= 4
+    assert first_cells(reference("logging")) == kinds
+
+
+def test_what_processors_get_is_described_by_the_row():
+    names = {field.name for field in dataclass_fields(Activity)}
+    columns = {field.attname for field in ActivityLog._meta.concrete_fields}
+    assert names - columns == {"target"}
+    assert columns - names == {"recorded_at", "content_type_id", "object_id", "object_repr"}
+
+
+def test_the_changelog_has_the_version():
+    assert f"## [{trackmate.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+# --- what can be tried -----------------------------------------------------------------------
+
+
+@named(PAGES)
+def test_the_python_of_a_page_can_be_parsed(page):
+    for code in blocks(page.read_text(), "python"):
+        try:
+            ast.parse(code)
+        except SyntaxError:
+            # `async with` and `await` outside a function, as in a notebook.
+            compile(code, str(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+
+
+@named(PAGES)
+def test_what_a_page_imports_from_trackmate_exists(page):
+    for code in blocks(page.read_text(), "python"):
+        tree = compile(code, "page", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("trackmate"):
+                module = __import__(node.module, fromlist=["*"])
+                assert all(hasattr(module, alias.name) for alias in node.names), node.module
+
+
+@named(PAGES)
+def test_the_settings_that_a_page_shows_exist_and_are_of_their_type(page):
+    for code in blocks(page.read_text(), "python"):
+        for given in re.findall(r"^TRACKMATE = (\{.*?\})$", code, re.MULTILINE | re.DOTALL):
+            scope = {"re": re, "DEFAULT_PROCESSORS": conf.DEFAULT_PROCESSORS}
+            for name, value in eval(given, scope).items():
+                assert conf.accepts(value, conf.setting_types()[name]), name
+
+
+def test_the_readme_installs_what_the_tests_of_the_wheel_install():
+    shown = re.findall(r"<!-- install: (\w+) -->\n```python\n(.*?)```", README, re.DOTALL)
+    assert dict(shown) == {
+        "settings": test_packaging.THREE_LINES.lstrip("\n"),
+        "urls": test_packaging.URLS.lstrip("\n"),
+    }
+
+
+def test_the_two_commands_of_the_readme_are_there():
+    makefile = (ROOT / "Makefile").read_text()
+    asked = re.findall(r"^\$ make (\w+)", README, re.MULTILINE)
+    assert asked == ["demo", "test"]
+    assert all(re.search(rf"^{name}:", makefile, re.MULTILINE) for name in asked)
+
+
+def anchors_of(page):
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
+    headings = re.findall(r"^#+ +(.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def links_of(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`", "", text)
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|srcset)="([^"]+)"', text)
+    return [link for link in links if not re.match(r"https?:", link)]
+
+
+@named(PAGES)
+def test_the_links_of_a_page_lead_somewhere(page):
+    for link in links_of(page):
+        path, _sign, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@named([page for page in PAGES if page.is_relative_to(DOCS)])
+def test_no_page_is_left_out_of_the_contents(page):
+    listed = {DOCS / "index.md"}
+    for index in DOCS.rglob("*.md"):
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", index.read_text(), re.DOTALL):
+            listed |= {index.parent / f"{line}.md" for line in tree.split() if ":" not in line}
+    assert page in listed
+
+
+@named(PAGES)
+def test_the_addresses_that_a_page_names_exist(page):
+    for name in re.findall(r"`(trackmate:\w+)`", page.read_text()):
+        arguments = {"pk": "01a20903-7b78-76a3-949e-88a8ed72711a"} if "detail" in name else {}
+        try:
+            reverse(name, kwargs=arguments)
+        except NoReverseMatch:
+            pytest.fail(f"{name} is no URL name")
+
+
+def test_the_docs_name_no_setting_that_does_not_exist():
+    quoted = {
+        name
+        for page in PAGES
+        if page.name not in {"CHANGELOG.md", "benchmarks.md"}
+        for name in re.findall(r'TRACKMATE\["([A-Z_]+)"\]', page.read_text())
+    }
+    assert quoted <= set(SETTINGS)

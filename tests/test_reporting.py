@@ -1,0 +1,84 @@
+"""Saying what went wrong: counted always, logged once a minute."""
+
+import logging
+import sys
+
+import pytest
+
+from trackmate import reporting
+from trackmate.reporting import counts, exception_of, place_of, report
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def caught(error):
+    """Return an error as it is after it was raised."""
+    try:
+        raise error
+    except type(error):
+        return sys.exception()
+
+
+def test_everything_is_counted_and_one_line_is_logged(caplog):
+    for _ in range(100):
+        report("spooled", "the database refused them")
+    assert counts["spooled"] == 100
+    assert [record.message for record in caplog.records] == ["1 spooled: the database refused them"]
+
+
+def test_each_kind_of_trouble_has_a_line_of_its_own(caplog):
+    report("spooled", "no database")
+    report("dropped", "no disk", count=3)
+    assert [record.message for record in caplog.records] == [
+        "1 spooled: no database",
+        "3 dropped: no disk",
+    ]
+
+
+def test_the_next_line_says_how_many_there_were_since(caplog, monkeypatch):
+    report("spooled", "first")
+    report("spooled", "second", count=5)
+    monkeypatch.setattr(reporting, "monotonic", lambda: sys.float_info.max)
+    report("spooled", "third")
+    assert [record.message for record in caplog.records] == ["1 spooled: first", "6 spooled: third"]
+
+
+def test_lines_are_errors_of_the_one_logger(caplog):
+    report("failed", "somewhere")
+    report("odd", "elsewhere", level=logging.WARNING)
+    assert {record.name for record in caplog.records} == {"trackmate"}
+    assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.WARNING]
+
+
+def test_a_process_can_start_anew(caplog):
+    report("failed", "first")
+    reporting.forget()
+    report("failed", "second")
+    assert counts["failed"] == 1
+    assert len(caplog.records) == 2
+
+
+def test_an_error_is_named_by_type_and_place_and_not_by_its_text():
+    place = place_of(caught(ValueError("hunter2")))
+    assert place.startswith("ValueError at ")
+    assert __file__ in place
+    assert "hunter2" not in place
+
+
+def test_an_error_that_was_never_raised_has_no_place():
+    assert place_of(ValueError("x")) == "ValueError"
+    assert exception_of(ValueError("x")) == {"type": "ValueError", "message": "x", "place": ""}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(KeyError("number"), "'number'"), (MuteError(), ""), (OSError(28, "full"), None)],
+)
+def test_an_error_is_described_for_a_row(error, message):
+    described = exception_of(caught(error))
+    assert described["type"] == type(error).__qualname__
+    assert described["message"] == (str(error) if message is None else message)
+    assert described["place"].startswith(__file__)

@@ -1,0 +1,403 @@
+"""The spool: what waits in segment files, and that none of it is lost or given out twice."""
+
+import fcntl
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from trackmate import spool as spool_module
+from trackmate.activity import Activity
+from trackmate.exceptions import SpoolError
+from trackmate.spool import OPEN, REJECTED, SEALED, Spool, default_directory, get_spool
+
+ROOT = Path(__file__).parent.parent
+
+APPEND_MANY = """
+import sys
+from pathlib import Path
+from trackmate.activity import Activity
+from trackmate.spool import Spool
+
+spool = Spool(Path(sys.argv[1]))
+for number in range(int(sys.argv[3])):
+    spool.append([Activity.now(action=f"{sys.argv[2]}.{number}")])
+"""
+
+DIE_WHILE_REPLAYING = """
+import os, signal, sys
+from pathlib import Path
+from trackmate.spool import Spool
+
+for segment in Spool(Path(sys.argv[1])).replay():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def small_segments(monkeypatch):
+    """Seal a segment after its first line."""
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1)
+
+
+def acts(*actions):
+    return [Activity.now(action=action) for action in actions]
+
+
+def drained(spool):
+    """Return the actions of all that waits, and acknowledge it."""
+    actions = []
+    for segment in spool.replay():
+        actions += [activity.action for activity in segment.activities]
+        segment.acknowledge()
+    return actions
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- in and out ------------------------------------------------------------------------------
+
+
+def test_what_goes_in_comes_out_whole_and_in_order(spool):
+    first, second, third = acts("a", "b", "c")
+    spool.append([first, second])
+    spool.append([third])
+    (segment,) = spool.replay()
+    assert list(segment.activities) == [first, second, third]
+    assert segment.broken == []
+
+
+def test_what_is_acknowledged_does_not_come_again(spool):
+    spool.append(acts("a"))
+    assert drained(spool) == ["a"]
+    assert drained(spool) == []
+
+
+def test_what_is_not_acknowledged_comes_again(spool):
+    spool.append(acts("a"))
+    for _segment in spool.replay():
+        pass
+    assert drained(spool) == ["a"]
+
+
+def test_a_segment_can_be_acknowledged_twice(spool):
+    spool.append(acts("a"))
+    (segment,) = spool.replay()
+    segment.acknowledge()
+    segment.acknowledge()
+    assert spool.is_empty()
+
+
+def test_nothing_waits_where_there_is_no_directory(spool):
+    assert spool.is_empty()
+    assert drained(spool) == []
+    assert not spool.directory.exists()
+
+
+def test_something_waits_until_it_is_acknowledged(spool):
+    spool.append(acts("a"))
+    assert not spool.is_empty()
+    (segment,) = spool.replay()
+    assert not spool.is_empty()
+    segment.acknowledge()
+    assert spool.is_empty()
+
+
+def test_what_was_set_aside_does_not_wait(spool):
+    spool.append(acts("a"))
+    drained(spool)
+    spool.reject(["not an activity"])
+    assert spool.is_empty()
+    assert (spool.directory / REJECTED).read_text() == "not an activity\n"
+
+
+def test_what_is_added_during_a_replay_comes_with_the_next_one(spool):
+    spool.append(acts("a"))
+    for segment in spool.replay():
+        spool.append(acts("b"))
+        segment.acknowledge()
+    assert drained(spool) == ["b"]
+
+
+def test_the_oldest_segment_comes_first(spool, small_segments):
+    for action in "abcde":
+        spool.append(acts(action))
+    assert drained(spool) == list("abcde")
+
+
+def test_a_large_segment_is_sealed(spool, monkeypatch):
+    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1000)
+    for number in range(30):
+        spool.append(acts(f"order.{number}"))
+    sealed = list(spool.directory.glob(f"*{SEALED}"))
+    assert len(sealed) > 1
+    assert all(1000 < path.stat().st_size < 1300 for path in sealed)
+    assert drained(spool) == [f"order.{number}" for number in range(30)]
+
+
+def test_values_that_are_no_json_are_written_as_text(spool):
+    spool.append([Activity.now(data={"path": Path("a")})])
+    (segment,) = spool.replay()
+    assert segment.activities[0].data == {"path": "a"}
+
+
+# --- who may read it -------------------------------------------------------------------------
+
+
+def test_nobody_else_can_read_it(spool, small_segments):
+    spool.append(acts("a"))
+    spool.reject(["x"])
+    assert mode(spool.directory) == 0o700
+    assert {mode(path) for path in spool.directory.iterdir()} == {0o600}
+
+
+def test_a_link_in_the_place_of_a_segment_is_not_followed(spool, tmp_path):
+    spool.prepare()
+    victim = tmp_path / "victim"
+    victim.touch()
+    (spool.directory / OPEN).symlink_to(victim)
+    with pytest.raises(SpoolError):
+        spool.append(acts("a"))
+    assert victim.read_text() == ""
+
+
+@pytest.fixture
+def temporary_directory(tmp_path, monkeypatch):
+    """A temporary directory of the system's, which everyone can write to."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    return shared
+
+
+def test_the_default_directory_is_one_of_this_user(configure, temporary_directory):
+    configure(SPOOL_DIR=None)
+    assert get_spool().directory == default_directory()
+    assert default_directory() == temporary_directory / f"trackmate-{os.getuid()}"
+
+
+def test_a_directory_of_choice_may_be_a_path_or_a_text(configure, tmp_path):
+    configure(SPOOL_DIR=str(tmp_path))
+    assert get_spool().directory == tmp_path
+
+
+def test_the_default_directory_is_made_and_used(temporary_directory):
+    spool = Spool(default_directory())
+    spool.append(acts("a"))
+    assert mode(spool.directory) == 0o700
+    assert drained(spool) == ["a"]
+
+
+def test_a_default_directory_that_is_open_to_others_is_refused(temporary_directory):
+    default_directory().mkdir()
+    default_directory().chmod(0o755)
+    with pytest.raises(SpoolError, match="open to others"):
+        Spool(default_directory()).append(acts("a"))
+    assert list(default_directory().iterdir()) == []
+
+
+def test_a_default_directory_that_is_a_link_is_refused(temporary_directory, tmp_path):
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    default_directory().symlink_to(tmp_path / "theirs")
+    spool = Spool(default_directory())
+    assert "somebody else" in spool.problem()
+    with pytest.raises(SpoolError, match="somebody else"):
+        spool.append(acts("a"))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
+def test_a_default_directory_of_somebody_else_is_refused(temporary_directory):
+    default_directory().mkdir(mode=0o700)
+    os.chown(default_directory(), 65534, 65534)
+    with pytest.raises(SpoolError, match="somebody else"):
+        Spool(default_directory()).append(acts("a"))
+
+
+def test_a_directory_of_choice_may_be_shared(tmp_path):
+    tmp_path.chmod(0o770)
+    Spool(tmp_path).append(acts("a"))
+    assert drained(Spool(tmp_path)) == ["a"]
+
+
+# --- when it fails ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda spool: spool.append(acts("a")),
+        lambda spool: spool.reject(["x"]),
+        lambda spool: spool.is_empty(),
+    ],
+    ids=["append", "reject", "is_empty"],
+)
+def test_a_directory_that_is_a_file_is_an_error_of_ours(tmp_path, use):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(SpoolError, match="the spool failed"):
+        use(Spool(path))
+
+
+def test_a_usable_directory_has_no_problem(spool):
+    assert spool.problem() is None
+    assert not spool.directory.exists()
+    spool.prepare()
+    assert spool.problem() is None
+
+
+def test_the_problem_of_an_unusable_directory_is_named(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    assert Spool(path / "spool").problem() == f"{path} is no directory"
+
+
+@pytest.fixture
+def full_disk():
+    """Let no file of this process grow beyond 20,000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_on_a_full_disk_all_is_kept_or_nothing(spool, full_disk):
+    spool.append(acts("fits"))
+    with pytest.raises(SpoolError):
+        spool.append([*acts("first"), Activity.now(action="large", remarks="x" * 30_000)])
+    spool.append(acts("fits too"))
+    assert drained(spool) == ["fits", "fits too"]
+
+
+def test_a_line_that_was_cut_off_costs_only_itself(spool):
+    spool.append(acts("before"))
+    with (spool.directory / OPEN).open("a") as segment:
+        segment.write('{"id": "0190')
+    spool.append(acts("after"))
+    (segment,) = spool.replay()
+    assert [activity.action for activity in segment.activities] == ["before", "after"]
+    assert segment.broken == ['{"id": "0190']
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[1, 2]",
+        b"null",
+        b'"text"',
+        b"{}",
+        b'{"id": 7, "action_time": "2026-03-01T12:00:00+00:00"}',
+        b'{"id": "12345678123456781234567812345678", "action_time": "noon"}',
+        b'{"id": "12345678123456781234567812345678"}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_line_that_is_no_activity_is_told_apart(spool, line):
+    spool.append(acts("a"))
+    with (spool.directory / OPEN).open("ab") as segment:
+        segment.write(line + b"\n")
+    (segment,) = spool.replay()
+    assert [activity.action for activity in segment.activities] == ["a"]
+    assert segment.broken == [line.decode(errors="replace")]
+
+
+# --- several processes -----------------------------------------------------------------------
+
+
+def test_a_segment_is_replayed_by_one_at_a_time(spool):
+    spool.append(acts("a"))
+    for segment in spool.replay():
+        assert drained(spool) == []
+        segment.acknowledge()
+
+
+def test_a_segment_that_another_one_took_meanwhile_is_passed_over(spool, small_segments):
+    spool.append(acts("a"))
+    spool.append(acts("b"))
+    mine = spool.replay()
+    assert next(mine).activities[0].action == "a"
+    assert drained(spool) == ["b"]
+    assert list(mine) == []
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Let another process do something just before the next lock is given."""
+    real, actions = fcntl.flock, []
+
+    def flock(descriptor, operation):
+        while actions:
+            actions.pop()()
+        return real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    return actions.append
+
+
+def test_what_waited_for_a_segment_that_was_sealed_goes_to_the_next_one(spool, meanwhile):
+    spool.append(acts("a"))
+    path = spool.directory / OPEN
+    meanwhile(lambda: path.rename(spool.directory / f"0{SEALED}"))
+    spool.append(acts("b"))
+    assert path.read_text().count("\n") == 1
+    assert drained(spool) == ["a", "b"]
+
+
+def test_what_waited_for_a_segment_that_was_removed_is_not_lost(spool, meanwhile):
+    spool.append(acts("a"))
+    meanwhile((spool.directory / OPEN).unlink)
+    spool.append(acts("b"))
+    assert drained(spool) == ["b"]
+
+
+def test_a_segment_that_goes_while_it_is_looked_at_is_passed_over(spool, meanwhile):
+    spool.append(acts("a"))
+    meanwhile((spool.directory / OPEN).unlink)
+    assert drained(spool) == []
+
+
+def test_many_threads_and_processes_lose_and_double_nothing(spool, small_segments):
+    names, seen = ["web", "worker", "cron"], []
+    children = [run(APPEND_MANY, spool.directory, name, "100") for name in names]
+    thread = Thread(target=lambda: [spool.append(acts(f"thread.{n}")) for n in range(100)])
+    thread.start()
+    while thread.is_alive() or any(child.poll() is None for child in children):
+        seen += drained(spool)
+    thread.join()
+    assert [child.returncode for child in children] == [0, 0, 0]
+    seen += drained(spool)
+    assert sorted(seen) == sorted(f"{name}.{n}" for name in [*names, "thread"] for n in range(100))
+
+
+def test_a_process_that_is_killed_lets_go_of_its_segment(spool):
+    spool.append(acts("a"))
+    assert run(DIE_WHILE_REPLAYING, spool.directory).wait() == -9
+    assert drained(spool) == ["a"]
+
+
+def run(script, *arguments):
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT)
+
+
+def test_a_line_is_json_that_other_programs_can_read(spool):
+    (activity,) = acts("zażółć")
+    spool.append([activity])
+    line = json.loads((spool.directory / OPEN).read_text(encoding="ascii"))
+    assert line["action"] == "zażółć"
+    assert line["id"] == activity.id.hex
