@@ -1,0 +1,1 @@
+"""What trackmate costs, beside its peers: `python -m benchmarks`."""

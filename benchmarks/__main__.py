@@ -1,0 +1,58 @@
+"""Measure what trackmate adds to a request, beside its peers, and print a table."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import contest, peers, report
+from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.databases import DATABASES, NoDatabase
+
+CLOCKS = ("wall", "cpu")
+SECONDS, QUICK_SECONDS = 75, 12
+"""How long each database is measured; starting the contestants comes on top."""
+
+
+def main() -> int:
+    options = _options()
+    names = [name for name, contestant in CONTESTANTS.items() if _takes_part(contestant)]
+    outcomes = []
+    for database in options.on or DATABASES:
+        print(f"Measuring on {database}", flush=True)
+        try:
+            with DATABASES[database]() as make_database:
+                seconds = QUICK_SECONDS if options.quick else SECONDS
+                outcomes.append(
+                    contest.hold(make_database, names, seconds=seconds, clock=options.clock)
+                )
+        except NoDatabase as reason:
+            print(f"Skipped {database}: {reason}", file=sys.stderr)
+    if not outcomes:
+        return 1
+    text = report.page(outcomes)
+    print(text)
+    if options.write:
+        report.write(options.write, text)
+    return 0
+
+
+def _takes_part(contestant: Contestant) -> bool:
+    reason = peers.install(contestant)
+    if reason:
+        print(f"Skipped {contestant.name}: {reason}", file=sys.stderr)
+    return not reason
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a look of less than a minute")
+    parser.add_argument("--on", action="append", choices=DATABASES, help="only this database")
+    parser.add_argument(
+        "--clock", choices=CLOCKS, default="wall", help="cpu: the workers' own, for a busy machine"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table in this file")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,212 @@
+"""The contest: contestants that are asked in turn, round after round, on one kind of database."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.contestants import CONTESTANTS, CREATE, TRACKMATE, Contestant
+from benchmarks.databases import MakeDatabase
+from benchmarks.peers import folder_of
+from benchmarks.rivals import OF_EACH_ROW
+from benchmarks.situations import SITUATIONS
+
+ROOT = Path(__file__).parent.parent
+REQUESTS = 20
+"""Requests that a contestant answers before it is the next one's turn."""
+WARM_UP = 100
+"""Requests that each one answers before anything is measured."""
+
+
+class Unequal(Exception):
+    """The contestants did not do the same, so that their times say nothing."""
+
+
+class Contender:
+    """The process of a contestant, and what was measured of it."""
+
+    def __init__(self, contestant: Contestant, **order: Any) -> None:
+        self.contestant = contestant
+        self.asked = 0
+        # (situation, "waited" or "worked") -> the median of each round, in nanoseconds
+        self.medians: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.queries: dict[str, list[str]] = {}
+        self.values: dict[str, dict] = {}
+        order |= {"contestant": contestant.name, "path": folder_of(contestant)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", json.dumps(order)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": "0"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def answer(self) -> Any:
+        """Return what the process answers next."""
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.contestant.name}: the worker ended, see above")
+        return json.loads(line)
+
+    def call(self, command: str, **arguments: Any) -> Any:
+        self._process.stdin.write(json.dumps([command, arguments]) + "\n")
+        return self.answer()
+
+    def ask(self, situation: str, count: int) -> dict[str, list[int]]:
+        """Let it answer requests; the rival that copies rows is told which."""
+        self.asked += count
+        return self.call("ask", situation=situation, count=count, **self._given(situation))
+
+    def note_queries(self, situation: str) -> None:
+        self.asked += 1
+        self.queries[situation] = self.call(
+            "queries", situation=situation, **self._given(situation)
+        )
+
+    def measure(self, situation: str) -> None:
+        for figure, times in self.ask(situation, REQUESTS).items():
+            self.medians[situation, figure].append(median(times))
+
+    def end(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(30)
+        self._process.stdout.close()
+
+    def _given(self, situation: str) -> dict:
+        return {"values": self.values[situation]} if self.values else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one contestant adds to one kind of request, at the median, in microseconds."""
+
+    contestant: Contestant
+    waited: float
+    """Until the visitor had the whole response."""
+    worked: float
+    """Until the worker was free again."""
+    queries: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The costs of all contestants on one kind of database."""
+
+    database: str
+    clock: str
+    rounds: int
+    baselines: dict[str, float] = field(default_factory=dict)
+    """Microseconds of a whole request without any of them, by situation."""
+    costs: dict[str, list[Cost]] = field(default_factory=dict)
+    """By situation, in the order of the contestants."""
+
+    def cost(self, situation: str, name: str) -> Cost:
+        return next(cost for cost in self.costs[situation] if cost.contestant.name == name)
+
+
+def hold(
+    make_database: MakeDatabase, names: Iterable[str], *, seconds: float, clock: str
+) -> Outcome:
+    """Let the named contestants compete for `seconds` and return what each one costs."""
+    with _contenders(make_database, names, clock) as contenders:
+        _warm_up(contenders)
+        rounds = _measure(contenders, seconds)
+        _check_rows(contenders)
+        first = next(iter(contenders.values()))
+        return Outcome(
+            database=first.call("database"),
+            clock=clock,
+            rounds=rounds,
+            baselines={s: median(first.medians[s, "worked"]) / 1000 for s in SITUATIONS},
+            costs={s: list(_costs(contenders, s)) for s in SITUATIONS},
+        )
+
+
+@contextmanager
+def _contenders(
+    make_database: MakeDatabase, names: Iterable[str], clock: str
+) -> Iterator[dict[str, Contender]]:
+    with ExitStack() as stack:
+        spool = stack.enter_context(tempfile.TemporaryDirectory())
+        contenders = {}
+        for number, name in enumerate(names):
+            contenders[name] = Contender(
+                CONTESTANTS[name], database=make_database(number), spool=spool, clock=clock
+            )
+            stack.callback(contenders[name].end)
+        for contender in contenders.values():
+            contender.answer()
+        yield contenders
+
+
+def _warm_up(contenders: dict[str, Contender]) -> None:
+    """Warm everyone up, and give the bare `create()` the rows that trackmate makes."""
+    rival, trackmate = contenders[CREATE], contenders[TRACKMATE]
+    for situation in SITUATIONS:
+        trackmate.ask(situation, 1)
+        rival.values[situation] = trackmate.call("row")
+    for situation in SITUATIONS:
+        for contender in contenders.values():
+            contender.ask(situation, WARM_UP)
+            contender.note_queries(situation)
+        _check_same_row(situation, rival, trackmate)
+
+
+def _measure(contenders: dict[str, Contender], seconds: float) -> int:
+    order, rounds, until = list(contenders.values()), 0, time.monotonic() + seconds
+    while time.monotonic() < until:
+        for situation in SITUATIONS:
+            for contender in order:
+                contender.measure(situation)
+        # Nobody always follows the same one, and so finds the machine as that one leaves it.
+        order = [*order[1:], order[0]] if rounds % 2 else order[::-1]
+        rounds += 1
+    return rounds
+
+
+def _check_same_row(situation: str, rival: Contender, trackmate: Contender) -> None:
+    own = {*OF_EACH_ROW, "execution_time"}
+    created, stored = rival.call("row"), trackmate.call("row")
+    if created.keys() != stored.keys():
+        raise Unequal(f"{situation}: other columns")
+    different = [name for name in stored if name not in own and created[name] != stored[name]]
+    if different:
+        raise Unequal(f"{situation}: the bare create() has another {', '.join(different)}")
+
+
+def _check_rows(contenders: dict[str, Contender]) -> None:
+    for name, contender in contenders.items():
+        expected = contender.asked if contender.contestant.rows else 0
+        if (found := contender.call("count")) != expected:
+            raise Unequal(f"{name} stored {found} rows for {expected} requests")
+
+
+def _costs(contenders: dict[str, Contender], situation: str) -> Iterator[Cost]:
+    for contender in contenders.values():
+        contestant = contender.contestant
+        if contestant.is_baseline:
+            continue
+        baseline = contenders[contestant.baseline]
+        yield Cost(
+            contestant=contestant,
+            waited=_added(contender, baseline, (situation, "waited")),
+            worked=_added(contender, baseline, (situation, "worked")),
+            queries=len(contender.queries[situation]) - len(baseline.queries[situation]),
+        )
+
+
+def _added(contender: Contender, baseline: Contender, key: tuple[str, str]) -> float:
+    # Compared round by round: what slows the machine for a while slows both.
+    pairs = zip(contender.medians[key], baseline.medians[key], strict=True)
+    return median(mine - plain for mine, plain in pairs) / 1000

@@ -1,0 +1,132 @@
+"""What is printed and kept: the machine, the tables, and whether the goals are reached."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.contest import REQUESTS, Cost, Outcome
+from benchmarks.contestants import CREATE, PASS_THROUGH, TRACKMATE
+from benchmarks.situations import SITUATIONS
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+VISITOR_MICROSECONDS = 30
+NOISE_MICROSECONDS = 10
+"""What passing through may seem to cost; it is 1 or 2 on a machine that does nothing else."""
+OF_A_CREATE = {"SQLite": 0.8, "PostgreSQL": 1.0}
+
+
+def page(outcomes: Iterable[Outcome]) -> str:
+    """Return everything that was found, in Markdown."""
+    outcomes = list(outcomes)
+    parts = [f"Measured on {machine()}."]
+    for outcome in outcomes:
+        parts.append(f"## {outcome.database}\n\n{' '.join(_remarks(outcome))}")
+        parts += [_table(outcome, situation) for situation in SITUATIONS]
+    parts.append("## Goals\n\n" + "\n".join(goals(outcomes)))
+    return "\n\n".join(parts)
+
+
+def _remarks(outcome: Outcome) -> Iterator[str]:
+    yield f"{outcome.rounds} rounds of {REQUESTS} requests."
+    if outcome.clock == "cpu":
+        yield "Processor time of the worker alone, so the database server's work is not in it."
+    noise = max(abs(outcome.cost(situation, PASS_THROUGH).worked) for situation in SITUATIONS)
+    if noise > NOISE_MICROSECONDS:
+        yield (
+            f"**The machine was busy**: even a middleware that does nothing seems to make "
+            f"{noise:.0f} µs of difference, so these figures are rough."
+        )
+
+
+def goals(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield a line for each goal on each database: reached or not, and by how much."""
+    for outcome in outcomes:
+        database = outcome.database.partition(" ")[0]
+        waited = outcome.cost("anonymous", TRACKMATE).waited
+        yield _goal(
+            f"{database}: the visitor waits {waited:.0f} µs more for an anonymous GET",
+            waited,
+            VISITOR_MICROSECONDS,
+            f"{VISITOR_MICROSECONDS} µs",
+        )
+        for key, situation in SITUATIONS.items():
+            yield from _work_goals(outcome, key, f"{database}, {situation.title}", database)
+
+
+def _work_goals(outcome: Outcome, key: str, where: str, database: str) -> Iterator[str]:
+    worked = outcome.cost(key, TRACKMATE).worked
+    ratio, limit = worked / outcome.cost(key, CREATE).worked, OF_A_CREATE[database]
+    yield _goal(
+        f"{where}: the worker's time is {ratio:.2f} of a bare `create()`", ratio, limit, f"{limit}"
+    )
+    peers = [cost for cost in outcome.costs[key] if _is_comparable(cost, key)]
+    if peers:
+        best = min(peers, key=lambda cost: cost.worked)
+        text = f"{where}: {worked:.0f} µs, the quickest peer ({best.contestant.name})"
+        yield _goal(f"{text} {best.worked:.0f} µs", worked, best.worked, "below it")
+
+
+def _is_comparable(cost: Cost, key: str) -> bool:
+    # Of a body, what counts is to keep it: redacted, cleaned, bounded.
+    contestant = cost.contestant
+    return contestant.is_peer and (contestant.keeps_bodies or not SITUATIONS[key].body)
+
+
+def _goal(text: str, found: float, limit: float, wanted: str) -> str:
+    at_most = "" if wanted == "below it" else "at most "
+    reached = found <= limit if at_most else found < limit
+    return f"* **{'PASS' if reached else 'FAIL'}** {text} (goal: {at_most}{wanted})"
+
+
+def _table(outcome: Outcome, situation: str) -> str:
+    create = outcome.cost(situation, CREATE).worked
+    head = [
+        f"### {SITUATIONS[situation].title}",
+        "",
+        f"Without any of them: {outcome.baselines[situation]:.0f} µs.",
+        "",
+        "| | visitor waits, added µs | worker busy, added µs | of a bare `create()` | queries |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    return "\n".join([*head, *(_line(cost, create) for cost in outcome.costs[situation])])
+
+
+def _line(cost: Cost, create: float) -> str:
+    name = cost.contestant.name
+    name = f"**{name}**" if name == TRACKMATE else name
+    ratio = f"{cost.worked / create:.2f}"
+    return f"| {name} | {cost.waited:.0f} | {cost.worked:.0f} | {ratio} | {cost.queries} |"
+
+
+def machine() -> str:
+    """Name the hardware and the software, and nothing that identifies a host."""
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}, Django {version('django')}, "
+        f"psycopg {version('psycopg')}"
+    )
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    if sys.platform == "darwin":
+        ask = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    return platform.machine()
+
+
+def write(path: Path, text: str) -> None:
+    """Put `text` between the markers of the file at `path`."""
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        sys.exit(f"{path}: the markers {BEGIN} and {END} are missing")
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")

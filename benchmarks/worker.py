@@ -1,0 +1,157 @@
+"""One contestant in a process of its own: it answers the driver's requests and takes the time.
+
+The driver writes a command a line to its standard input and reads an answer a line from its
+standard output; both are JSON.
+"""
+
+import json
+import os
+import sys
+import warnings
+from importlib import import_module
+from time import perf_counter_ns, thread_time_ns
+from typing import Any
+
+import django
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.db import connection
+
+from benchmarks.contestants import CONTESTANTS, CREATE, Contestant
+from benchmarks.rivals import OF_EACH_ROW, BareCreate
+from benchmarks.situations import SITUATIONS
+
+APPS = ("django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions")
+CLOCKS = {"wall": perf_counter_ns, "cpu": thread_time_ns}
+
+
+class Worker:
+    """A WSGI handler over a fresh database with one user, whose session is open."""
+
+    def __init__(self, contestant: Contestant, clock: str) -> None:
+        self.contestant = contestant
+        self.now = CLOCKS[clock]
+        call_command("migrate", verbosity=0, skip_checks=True)
+        # What has no migrations refers to what has.
+        call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
+        self.cookie = _cookie_of_a_user()
+        self.handler = WSGIHandler()
+
+    def ask(self, situation: str, count: int, values: dict | None = None) -> dict[str, list[int]]:
+        """Answer `count` requests; return nanoseconds until the body was there, and until close."""
+        if self.contestant.name == CREATE:
+            _prepare_create(values)
+        pairs = [self._request(situation) for _ in range(count)]
+        return {"waited": [waited for waited, _ in pairs], "worked": [done for _, done in pairs]}
+
+    def queries(self, situation: str, values: dict | None = None) -> list[str]:
+        """Return the SQL of one request."""
+        seen = []
+
+        def note(execute: Any, sql: str, *rest: Any) -> Any:
+            seen.append(sql)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(note):
+            self.ask(situation, 1, values)
+        return seen
+
+    def count(self) -> int:
+        """Return how many rows there are for the requests."""
+        label = self.contestant.rows
+        return apps.get_model(label).objects.count() if label else 0
+
+    def row(self) -> dict[str, Any]:
+        """Return the newest row of an `ActivityLog`, column by column."""
+        model = apps.get_model(self.contestant.rows)
+        values = model.objects.order_by("-id").values(*_columns(model)).first()
+        return {k: str(value) if k in OF_EACH_ROW else value for k, value in values.items()}
+
+    def database(self) -> str:
+        """Return what the database calls itself, and how it keeps what is committed."""
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute("SELECT sqlite_version()")
+                return f"SQLite {cursor.fetchone()[0]} (a file, WAL, synchronous NORMAL)"
+            cursor.execute(
+                "SELECT split_part(current_setting('server_version'), ' ', 1), "
+                "current_setting('fsync'), current_setting('synchronous_commit')"
+            )
+            version, fsync, commit = cursor.fetchone()
+            return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
+
+    def _request(self, situation: str) -> tuple[int, int]:
+        environ = SITUATIONS[situation].environ(self.cookie)
+        started = self.now()
+        response = self.handler(environ, _start_response)
+        body = b"".join(response)
+        waited = self.now()
+        response.close()
+        done = self.now()
+        if response.status_code != 200:
+            raise RuntimeError(f"{self.contestant.name} answered {response.status_code}: {body!r}")
+        return waited - started, done - started
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    sys.path.extend(order["path"])  # behind our own, so that all have one Django
+    contestant = CONTESTANTS[order["contestant"]]
+    # Whatever a peer prints must not end up among the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    sys.stdout = sys.stderr
+    warnings.simplefilter("ignore")
+    _configure(contestant, order)
+    worker = Worker(contestant, order["clock"])
+    print(json.dumps("ready"), file=answers)
+    for line in sys.stdin:
+        command, arguments = json.loads(line)
+        print(json.dumps(getattr(worker, command)(**arguments)), file=answers)
+
+
+def _configure(contestant: Contestant, order: dict) -> None:
+    settings.configure(
+        SECRET_KEY="benchmarks",
+        ALLOWED_HOSTS=["shop.example"],
+        ROOT_URLCONF=contestant.urls,
+        INSTALLED_APPS=[*APPS, *contestant.apps],
+        MIDDLEWARE=contestant.middleware,
+        # A connection is kept, as under any server that is meant to be fast.
+        DATABASES={"default": {"CONN_MAX_AGE": None, **order["database"]}},
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        USE_TZ=True,
+        TRACKMATE={"SPOOL_DIR": order["spool"]},
+        **contestant.settings,
+    )
+    django.setup()
+
+
+def _cookie_of_a_user() -> str:
+    user = get_user_model()(username="ada")
+    user.set_unusable_password()
+    user.save()
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+def _prepare_create(values: dict | None) -> None:
+    BareCreate.values = {k: value for k, value in (values or {}).items() if k not in OF_EACH_ROW}
+
+
+def _columns(model: Any) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def _start_response(status: str, headers: list) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    main()
