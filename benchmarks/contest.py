@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS, CREATE, TRACKMATE, Contestant
+from benchmarks.contestants import CONTESTANTS, TRACKMATE, Contestant
 from benchmarks.databases import MakeDatabase
 from benchmarks.peers import folder_of
 from benchmarks.rivals import OF_EACH_ROW
@@ -23,11 +22,11 @@ from benchmarks.situations import SITUATIONS
 ROOT = Path(__file__).parent.parent
 REQUESTS = 20
 """Requests that a contestant answers before it is the next one's turn."""
-WARM_UP = 100
+WARM_UP = 50
 """Requests that each one answers before anything is measured."""
 
 
-class Unequal(Exception):
+class UnequalError(Exception):
     """The contestants did not do the same, so that their times say nothing."""
 
 
@@ -37,8 +36,8 @@ class Contender:
     def __init__(self, contestant: Contestant, **order: Any) -> None:
         self.contestant = contestant
         self.asked = 0
-        # (situation, "waited" or "worked") -> the median of each round, in nanoseconds
-        self.medians: dict[tuple[str, str], list[float]] = defaultdict(list)
+        # (situation, "waited" or "worked") -> nanoseconds of each request
+        self.times: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.queries: dict[str, list[str]] = {}
         self.values: dict[str, dict] = {}
         order |= {"contestant": contestant.name, "path": folder_of(contestant)}
@@ -76,7 +75,12 @@ class Contender:
 
     def measure(self, situation: str) -> None:
         for figure, times in self.ask(situation, REQUESTS).items():
-            self.medians[situation, figure].append(median(times))
+            self.times[situation, figure] += times
+
+    def figure(self, situation: str, figure: str, percentile: int) -> float:
+        """Return a percentile of what was measured, in microseconds."""
+        times = sorted(self.times[situation, figure])
+        return times[len(times) * percentile // 100] / 1000
 
     def end(self) -> None:
         self._process.stdin.close()
@@ -89,7 +93,7 @@ class Contender:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What one contestant adds to one kind of request, at the median, in microseconds."""
+    """What one contestant adds to one kind of request, in microseconds."""
 
     contestant: Contestant
     waited: float
@@ -104,7 +108,7 @@ class Outcome:
     """The costs of all contestants on one kind of database."""
 
     database: str
-    clock: str
+    percentile: int
     rounds: int
     baselines: dict[str, float] = field(default_factory=dict)
     """Microseconds of a whole request without any of them, by situation."""
@@ -116,33 +120,33 @@ class Outcome:
 
 
 def hold(
-    make_database: MakeDatabase, names: Iterable[str], *, seconds: float, clock: str
+    make_database: MakeDatabase, names: Iterable[str], *, seconds: float, percentile: int
 ) -> Outcome:
     """Let the named contestants compete for `seconds` and return what each one costs."""
-    with _contenders(make_database, names, clock) as contenders:
+    with _contenders(make_database, names) as contenders:
         _warm_up(contenders)
         rounds = _measure(contenders, seconds)
         _check_rows(contenders)
         first = next(iter(contenders.values()))
         return Outcome(
             database=first.call("database"),
-            clock=clock,
+            percentile=percentile,
             rounds=rounds,
-            baselines={s: median(first.medians[s, "worked"]) / 1000 for s in SITUATIONS},
-            costs={s: list(_costs(contenders, s)) for s in SITUATIONS},
+            baselines={s: first.figure(s, "worked", percentile) for s in SITUATIONS},
+            costs={s: list(_costs(contenders, s, percentile)) for s in SITUATIONS},
         )
 
 
 @contextmanager
 def _contenders(
-    make_database: MakeDatabase, names: Iterable[str], clock: str
+    make_database: MakeDatabase, names: Iterable[str]
 ) -> Iterator[dict[str, Contender]]:
     with ExitStack() as stack:
         spool = stack.enter_context(tempfile.TemporaryDirectory())
         contenders = {}
         for number, name in enumerate(names):
             contenders[name] = Contender(
-                CONTESTANTS[name], database=make_database(number), spool=spool, clock=clock
+                CONTESTANTS[name], database=make_database(number), spool=spool
             )
             stack.callback(contenders[name].end)
         for contender in contenders.values():
@@ -151,16 +155,20 @@ def _contenders(
 
 
 def _warm_up(contenders: dict[str, Contender]) -> None:
-    """Warm everyone up, and give the bare `create()` the rows that trackmate makes."""
-    rival, trackmate = contenders[CREATE], contenders[TRACKMATE]
+    """Warm everyone up, and give those who copy the rows that trackmate makes."""
+    trackmate = contenders[TRACKMATE]
+    rivals = [contender for contender in contenders.values() if contender.contestant.copies]
     for situation in SITUATIONS:
         trackmate.ask(situation, 1)
-        rival.values[situation] = trackmate.call("row")
+        row = trackmate.call("row")
+        for rival in rivals:
+            rival.values[situation] = {k: v for k, v in row.items() if k not in OF_EACH_ROW}
     for situation in SITUATIONS:
         for contender in contenders.values():
             contender.ask(situation, WARM_UP)
             contender.note_queries(situation)
-        _check_same_row(situation, rival, trackmate)
+        for rival in rivals:
+            _check_same_row(situation, rival, trackmate)
 
 
 def _measure(contenders: dict[str, Contender], seconds: float) -> int:
@@ -179,34 +187,33 @@ def _check_same_row(situation: str, rival: Contender, trackmate: Contender) -> N
     own = {*OF_EACH_ROW, "execution_time"}
     created, stored = rival.call("row"), trackmate.call("row")
     if created.keys() != stored.keys():
-        raise Unequal(f"{situation}: other columns")
+        raise UnequalError(f"{situation}: other columns")
     different = [name for name in stored if name not in own and created[name] != stored[name]]
     if different:
-        raise Unequal(f"{situation}: the bare create() has another {', '.join(different)}")
+        raise UnequalError(f"{situation}: the bare create() has another {', '.join(different)}")
 
 
 def _check_rows(contenders: dict[str, Contender]) -> None:
     for name, contender in contenders.items():
         expected = contender.asked if contender.contestant.rows else 0
         if (found := contender.call("count")) != expected:
-            raise Unequal(f"{name} stored {found} rows for {expected} requests")
+            raise UnequalError(f"{name} stored {found} rows for {expected} requests")
 
 
-def _costs(contenders: dict[str, Contender], situation: str) -> Iterator[Cost]:
+def _costs(contenders: dict[str, Contender], situation: str, percentile: int) -> Iterator[Cost]:
     for contender in contenders.values():
         contestant = contender.contestant
         if contestant.is_baseline:
             continue
         baseline = contenders[contestant.baseline]
+        waited, worked = (
+            contender.figure(situation, figure, percentile)
+            - baseline.figure(situation, figure, percentile)
+            for figure in ("waited", "worked")
+        )
         yield Cost(
             contestant=contestant,
-            waited=_added(contender, baseline, (situation, "waited")),
-            worked=_added(contender, baseline, (situation, "worked")),
+            waited=waited,
+            worked=worked,
             queries=len(contender.queries[situation]) - len(baseline.queries[situation]),
         )
-
-
-def _added(contender: Contender, baseline: Contender, key: tuple[str, str]) -> float:
-    # Compared round by round: what slows the machine for a while slows both.
-    pairs = zip(contender.medians[key], baseline.medians[key], strict=True)
-    return median(mine - plain for mine, plain in pairs) / 1000

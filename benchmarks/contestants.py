@@ -6,6 +6,7 @@ NOTHING = "no middleware"
 PASS_THROUGH = "a middleware that passes through"
 NOTHING_REST = "no mixin (DRF view)"
 CREATE = "one bare `create()`"
+CREATE_ON_CLOSE = "one bare `create()` on close"
 TRACKMATE = "trackmate"
 
 SESSION_AND_USER = (
@@ -29,6 +30,8 @@ class Contestant:
     rows: str = ""
     """The model that has one row for each request afterwards."""
     baseline: str = NOTHING
+    copies: bool = False
+    """Whether it creates the rows that trackmate made of the same requests."""
     keeps_bodies: bool = True
     """Whether it stores what a request sent, as trackmate does."""
     requirement: str = ""
@@ -55,8 +58,16 @@ CONTESTANTS = {
         Contestant(
             name=CREATE,
             apps=("trackmate",),
-            first=("benchmarks.rivals.BareCreate",),
+            first=("benchmarks.rivals.CreateAtOnce",),
             rows="trackmate.ActivityLog",
+            copies=True,
+        ),
+        Contestant(
+            name=CREATE_ON_CLOSE,
+            apps=("trackmate",),
+            first=("benchmarks.rivals.CreateOnClose",),
+            rows="trackmate.ActivityLog",
+            copies=True,
         ),
         Contestant(
             name=TRACKMATE,

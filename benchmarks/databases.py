@@ -22,7 +22,7 @@ MakeDatabase = Callable[[int], dict]
 """Makes the database of a contestant by its number, and returns its entry in DATABASES."""
 
 
-class NoDatabase(Exception):
+class NoDatabaseError(Exception):
     """There is no such server, and none could be started; the text says why."""
 
 
@@ -70,7 +70,7 @@ def _server() -> Iterator[str]:
     named, of_the_tests = (os.environ.get(variable, "") for variable in URL_VARIABLES)
     if named or not machine.postgres_folder():
         if not (url := named or of_the_tests):
-            raise NoDatabase(f"set {URL_VARIABLES[0]}, or install PostgreSQL")
+            raise NoDatabaseError(f"set {URL_VARIABLES[0]}, or install PostgreSQL")
         yield url
         return
     folder = Path(tempfile.mkdtemp(prefix="trackmate-", dir="/tmp" if machine.is_root() else None))
@@ -100,7 +100,7 @@ def _wait_for(server: Postgres) -> None:
     until = time.monotonic() + START_SECONDS
     while not server.answers():
         if time.monotonic() > until:
-            raise NoDatabase("PostgreSQL did not start")
+            raise NoDatabaseError("PostgreSQL did not start")
         time.sleep(0.1)
 
 

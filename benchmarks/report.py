@@ -32,8 +32,8 @@ def page(outcomes: Iterable[Outcome]) -> str:
 
 def _remarks(outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.rounds} rounds of {REQUESTS} requests."
-    if outcome.clock == "cpu":
-        yield "Processor time of the worker alone, so the database server's work is not in it."
+    if outcome.percentile != 50:
+        yield f"Percentile {outcome.percentile} of the times, not the median."
     noise = max(abs(outcome.cost(situation, PASS_THROUGH).worked) for situation in SITUATIONS)
     if noise > NOISE_MICROSECONDS:
         yield (

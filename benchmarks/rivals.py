@@ -1,4 +1,4 @@
-"""Two middlewares to compare with: one that does nothing, one that creates a row and nothing else."""
+"""Middlewares to compare with: one does nothing, two create a row and do nothing else."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ class PassThrough:
         return self.get_response(request)
 
 
-class BareCreate:
+class CreateAtOnce:
     """Create the row that trackmate stored for the same request, as the ORM does it."""
 
     values: ClassVar[dict[str, Any]] = {}
@@ -36,7 +36,19 @@ class BareCreate:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        self.create()
+        return response
+
+    def create(self) -> None:
         now = timezone.now()
         key = uuid7(now)
         self.rows.create(id=key, action_time=now, request_id=key.hex, **self.values)
+
+
+class CreateOnClose(CreateAtOnce):
+    """The same when the response closes; what a visitor still waits is not the work itself."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response._resource_closers.append(self.create)
         return response

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from time import perf_counter_ns, thread_time_ns
+from time import perf_counter_ns
 from typing import Any
 
 import django
@@ -20,20 +20,18 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.db import connection
 
-from benchmarks.contestants import CONTESTANTS, CREATE, Contestant
-from benchmarks.rivals import OF_EACH_ROW, BareCreate
+from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.rivals import OF_EACH_ROW, CreateAtOnce, CreateOnClose
 from benchmarks.situations import SITUATIONS
 
 APPS = ("django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions")
-CLOCKS = {"wall": perf_counter_ns, "cpu": thread_time_ns}
 
 
 class Worker:
     """A WSGI handler over a fresh database with one user, whose session is open."""
 
-    def __init__(self, contestant: Contestant, clock: str) -> None:
+    def __init__(self, contestant: Contestant) -> None:
         self.contestant = contestant
-        self.now = CLOCKS[clock]
         call_command("migrate", verbosity=0, skip_checks=True)
         # What has no migrations refers to what has.
         call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
@@ -42,8 +40,8 @@ class Worker:
 
     def ask(self, situation: str, count: int, values: dict | None = None) -> dict[str, list[int]]:
         """Answer `count` requests; return nanoseconds until the body was there, and until close."""
-        if self.contestant.name == CREATE:
-            _prepare_create(values)
+        if values:
+            CreateAtOnce.values = CreateOnClose.values = values
         pairs = [self._request(situation) for _ in range(count)]
         return {"waited": [waited for waited, _ in pairs], "worked": [done for _, done in pairs]}
 
@@ -85,12 +83,12 @@ class Worker:
 
     def _request(self, situation: str) -> tuple[int, int]:
         environ = SITUATIONS[situation].environ(self.cookie)
-        started = self.now()
+        started = perf_counter_ns()
         response = self.handler(environ, _start_response)
         body = b"".join(response)
-        waited = self.now()
+        waited = perf_counter_ns()
         response.close()
-        done = self.now()
+        done = perf_counter_ns()
         if response.status_code != 200:
             raise RuntimeError(f"{self.contestant.name} answered {response.status_code}: {body!r}")
         return waited - started, done - started
@@ -105,7 +103,7 @@ def main() -> None:
     sys.stdout = sys.stderr
     warnings.simplefilter("ignore")
     _configure(contestant, order)
-    worker = Worker(contestant, order["clock"])
+    worker = Worker(contestant)
     print(json.dumps("ready"), file=answers)
     for line in sys.stdin:
         command, arguments = json.loads(line)
@@ -139,10 +137,6 @@ def _cookie_of_a_user() -> str:
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
-
-
-def _prepare_create(values: dict | None) -> None:
-    BareCreate.values = {k: value for k, value in (values or {}).items() if k not in OF_EACH_ROW}
 
 
 def _columns(model: Any) -> list[str]:

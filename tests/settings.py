@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 BASE_DIR = Path(__file__).parent
 
-SECRET_KEY = "tests-only"
+SECRET_KEY = "for tests only, and as long as HS256 wants it"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 USE_TZ = True

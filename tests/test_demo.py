@@ -49,7 +49,7 @@ def demo(environment):
         finally:
             # Not killed, so that it can end its own children.
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=60)
             process.stdout.close()
 
 
@@ -68,6 +68,6 @@ def test_demo_serves_on_the_next_free_port_until_it_is_ended(demo):
     assert b"<h1>Catalogue" in opener.open(f"{url}catalogue/", timeout=10).read()
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=60) == 0
     with pytest.raises(OSError, match="refused"):
         opener.open(url, timeout=10)

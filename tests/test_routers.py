@@ -102,3 +102,13 @@ def test_migrate_makes_the_table_there_and_nowhere_else(alias, label, allowed):
 
 def test_without_the_setting_the_log_lives_with_everything_else():
     assert TrackmateRouter().db_for_write(ActivityLog) == "default"
+
+
+@pytest.mark.usefixtures("apart")
+def test_the_object_of_a_row_is_fetched_from_where_it_lives():
+    orders = [Order.objects.create(number=number) for number in ("A-1", "A-2")]
+    for order in orders:
+        track("order.exported", content_object=order)
+    assert [row.content_object for row in ActivityLog.objects.order_by("pk")] == orders
+    fetched = ActivityLog.objects.prefetch_related("content_object").order_by("pk")
+    assert [row.content_object for row in fetched] == orders

@@ -1,4 +1,4 @@
-"""Model fields: a primary key that is a clock, and a time that is always aware."""
+"""Model fields: a key that is a clock, a time that is aware, a link that crosses databases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.fields import GenericForeignKey
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from trackmate.clock import aware, naive, uuid7
@@ -40,3 +42,36 @@ class AwareDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
         if not isinstance(value, datetime):
             value = self.to_python(value)
         return aware(value) if settings.USE_TZ else naive(value)
+
+
+class FarGenericForeignKey(GenericForeignKey):
+    """A generic relation to objects that need not live in the database of the row.
+
+    Django looks for the content type and the object beside the row, where a log in a database of
+    its own has neither; this looks where the project's routers say.
+    """
+
+    def get_content_type(
+        self,
+        obj: Any = None,
+        id: Any = None,  # noqa: A002 (Django's own name)
+        using: Any = None,
+        model: Any = None,
+    ) -> Any:
+        """Return the content type of an object or model, or the one with a key."""
+        if obj is not None or model is not None:
+            return super().get_content_type(obj=obj, model=model)
+        return _Far(ContentType.objects.get_for_id(id))
+
+
+class _Far:
+    """A content type that fetches objects from where they live, whatever it is told."""
+
+    def __init__(self, content_type: ContentType) -> None:
+        self._content_type = content_type
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content_type, name)
+
+    def get_object_for_this_type(self, using: str | None = None, **lookups: Any) -> models.Model:
+        return self._content_type.get_object_for_this_type(**lookups)

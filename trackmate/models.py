@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.conf import settings
-from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -13,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.enums import ActionType, Source, Status
-from trackmate.fields import AwareDateTimeField, UUIDv7Field
+from trackmate.fields import AwareDateTimeField, FarGenericForeignKey, UUIDv7Field
 from trackmate.querysets import ActivityLogQuerySet
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class ActivityLog(models.Model):
     )
     object_id = models.CharField(_("object id"), max_length=255, null=True, blank=True)  # noqa: DJ001 (GenericForeignKey reads NULL as "none")
     object_repr = models.CharField(_("object"), max_length=255, blank=True)
-    content_object = GenericForeignKey("content_type", "object_id")
+    content_object = FarGenericForeignKey("content_type", "object_id")
 
     remarks = models.TextField(_("remarks"), blank=True)
     data = models.JSONField(_("data"), null=True, blank=True, encoder=DjangoJSONEncoder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth import get_user_model
 from ninja import NinjaAPI, Schema
 from ninja.security import HttpBearer
+from rest_framework.authtoken.models import Token
 
 from tests.shop.models import Order
 from trackmate import tracker
@@ -38,6 +39,13 @@ class BareBearer(HttpBearer):
         return token
 
 
+class TicketBearer(HttpBearer):
+    """What it returns is neither a user nor a text, but belongs to a user."""
+
+    def authenticate(self, request, token):
+        return Token.objects.filter(key=token).select_related("user").first()
+
+
 api = NinjaAPI(urls_namespace="ninja", docs_url=None)
 
 
@@ -59,6 +67,11 @@ async def async_me(request):
 @api.get("/bare", auth=BareBearer())
 def bare(request):
     return {"token": len(request.auth)}
+
+
+@api.get("/ticket", auth=TicketBearer())
+def ticket(request):
+    return {"name": request.auth.user.get_username()}
 
 
 @api.post("/orders", response={201: OrderOut})

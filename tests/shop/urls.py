@@ -17,6 +17,7 @@ urlpatterns = [
     path("orders/", csrf_exempt(views.Orders.as_view()), name="orders"),
     path("orders/<int:pk>/", views.order, name="order"),
     path("echo/", csrf_exempt(views.echo), name="echo"),
+    path("say-json/", csrf_exempt(views.say_json), name="say-json"),
     path("swallow/", csrf_exempt(views.swallow), name="swallow"),
     path("upload/", csrf_exempt(views.upload), name="upload"),
     path("stream/", views.stream, name="stream"),

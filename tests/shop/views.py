@@ -27,9 +27,14 @@ def order(request, pk):
 
 def echo(request):
     """Answer what was sent, as JSON."""
-    if request.content_type == "application/json":
+    if request.content_type.endswith("json"):
         return JsonResponse({"sent": json.loads(request.body)})
     return JsonResponse({"sent": dict(request.POST.lists())})
+
+
+def say_json(request):
+    """Answer what was sent and call it JSON."""
+    return HttpResponse(request.body, content_type="application/json")
 
 
 def swallow(request):

@@ -27,7 +27,8 @@ def claimed_address(request: HttpRequest) -> str:
     trusted = get_settings().TRUSTED_PROXY_COUNT
     if trusted > 0:
         # Each proxy appends the address it saw; what stands further left the client wrote itself.
-        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
+        hops = forwarded.split(",") if forwarded else []
         if len(hops) >= trusted:
             return str(hops[-trusted]).strip()
     return str(request.META.get("REMOTE_ADDR") or "")

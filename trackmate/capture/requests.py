@@ -206,7 +206,8 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
 
 def _route_of(request: HttpRequest) -> str:
     match = request.resolver_match
-    return (match.route or "") if match else ""
+    # The root's pattern is empty, as is that of what no pattern matched.
+    return (match.route or "/") if match else ""
 
 
 def _path_of(request: HttpRequest) -> str:

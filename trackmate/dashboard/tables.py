@@ -32,26 +32,22 @@ KINDS = frozenset({"create", "read", "update", "delete", "login", "logout", "log
 NOTHING = mark_safe('<span class="tm-none">\N{EN DASH}</span>')
 
 
-def _column(label: Any, name: str) -> tables.Column:
-    kind = f"tm-{name}"
-    return tables.Column(
-        verbose_name=label,
-        accessor="pk",
-        attrs={"th": {"class": kind}, "td": {"class": kind}},
-    )
+def _column(label: Any) -> tables.Column:
+    # Every cell is made from the whole row; the key is only what is surely there.
+    return tables.Column(verbose_name=label, accessor="pk")
 
 
 class ActivityTable(tables.Table):  # type: ignore[misc]
     """Rows of the log, one line each; the time column says how they are sorted."""
 
-    time = _column(gettext_lazy("Time"), "time")
-    actor = _column(gettext_lazy("Actor"), "actor")
-    action = _column(gettext_lazy("Action"), "action")
-    object = _column(gettext_lazy("Object"), "object")
-    request = _column(gettext_lazy("Request"), "request")
-    status = _column(gettext_lazy("Status"), "status")
-    duration = _column(gettext_lazy("Duration"), "duration")
-    address = _column(gettext_lazy("Address"), "address")
+    time = _column(gettext_lazy("Time"))
+    actor = _column(gettext_lazy("Actor"))
+    action = _column(gettext_lazy("Action"))
+    object = _column(gettext_lazy("Object"))
+    request = _column(gettext_lazy("Request"))
+    status = _column(gettext_lazy("Status"))
+    duration = _column(gettext_lazy("Duration"))
+    address = _column(gettext_lazy("Address"))
 
     class Meta:
         orderable = False

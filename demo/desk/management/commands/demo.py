@@ -20,8 +20,8 @@ from desk.management.commands.seed import logins
 
 HOST = "127.0.0.1"
 PORTS_TO_TRY = 20
-START_SECONDS = 30
-STOP_SECONDS = 10
+START_SECONDS = 60
+STOP_SECONDS = 20
 
 
 class Command(BaseCommand):
