@@ -1,4 +1,4 @@
-"""`tracker`: on every form of view and on functions that are none, with and without the middleware."""
+"""`tracker`: on every form of view, with and without the middleware, and on other functions."""
 
 import asyncio
 import inspect

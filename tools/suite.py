@@ -98,7 +98,7 @@ def _run_all(names: list[str], *, whole: str | None, coverage: bool) -> dict[str
 
 
 def _run(run: Run, *, everything: bool, coverage: bool, alone: bool) -> Count:
-    print(f"### {run.title}: started", flush=True)
+    print(f"### {run.title}: started\n", end="", flush=True)
     url = os.environ.get(run.url_variable, "") if run.url_variable else ""
     environment = os.environ | run.settings | {"TRACKMATE_TEST_DATABASE_URL": url}
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
@@ -110,7 +110,7 @@ def _run(run: Run, *, everything: bool, coverage: bool, alone: bool) -> Count:
             failed = _python(*arguments, environment=environment, output=file) != 0
         if not alone:
             # In one piece, or the lines of two runs would mix.
-            print(f"\n### {run.title}\n{output.read_text()}", flush=True)
+            print(f"\n### {run.title}\n{output.read_text()}\n", end="", flush=True)
         count = _count(report)
     if failed and not count.failed:
         count.failed = 1  # the run itself: no test was collected, or pytest broke down

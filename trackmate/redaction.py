@@ -157,7 +157,7 @@ _USERINFO = re.compile(r"(://[^\s/@:]{0,64}+:)[^\s/@]{1,256}+(?=@)")
 _DIGITS = re.compile(r"\d{4}(?:[ -]?\d){9}")
 _CARD = re.compile(r"(?<!\d)(?<!\d\.)[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)")
 _NAME_AND_SIGN = re.compile(
-    r"(?<![\w.-])([\w.-]{2,64}+)(?:\[[^\]\s]{0,64}\])?['\"]?\s{0,3}[=:]\s{0,3}", re.IGNORECASE
+    r"(?<![\w.-])([\w.-]{2,64}+(?:\[[^\]\s]{0,64}\])?)['\"]?\s{0,3}[=:]\s{0,3}", re.IGNORECASE
 )
 _VALUE = re.compile(
     r"\[redacted\]|\"[^\"]*+\"|'[^']*+'"
@@ -184,9 +184,8 @@ def passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _mask_card(match: re.Match[str]) -> str:
-    digits = match.group().replace(" ", "").replace("-", "")
-    return MASK if passes_luhn(digits) else match.group()
+def _is_card(text: str) -> bool:
+    return passes_luhn(text.replace(" ", "").replace("-", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +214,7 @@ class Redactor:
         if "=" in text or ":" in text:
             text = self._assignments(text, mask)
         if _DIGITS.search(text):
-            text = _CARD.sub(_mask_card, text)
+            text = _CARD.sub(lambda m: mask if _is_card(m[0]) else m[0], text)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text

@@ -77,10 +77,10 @@ def ticket(request):
 @api.post("/orders", response={201: OrderOut})
 @tracker(
     action="ninja.order.made",
-    content_object=lambda request, result, payload: result[1],
+    content_object=lambda request, result, payload: result,
 )
 def make(request, payload: OrderIn):
-    return 201, Order.objects.create(number=payload.number)
+    return Order.objects.create(number=payload.number)
 
 
 @api.post("/async-orders", response={201: OrderOut})
@@ -89,7 +89,7 @@ def make(request, payload: OrderIn):
     remarks=lambda request, result, payload, note: f"{payload.number} {note}",
 )
 async def async_make(request, payload: OrderIn, note: str = "none"):
-    return 201, await Order.objects.acreate(number=payload.number)
+    return await Order.objects.acreate(number=payload.number)
 
 
 @api.get("/orders/{pk}")

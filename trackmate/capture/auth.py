@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
+from unicodedata import normalize
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
@@ -17,7 +18,7 @@ from trackmate.conf import get_settings
 from trackmate.context import current_scope
 from trackmate.enums import ActionType, Source, Status
 from trackmate.pipeline import guarded, is_recording, record
-from trackmate.redaction import clean_line, keyed_hash
+from trackmate.redaction import MASK, Walk, clean_line, keyed_hash, redactor
 
 MAX_IDENTIFIER = 255
 
@@ -94,14 +95,38 @@ def _identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
     field = get_user_model().USERNAME_FIELD
     given = next((credentials[n] for n in (field, "username", "email") if credentials.get(n)), None)
-    if given is None or mode == "none":
+    if given is None:
         return "", None
     identifier = clean_line(text_of(given), MAX_IDENTIFIER)
+    if mode == "none":
+        _hide_from_request(identifier)
+        return "", None
     if mode == "full":
         return identifier, None
     account = _account_named(identifier) if mode == "known" else None
     # People type their password where the name belongs; only a name that exists is no secret.
-    return (identifier, account) if account else (f"sha256:{_hash(identifier)}", None)
+    if account:
+        return identifier, account
+    _hide_from_request(identifier)
+    return f"sha256:{_hash(identifier)}", None
+
+
+def _hide_from_request(identifier: str) -> None:
+    """Let the request's own activity not say in clear what the failed login does not."""
+    scope = current_scope()
+    if scope is None:
+        return
+    redactor(scope.secrets).hide(identifier)
+
+    def mask(text: str) -> str:
+        return MASK if _folded(text) == _folded(identifier) else text
+
+    scope.enrichments.append(lambda activity: activity.with_(data=Walk(text=mask)(activity.data)))
+
+
+def _folded(identifier: str) -> str:
+    # As forms do with what is typed.
+    return clean_line(normalize("NFKC", identifier).strip(), MAX_IDENTIFIER).casefold()
 
 
 @guarded

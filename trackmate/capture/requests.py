@@ -39,6 +39,8 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
     status_code = response.status_code if response is not None else None
     failed = failed or (status_code is not None and status_code >= FAILURE)
     route = _route_of(request)
+    if scope.activities or scope.exception is not None or _wants_response(scope):
+        _remember_credentials(scope)
     actor_id, actor_label = actor_of_request(request, scope.actor)
     method = request.method or ""
     claimed = claimed_address(request)
@@ -58,7 +60,7 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=session_hash_of(request),
         method=method,
-        path=_path_of(request),
+        path=_path_of(scope),
         route=route,
         request_id=scope.request_id,
         data=_data_of(scope),
@@ -109,7 +111,7 @@ def _longest_body() -> int:
 
 def _length_of(request: HttpRequest) -> int:
     try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
+        return max(0, int(request.META.get("CONTENT_LENGTH") or 0))
     except ValueError:
         return 0
 
@@ -146,6 +148,11 @@ def _wants_data(scope: Scope) -> bool:
     return get_settings().CAPTURE_DATA if scope.capture_data is None else scope.capture_data
 
 
+def _wants_response(scope: Scope) -> bool:
+    wanted = scope.capture_response
+    return get_settings().CAPTURE_RESPONSE if wanted is None else wanted
+
+
 def _not_captured(size: int, reason: str = "") -> str | None:
     return f"not captured: {size} bytes{reason and ', ' + reason}" if size else None
 
@@ -163,9 +170,7 @@ def _fields_of(fields: QueryDict) -> dict[str, Any]:
 
 
 def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
-    settings = get_settings()
-    wanted = settings.CAPTURE_RESPONSE if scope.capture_response is None else scope.capture_response
-    if not wanted or not isinstance(response, HttpResponse):
+    if not _wants_response(scope) or not isinstance(response, HttpResponse):
         # What streams is never consumed by us.
         return None
     if hasattr(response, "data"):
@@ -173,7 +178,7 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if not _is_json(response.get("Content-Type", "").partition(";")[0].strip()):
         return None
     content = response.content
-    if len(content) > settings.MAX_BODY_BYTES:
+    if len(content) > get_settings().MAX_BODY_BYTES:
         return _not_captured(len(content))
     try:
         return json.loads(content) if content else None
@@ -210,13 +215,24 @@ def _route_of(request: HttpRequest) -> str:
     return (match.route or "/") if match else ""
 
 
-def _path_of(request: HttpRequest) -> str:
+def _path_of(scope: Scope) -> str:
     """Return the path; what the route calls a token or a key stands in it masked."""
-    path = request.path
-    match = request.resolver_match
+    path = scope.request.path
+    match = scope.request.resolver_match
     if match and match.kwargs:
-        names = redactor().names
+        rules = redactor(scope.secrets)
         for name, value in match.kwargs.items():
-            if name in names and str(value):
-                path = path.replace(str(value), MASK)
+            if name in rules.names and str(value):
+                path = path.replace(str(value), rules.hide(str(value)))
     return path
+
+
+def _remember_credentials(scope: Scope) -> None:
+    """Note what came in cookies and headers, which are not kept, but may be quoted in free texts."""
+    rules, request = redactor(scope.secrets), scope.request
+    for name, value in request.COOKIES.items():
+        if name in rules.names or name == django_settings.SESSION_COOKIE_NAME:
+            rules.hide(value)
+    for name, value in request.META.items():
+        if name.startswith("HTTP_") and name != "HTTP_COOKIE" and name in rules.names:
+            rules.hide(str(value).split())
