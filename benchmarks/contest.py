@@ -115,6 +115,11 @@ class Outcome:
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     """By situation, in the order of the contestants."""
 
+    @property
+    def kind(self) -> str:
+        """Which database it is, without its version."""
+        return self.database.partition(" ")[0]
+
     def cost(self, situation: str, name: str) -> Cost:
         return next(cost for cost in self.costs[situation] if cost.contestant.name == name)
 

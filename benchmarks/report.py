@@ -45,7 +45,7 @@ def _remarks(outcome: Outcome) -> Iterator[str]:
 def goals(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Yield a line for each goal on each database: reached or not, and by how much."""
     for outcome in outcomes:
-        database = outcome.database.partition(" ")[0]
+        database = outcome.kind
         waited = outcome.cost("anonymous", TRACKMATE).waited
         yield _goal(
             f"{database}: the visitor waits {waited:.0f} µs more for an anonymous GET",
@@ -85,7 +85,7 @@ def _goal(text: str, found: float, limit: float, wanted: str) -> str:
 def _table(outcome: Outcome, situation: str) -> str:
     create = outcome.cost(situation, CREATE).worked
     head = [
-        f"### {SITUATIONS[situation].title}",
+        f"### {outcome.kind}: {SITUATIONS[situation].title}",
         "",
         f"Without any of them: {outcome.baselines[situation]:.0f} µs.",
         "",

@@ -80,6 +80,14 @@ def test_a_tick_counts_what_is_newer():
     assert selectors.tick(every(), since=rows[0].pk).count == 0
 
 
+def test_a_tick_counts_a_slow_request_that_was_stored_after_the_page_was_read():
+    shown = activity()
+    activity(ago=30)
+    reading = lowest_uuid7(shown.recorded_at)
+    assert selectors.tick(every(), since=shown.pk).count == 0
+    assert selectors.tick(every(), since=shown.pk, shown=reading).count == 1
+
+
 def test_a_tick_stops_counting():
     rows = activities(selectors.TICK_CAP + 5)
     tick = selectors.tick(every(), since=rows[-1].pk)

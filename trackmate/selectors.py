@@ -7,12 +7,14 @@ values; nothing here counts a table or skips rows to reach a page.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 
+from trackmate.clock import lowest_uuid7, moment_of
 from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 
@@ -24,6 +26,8 @@ Rows = QuerySet[ActivityLog]
 PAGE_SIZE = 50
 TICK_CAP = 100
 COMPANIONS_CAP = 100
+SLOWEST = timedelta(minutes=2)
+"""How long a request may take and still be news when it ends."""
 
 LISTED = (
     "action_time",
@@ -111,9 +115,18 @@ def _page_after(listed: Rows, after: UUID) -> Page:
     )
 
 
-def tick(rows: Rows, *, since: UUID) -> Tick:
-    """Count the rows newer than `since`, as far as it matters."""
-    newer = rows.filter(pk__gt=since).order_by("-pk").values_list("pk", flat=True)
+def tick(rows: Rows, *, since: UUID, shown: UUID | None = None) -> Tick:
+    """Count the rows newer than the row `since`, as far as it matters.
+
+    A slow request is older than the fast ones that were stored before it; if `shown` carries the
+    moment when the page was read, what was stored after that counts as well.
+    """
+    is_new, oldest = Q(pk__gt=since), since
+    if shown is not None:
+        moment = moment_of(shown)
+        is_new |= Q(recorded_at__gt=moment)
+        oldest = min(since, lowest_uuid7(moment - SLOWEST))
+    newer = rows.filter(is_new, pk__gt=oldest).order_by("-pk").values_list("pk", flat=True)
     count = len(newer[: TICK_CAP + 1])
     return Tick(count=min(count, TICK_CAP), capped=count > TICK_CAP)
 

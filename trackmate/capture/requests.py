@@ -20,7 +20,7 @@ from trackmate.context import Scope
 from trackmate.enums import Source, Status, action_type_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import MASK, cut, describe_file, redactor
+from trackmate.redaction import cut, describe_file, redactor
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -228,7 +228,7 @@ def _path_of(scope: Scope) -> str:
 
 
 def _remember_credentials(scope: Scope) -> None:
-    """Note what came in cookies and headers, which are not kept, but may be quoted in free texts."""
+    """Note what came in cookies and headers: they are not kept, but texts may quote them."""
     rules, request = redactor(scope.secrets), scope.request
     for name, value in request.COOKIES.items():
         if name in rules.names or name == django_settings.SESSION_COOKIE_NAME:

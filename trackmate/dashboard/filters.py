@@ -231,6 +231,7 @@ class CursorForm(forms.Form):
     before = forms.UUIDField(required=False)
     after = forms.UUIDField(required=False)
     since = forms.UUIDField(required=False)
+    shown = forms.UUIDField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a page that is on two sides at once."""

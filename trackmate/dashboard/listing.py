@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.db import Error
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
+from trackmate.clock import lowest_uuid7
 from trackmate.conf import get_settings
 from trackmate.dashboard import windows
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
@@ -53,6 +55,8 @@ class Listing:
     page: Page | None = None
     since: UUID | None = None
     """Newer rows than this one are news."""
+    shown: UUID = field(default_factory=lambda: lowest_uuid7(timezone.now()))
+    """The moment of reading, as an identifier: what is stored later is news too."""
 
     @property
     def template(self) -> str:
@@ -103,6 +107,8 @@ def listing(rows: Rows, query: QueryDict) -> Listing:
     if not (filters.is_valid() and cursor.is_valid()):
         return Listing(filters=filters, cursor=cursor, asked=asked, state=State.INVALID)
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
+    # Taken first, so that what is stored while the page is read is news at worst twice.
+    shown = lowest_uuid7(timezone.now())
     try:
         with within_budget():
             page = selectors.page(filters.qs, before=before, after=after)
@@ -118,6 +124,7 @@ def listing(rows: Rows, query: QueryDict) -> Listing:
         page=page,
         table=_table(page, filters, asked),
         since=page.rows[0].pk if page.rows else filters.window.first,
+        shown=shown,
     )
 
 

@@ -41,14 +41,15 @@ class TickView(DashboardView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         filters, cursor = ActivityFilters(request.GET, self.rows), CursorForm(request.GET)
-        since = cursor.cleaned_data.get("since") if cursor.is_valid() else None
+        asked = cursor.cleaned_data if cursor.is_valid() else {}
+        since = asked.get("since")
         if since is None:
             return HttpResponseBadRequest(_("“since” is not the identifier of an activity."))
         if not filters.is_valid():
             return HttpResponse(status=204)
         try:
             with within_budget():
-                tick = selectors.tick(filters.qs, since=since)
+                tick = selectors.tick(filters.qs, since=since, shown=asked["shown"])
         except (BudgetExceededError, Error) as error:
             failure(error)
             return HttpResponse(status=503)
