@@ -155,6 +155,19 @@ def test_an_actor_that_is_no_user_is_named_and_not_linked():
     assert (row.actor_id, row.actor_label) == (None, "service account")
 
 
+def test_an_instance_of_another_model_does_not_name_the_user_with_its_key(alice):
+    track("order.placed", actor=Order(pk=alice.pk, number="7"))
+    row = ActivityLog.objects.get()
+    assert (row.actor_id, row.actor_label) == (None, "Order 7")
+
+
+def test_what_knows_the_key_of_a_user_is_linked(alice):
+    ticket = Account()
+    ticket.pk = str(alice.pk)
+    track("order.placed", actor=ticket)
+    assert ActivityLog.objects.get().actor == alice
+
+
 # --- logins of all sorts ---------------------------------------------------------------------
 
 
@@ -200,8 +213,7 @@ def test_a_login_and_a_logout_without_a_request_are_recorded(alice):
 
 
 def test_a_signal_without_anything_is_no_error():
-    user_logged_in.send(None)
-    user_logged_out.send(None)
+    user_logged_out.send(None, request=None, user=None)
     user_login_failed.send(None)
     assert ActivityLog.objects.filter(action_type=LOGIN_FAILED).count() == 1
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from trackmate.clock import uuid7
@@ -139,7 +141,22 @@ def actor_of(who: Any) -> tuple[Any, str]:
     if getattr(who, "is_anonymous", False):
         return None, ""
     named = getattr(who, "get_username", None)
-    return getattr(who, "pk", None), text_of(named() if named else who)
+    return _user_key(who), text_of(named() if named else who)
+
+
+def _user_key(who: Any) -> Any:
+    """Return the key that names `who` among the project's users, or None."""
+    model, key = get_user_model(), getattr(who, "pk", None)
+    if key is None or isinstance(who, model):
+        return key
+    if isinstance(who, Model):
+        # The key of something else would name somebody else.
+        return None
+    try:
+        # What a token stands for knows the key of its user.
+        return model._meta.pk.to_python(key)
+    except ValidationError:
+        return None
 
 
 def text_of(thing: object) -> str:
