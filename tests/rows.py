@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.utils import timezone
@@ -9,6 +10,17 @@ from django.utils import timezone
 from trackmate.models import ActivityLog
 
 SCRIPT = '<script>alert("tm")</script><img src=x onerror=alert(1)>\'"'
+
+
+UNKNOWN = get_user_model()._meta.pk.to_python(
+    77 if settings.AUTH_USER_MODEL == "auth.User" else "7" * 32
+)
+"""Key of a user who is not there."""
+
+
+def user_page(name):
+    """Return the name of a page of the admin about users, whichever model they are of."""
+    return f"admin:{get_user_model()._meta.label_lower.replace('.', '_')}_{name}"
 
 
 def activity(*, ago: float = 0, **fields):

@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.test import RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
@@ -31,7 +31,7 @@ def everyone():
         "staff": person("staff", is_staff=True),
         "payload": person("payload", "view_payload", is_staff=True),
         "viewer": person("viewer", "view_activitylog", is_staff=True),
-        "superuser": User.objects.create_superuser("superuser", password="x"),
+        "superuser": get_user_model().objects.create_superuser("superuser", password="x"),
     }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -138,10 +138,26 @@ def test_an_actor_is_a_user_or_a_name():
     assert actor_of(AnonymousUser()) == (None, "")
 
 
-def test_an_actor_may_be_anything_with_a_key():
-    assert actor_of(Country(pk="pl")) == ("pl", "Country object (pl)")
+@dataclass
+class Ticket:
+    """What a token stands for where no user is fetched for it."""
+
+    pk: str
+
+    def get_username(self):
+        return "alice"
+
+
+def test_an_actor_may_be_what_knows_the_key_of_a_user():
+    key = get_user_model()._meta.pk.to_python(7)
+    assert actor_of(Ticket(pk=str(key))) == (key, "alice")
+    assert actor_of(Ticket(pk="kiosk")) == (None, "alice")
+
+
+def test_the_key_of_something_else_is_not_taken_for_a_users():
+    assert actor_of(Order(pk=7, number="7")) == (None, "Order 7")
 
 
 def test_a_thing_that_cannot_say_its_name_is_named_by_its_type():
     assert text_of(Unnameable()) == "Unnameable (7)"
-    assert actor_of(Unnameable()) == (7, "Unnameable (7)")
+    assert actor_of(Unnameable())[1] == "Unnameable (7)"

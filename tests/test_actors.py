@@ -143,6 +143,12 @@ def test_a_session_is_kept_as_a_keyed_hash(alices, activities):
     assert key not in repr(activities)
 
 
+def test_a_session_that_the_view_has_read_tells_the_actor(alices, alice, activities):
+    assert alices.get("/look-at-session/").content == b"3"
+    assert actor(only(activities)) == (alice.pk, "alice")
+    assert only(activities).session_hash
+
+
 def test_the_same_session_has_the_same_hash(alices, activities):
     alices.get("/whoami/")
     alices.get("/whoami/")

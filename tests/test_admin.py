@@ -4,13 +4,13 @@ import re
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.rows import SCRIPT, activities, activity, hostile_activity, person
+from tests.rows import SCRIPT, activities, activity, hostile_activity, person, user_page
 from tests.shop.models import Order
 from trackmate import admin as trackmate_admin
 from trackmate.models import ActivityLog
@@ -191,8 +191,8 @@ def test_a_row_outlives_its_actor_and_its_object_type(admin_client):
 def test_a_user_with_history_can_be_deleted_in_the_admin(admin_client):
     user = person("ann")
     row = activity(actor=user)
-    admin_client.post(reverse("admin:auth_user_delete", args=[user.pk]), {"post": "yes"})
-    assert not User.objects.filter(pk=user.pk).exists()
+    admin_client.post(reverse(user_page("delete"), args=[user.pk]), {"post": "yes"})
+    assert not get_user_model().objects.filter(pk=user.pk).exists()
     assert ActivityLog.objects.get(pk=row.pk).actor_label == "ann"
 
 
@@ -207,7 +207,7 @@ def test_scripts_in_any_field_are_text(admin_client):
 
 def test_there_is_nothing_to_do_but_read(admin_client, rf):
     request = rf.get("/")
-    request.user = User.objects.get(username="admin")
+    request.user = get_user_model().objects.get(username="admin")
     ours = admin.site.get_model_admin(ActivityLog)
     permissions = {"add": False, "change": False, "delete": False, "view": True}
     assert ours.get_model_perms(request) == permissions

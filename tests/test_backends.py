@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
 
 from tests.shop.models import Country, Invoice, Order
@@ -255,7 +256,7 @@ def test_a_target_costs_no_query_of_its_own_once_its_type_is_known(django_assert
 @transactional
 def test_very_many_activities_are_stored_all_or_none():
     activities = acts(*map(str, range(1200)))
-    with pytest.raises(ValueError, match="kiosk"):
+    with pytest.raises((ValueError, ValidationError), match="kiosk"):
         insert([*activities, Activity.now(actor_id="kiosk")], "default")
     assert not ActivityLog.objects.exists()
     insert(activities, "default")
@@ -374,6 +375,15 @@ def test_what_another_process_spooled_is_found_after_a_while(monkeypatch):
 
 
 @transactional
+def test_what_another_process_replays_is_left_to_it():
+    get_spool().append(acts("waits"))
+    for _segment in get_spool().replay():
+        DatabaseBackend().send(acts("a"))
+    assert rows() == ["a"]
+    assert not get_spool().is_empty()
+
+
+@transactional
 def test_nothing_is_replayed_within_somebodys_transaction():
     get_spool().append(acts("waits"))
     with transaction.atomic():
@@ -420,6 +430,15 @@ def test_what_only_the_database_finds_wrong_is_set_aside_too(spool_directory):
     assert DatabaseBackend().flush() == 2
     assert rows() == ["a", "b"]
     assert '"bad"' in (spool_directory / REJECTED).read_text()
+
+
+@transactional
+def test_a_segment_without_any_activity_is_set_aside_whole(spool_directory):
+    get_spool().append(acts("a"))
+    (spool_directory / OPEN).write_text("nonsense\n")
+    assert DatabaseBackend().flush() == 0
+    assert (spool_directory / REJECTED).read_text() == "nonsense\n"
+    assert get_spool().is_empty()
 
 
 @transactional

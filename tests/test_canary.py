@@ -170,7 +170,7 @@ def lost_log(db, hostile, settings, tmp_path):
     settings.DATABASE_ROUTERS = ["trackmate.routers.TrackmateRouter"]
     hostile(DATABASE="log")
     yield
-    database.remove()
+    database.forget()
 
 
 @planted

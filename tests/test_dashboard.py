@@ -14,7 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from tests.rows import SCRIPT, activities, activity, at, hostile_activity, person
+from tests.rows import (
+    SCRIPT,
+    UNKNOWN,
+    activities,
+    activity,
+    at,
+    hostile_activity,
+    person,
+    user_page,
+)
 from tests.shop.models import Invoice, Order
 from trackmate.clock import lowest_uuid7
 from trackmate.dashboard import budget, texts
@@ -102,7 +111,7 @@ def test_a_row_names_what_it_holds(staff):
     ("fields", "shown"),
     [
         ({}, "anonymous"),
-        ({"actor_id": 77}, "#77"),
+        ({"actor_id": UNKNOWN}, f"#{UNKNOWN}"),
         ({"action": "", "route": "orders/<int:pk>/"}, "orders/&lt;int:pk&gt;/"),
         ({"object_id": "7", "content_type_id": 99_999}, "\N{EN DASH}"),
         ({"object_repr": "gone thing", "content_type_id": 99_999}, "gone thing"),
@@ -719,10 +728,10 @@ def test_links_into_the_admin_for_those_who_may_follow_them(client, staff):
     kind = ContentType.objects.get_for_model(type(user))
     row = activity(actor=user, content_type_id=kind.pk, object_id="99999", object_repr="gone")
     assert "open in the admin" not in text_of(detail(staff, row))
-    client.force_login(person("viewer", "view_user", is_staff=True))
+    client.force_login(person("viewer", f"view_{kind.model}", is_staff=True))
     page = text_of(detail(client, row))
-    assert reverse("admin:auth_user_change", args=[user.pk]) in page
-    assert reverse("admin:auth_user_change", args=["99999"]) in page
+    assert reverse(user_page("change"), args=[user.pk]) in page
+    assert reverse(user_page("change"), args=["99999"]) in page
 
 
 @pytest.mark.parametrize("model", [Invoice, None])

@@ -401,6 +401,14 @@ def test_a_request_in_which_much_happened_is_one_insert(client, alice, count_que
     assert len({row.request_id for row in ActivityLog.objects.all()}) == 1
 
 
+def test_a_request_with_a_login_and_more_is_one_insert(client, alice, count_queries):
+    statements = count_queries(lambda: client.get("/tracked/sign-in-and-export/?name=alice"))
+    assert len(ours(statements)) == 1
+    names = {"tracked/sign-in-and-export/", "auth.login", "order.exported", "price.computed"}
+    assert set(ActivityLog.objects.values_list("action", flat=True)) == names
+    assert set(ActivityLog.objects.values_list("actor", flat=True)) == {alice.pk}
+
+
 def test_a_login_with_its_request_is_one_insert(client, alice, count_queries):
     credentials = {"username": "alice", "password": "correct horse"}
     statements = count_queries(lambda: client.post("/sign-in/", credentials))

@@ -80,6 +80,10 @@ def test_a_time_may_be_written_as_text():
     assert ActivityLog.objects.get(action_time__lte=models.functions.Now()) == row
 
 
+def test_no_time_is_no_time():
+    assert ActivityLog._meta.get_field("action_time").get_prep_value(None) is None
+
+
 def test_a_row_without_a_time_is_of_now():
     before = timezone.now()
     row = ActivityLog.objects.create(action="stock.counted")
@@ -117,6 +121,13 @@ def test_a_row_names_its_actor_as_called_then(alice):
     get_user_model().objects.filter(pk=alice.pk).update(username="alicia")
     assert stored(row).actor_label == "alice"
     assert stored(row).actor.username == "alicia"
+
+
+def test_a_row_that_is_saved_again_keeps_the_name_of_its_actor(alice):
+    row = ActivityLog.objects.create(actor=alice)
+    alice.username = "alicia"
+    row.save()
+    assert stored(row).actor_label == "alice"
 
 
 def test_a_label_of_choice_is_kept(alice):

@@ -41,6 +41,7 @@ def test_what_a_row_points_to_is_read_from_where_it_lives(alice):
     row = ActivityLog.objects.get()
     assert (row.actor, row.actor._state.db) == (alice, "default")
     assert row.content_type == ContentType.objects.get_for_model(Order)
+    assert (row.content_object, row.content_object._state.db) == (order, "default")
     assert ActivityLog.objects.on(order).get() == row
 
 

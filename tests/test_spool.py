@@ -252,6 +252,11 @@ def test_a_directory_that_is_a_file_is_an_error_of_ours(tmp_path, use):
         use(Spool(path))
 
 
+def test_nothing_can_be_set_aside_where_there_is_no_directory(spool):
+    with pytest.raises(SpoolError, match="No such file"):
+        spool.reject(["x"])
+
+
 def test_a_usable_directory_has_no_problem(spool):
     assert spool.problem() is None
     assert not spool.directory.exists()

@@ -214,10 +214,14 @@ def test_what_is_suppressed_in_a_request_is_not_recorded(client, activities):
     assert actions(activities) == ["tracked/suppressed/"]
 
 
-def test_in_an_async_view_blocks_and_calls_belong_to_the_request(activities):
+@transactional
+@pytest.mark.usefixtures("thread_connections")
+def test_in_an_async_view_blocks_calls_and_functions_belong_to_the_request(activities):
+    order = Order.objects.create(number="A-7")
     asyncio.run(AsyncClient().get("/tracked/async-everything/"))
     request, *others = activities
-    assert actions(others) == ["order.exported", "order.export"]
+    assert actions(others) == ["order.exported", "price.awaited", "price.asked", "order.export"]
+    assert others[2].target == Target.of(order)
     assert {activity.request_id for activity in others} == {request.id.hex}
 
 

@@ -133,7 +133,7 @@ class Settings:
 
     QUERY_TIMEOUT: int = 1_000
     """Longest time a dashboard query may take, in milliseconds, where the database can stop one
-    (PostgreSQL, MariaDB, MySQL); 0 turns it off."""
+    (PostgreSQL, MariaDB, MySQL, SQLite); 0 turns it off."""
 
 
 _caches: list[Callable[[], None]] = []

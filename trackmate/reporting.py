@@ -13,7 +13,11 @@ QUIET_SECONDS = 60.0
 """One line a minute for each kind: a database that is down must not flood the log as well."""
 
 counts: Counter[str] = Counter()
-"""Activities by what became of them in this process: "spooled", "rejected", "dropped", "failed"."""
+"""Activities by what became of them in this process.
+
+"spooled" wait, "delayed" still do, "rejected" were set aside, "dropped" are lost, "failed" are not
+what they should have been.
+"""
 
 _lock = Lock()
 _silent_until: dict[str, float] = {}

@@ -64,6 +64,11 @@ class LogDatabase:
         """Leave nothing behind."""
         connections[ALIAS].close()
         self.drop()
+        self.forget()
+
+    def forget(self):
+        """Take the alias back."""
+        connections[ALIAS].close()
         del connections[ALIAS]
 
     def _command(self, statement):

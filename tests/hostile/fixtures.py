@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from tests.hostile.databases import LogDatabase
+from tests.hostile.desk import open_desk
 from trackmate.spool import Spool
 
 
@@ -52,3 +53,10 @@ def log_database(transactional_db, hostile, settings, monkeypatch, tmp_path):
 @pytest.fixture
 def alice(db):
     return get_user_model().objects.create_user("alice", password="correct horse")
+
+
+@pytest.fixture
+def desk(postgres_url, tmp_path):
+    """The demo with empty databases on PostgreSQL, its log apart."""
+    with open_desk(postgres_url, tmp_path) as desk:
+        yield desk

@@ -1,5 +1,6 @@
 """Views that say what they do: `tracker`, `track()`, `bind()` and `suppress()` at work."""
 
+from django.contrib.auth import get_user_model, login
 from django.http import Http404, HttpResponse, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -143,6 +144,14 @@ def everything(request):
     return HttpResponse("everything")
 
 
+def sign_in_and_export(request):
+    """Log in whoever the query names, and do something at once."""
+    user = get_user_model().objects.get_by_natural_key(request.GET["name"])
+    login(request, user, "django.contrib.auth.backends.ModelBackend")
+    track("order.exported")
+    return HttpResponse(str(price(21)))
+
+
 def bound(request):
     with bind(actor="kiosk:3", shop="Lodz"):
         track("till.opened")
@@ -155,7 +164,23 @@ def suppressed(request):
     return HttpResponse("suppressed")
 
 
+@tracker(action="price.awaited")
+async def awaited_price(amount):
+    return amount * 2
+
+
+@tracker(action="price.asked", content_object=lambda request, result, number: by_number(number))
+async def asked_price(number):
+    return len(number)
+
+
+def by_number(number):
+    return Order.objects.get(number=number)
+
+
 async def async_everything(request):
     async with track("order.export"):
         track("order.exported")
+        await awaited_price(21)
+        await asked_price("A-7")
     return HttpResponse("everything")

@@ -73,6 +73,10 @@ def whoami(request):
     return HttpResponse(request.user.get_username())
 
 
+def look_at_session(request):
+    return HttpResponse(str(len(request.session.keys())))
+
+
 def sign_in(request):
     user = authenticate(
         request, username=request.POST["username"], password=request.POST["password"]

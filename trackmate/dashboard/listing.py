@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from django.db import Error
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
@@ -55,7 +55,7 @@ class Listing:
     page: Page | None = None
     since: UUID | None = None
     """Newer rows than this one are news."""
-    shown: UUID = field(default_factory=lambda: lowest_uuid7(timezone.now()))
+    shown: UUID = field(default_factory=lambda: lowest_uuid7(datetime.now(UTC)))
     """The moment of reading, as an identifier: what is stored later is news too."""
 
     @property
@@ -108,7 +108,7 @@ def listing(rows: Rows, query: QueryDict) -> Listing:
         return Listing(filters=filters, cursor=cursor, asked=asked, state=State.INVALID)
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
     # Taken first, so that what is stored while the page is read is news at worst twice.
-    shown = lowest_uuid7(timezone.now())
+    shown = lowest_uuid7(datetime.now(UTC))
     try:
         with within_budget():
             page = selectors.page(filters.qs, before=before, after=after)

@@ -1,0 +1,83 @@
+"""Real requests, over real connections, to the demo behind real servers: each becomes its row."""
+
+import gzip
+import http.client
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
+
+import pytest
+from django.utils.encoding import repercent_broken_unicode
+
+from trackmate.redaction import clean_line
+
+pytest_plugins = ["tests.hostile.fixtures"]
+pytestmark = pytest.mark.server
+
+LOG = Path(__file__).parent.parent.parent / "shared" / "data" / "apache_access_10k.log.gz"
+LINE = re.compile(r'\S+ \S+ \S+ \[[^]]+\] "(\S+) (\S+) [^"]*" \d+ \S+ "([^"]*)" "([^"\n]*)')
+CONNECTIONS = 4
+
+
+@pytest.fixture(scope="module")
+def access_log():
+    """Method, target, referrer and agent of 10,000 requests to a real site."""
+    if not LOG.exists():
+        pytest.skip(f"{LOG.name} is not there: it is no part of the package")
+    with gzip.open(LOG, "rt") as lines:
+        return [LINE.match(line).groups() for line in lines]
+
+
+def replay(url, requests):
+    """Send requests one after another over one connection; return the statuses."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    statuses = Counter()
+    for method, target, referrer, agent in requests:
+        headers = {"Referer": referrer, "User-Agent": agent}
+        connection.request(method, target, headers=headers)
+        response = connection.getresponse()
+        response.read()
+        statuses[response.status] += 1
+    connection.close()
+    return statuses
+
+
+def path_under_wsgi(target):
+    """Return the path as Django reads it from a WSGI server: what is no UTF-8 stays as it came."""
+    raw = unquote_to_bytes(target.partition("?")[0])
+    return clean_line(repercent_broken_unicode(raw).decode(), 2048)
+
+
+def path_under_asgi(target):
+    """Return the path as an ASGI server hands it over: what is no UTF-8 is replaced."""
+    return clean_line(unquote(target.partition("?")[0]), 2048)
+
+
+SERVERS = [
+    pytest.param("gunicorn", "config.wsgi:application", path_under_wsgi, id="gunicorn"),
+    pytest.param("uvicorn", "config.asgi:application", path_under_asgi, id="uvicorn"),
+]
+
+
+@pytest.mark.parametrize(("kind", "application", "path_of"), SERVERS)
+def test_10000_real_requests_are_10000_rows(
+    serve, desk, access_log, tmp_path, kind, application, path_of
+):
+    environment = desk.environment | {"DJANGO_SETTINGS_MODULE": "tests.hostile.replay_settings"}
+    options = ("--threads=4",) if kind == "gunicorn" else ("--log-level=warning",)
+    server = serve(application, kind=kind, options=options, env=environment)
+    before = len(desk.rows("id"))
+    shares = [access_log[start::CONNECTIONS] for start in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as threads:
+        answered = sum(threads.map(replay, [server.url] * CONNECTIONS, shares), start=Counter())
+    server.stop()
+    assert answered.total() == len(access_log) == 10_000
+    assert not [status for status in answered if status >= 500]
+    rows = desk.rows("method, path, user_agent, extra -> 'headers' ->> 'Referer', id")[before:]
+    assert len(rows) == len({row[4] for row in rows}) == 10_000
+    sent = Counter((method, path_of(target), agent) for method, target, _, agent in access_log)
+    assert Counter(row[:3] for row in rows) == sent
+    assert sum(row[3] is not None for row in rows) == 10_000
+    assert not list(desk.spool.glob("*")), server.log.read_text()
