@@ -130,15 +130,6 @@ def test_suppress_nests_and_ends_with_an_error():
     assert not is_suppressed()
 
 
-def test_suppress_decorates_a_function(activities):
-    @suppress()
-    def rebuild():
-        track("rebuilt")
-
-    rebuild()
-    assert activities == []
-
-
 def test_another_thread_has_surroundings_of_its_own():
     seen = []
     with bind(actor="cron:nightly"), suppress():

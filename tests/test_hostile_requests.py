@@ -340,7 +340,7 @@ def test_hostile_cookies_change_nothing(client, hostile, cookie):
 
 ADDRESSES = {
     "garbage": None,
-    "": None,
+    "": "127.0.0.1",
     "::ffff:1.2.3.4": "1.2.3.4",
     "[::1]:443": "::1",
     "1.2.3.4:555": "1.2.3.4",

@@ -82,7 +82,7 @@ def leave(token: Token[Scope | None]) -> None:
 
 @contextmanager
 def suppress() -> Iterator[None]:
-    """Record nothing of what happens inside the block.
+    """Record nothing of what happens inside the block, or inside the function it decorates.
 
     >>> with suppress():
     ...     rebuild_everything()

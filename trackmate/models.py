@@ -119,8 +119,6 @@ class ActivityLog(models.Model):
             models.Index(fields=["action_type", "id"], name="trackmate_action_type"),
             # the newest failures; the newest answers with one status code
             models.Index(fields=["status", "status_code", "id"], name="trackmate_status"),
-            # what happened on this route
-            models.Index(fields=["route", "id"], name="trackmate_route"),
         )
 
     def __str__(self) -> str:

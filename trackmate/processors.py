@@ -25,6 +25,7 @@ from trackmate.redaction import (
     clean_line,
     clean_lines,
     cut,
+    is_plain,
     redactor,
     without,
 )
@@ -122,7 +123,7 @@ def enrich(activity: Activity) -> Activity:
 
 # --- redact ----------------------------------------------------------------------------------
 
-_TEXTS = ("action", "actor_label", "user_agent", "path", "request_id")
+_TEXTS = ("actor_label", "path")
 _PAYLOADS = ("data", "response", "changes")
 _DATA = frozenset({*_PAYLOADS, "extra"})
 
@@ -137,9 +138,16 @@ def redact(activity: Activity) -> Activity:
             masked[name] = rules.value(value)
     if activity.extra:
         masked["extra"] = _redacted_extra(rules, activity.extra)
+    if activity.user_agent:
+        masked["user_agent"] = rules.common_text(cut(activity.user_agent, MAX_TEXT))
     for name in _TEXTS:
-        if (text := getattr(activity, name)) and (safe := _text(rules, text)) != text:
-            masked[name] = safe
+        if text := getattr(activity, name):
+            masked[name] = _text(rules, text)
+    if activity.action and activity.action != activity.route:
+        # A route is the project's own, and so is a name that was made of it.
+        masked["action"] = _text(rules, activity.action)
+    if activity.request_id and activity.request_id != activity.id.hex:
+        masked["request_id"] = _text(rules, activity.request_id)
     if activity.remarks:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
@@ -235,8 +243,8 @@ def clean(activity: Activity) -> Activity:
         text = getattr(activity, name)
         if text and (not text.isprintable() or len(text) > length):
             cleaned[name] = clean_line(text, length)
-    for name in (*_PAYLOADS, "extra"):
-        if (value := getattr(activity, name)) is not None:
+    for name in _DATA:
+        if (value := getattr(activity, name)) is not None and not is_plain(value):
             cleaned[name] = Walk()(value)
     if activity.remarks:
         cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)

@@ -5,6 +5,8 @@ Everything here works on a copy and in one bounded, linear pass; what the view s
 
 from __future__ import annotations
 
+import hmac
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +38,8 @@ MAX_INT = 2**63
 """PostgreSQL's jsonb takes more, other readers of JSON do not."""
 MIN_SECRET = 8
 """A shorter value is too common to be masked wherever it occurs."""
+REMEMBERED, MAX_REMEMBERED = 1_000, 512
+"""Common texts that are known to hold no secret, and characters of one."""
 MAX_SECRETS = 20
 """Values remembered from one request."""
 
@@ -121,7 +125,7 @@ class SecretNames:
         self._is_secret = lru_cache(maxsize=4096)(self._decide)
 
     def __contains__(self, name: str) -> bool:
-        return self._is_secret(name[:MAX_NAME])
+        return self._is_secret(name if len(name) <= MAX_NAME else name[:MAX_NAME])
 
     def _decide(self, name: str) -> bool:
         words = words_of(name)
@@ -166,6 +170,10 @@ _VALUE = re.compile(
 )
 
 
+HARMLESS = 12
+"""Letters and digits of no more than this are nothing that a pattern of ours finds."""
+
+
 def _names_a_scheme(lowered: str) -> bool:
     # Written out: this is asked of every text, and a loop costs three times as much.
     return (
@@ -194,10 +202,13 @@ class Redactor:
 
     names: SecretNames
     patterns: tuple[re.Pattern[str], ...] = ()
+    harmless: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
 
     def text(self, text: str, *, mask: str = MASK) -> str:
         """Return `text` with every secret in it masked."""
+        if len(text) <= HARMLESS and text.isalnum() and not self.patterns:
+            return text
         if "eyJ" in text:
             text = _JWT.sub(mask, text)
         if "-----BEGIN" in text:
@@ -207,7 +218,7 @@ class Redactor:
         lowered = text.lower()
         if _names_a_scheme(lowered):
             text = _SCHEME.sub(lambda m: f"{m[1] or m[2]}{mask}", text)
-        if "://" in text:
+        if "://" in text and "@" in text:
             text = _USERINFO.sub(lambda m: f"{m[1]}{mask}", text)
         if "cookie" in lowered:
             text = _COOKIES.sub(lambda m: f"{m[1]}{mask}", text)
@@ -219,11 +230,24 @@ class Redactor:
             text = pattern.sub(mask, text)
         return text
 
+    def common_text(self, text: str) -> str:
+        """Return the same of a text that many requests share, such as the name of a browser.
+
+        Only texts without a secret are remembered, and only so many, since clients write them.
+        """
+        if text in self.harmless:
+            return text
+        if (masked := self.text(text)) == text and len(text) <= MAX_REMEMBERED:
+            if len(self.harmless) >= REMEMBERED:
+                self.harmless.clear()
+            self.harmless.add(text)
+        return masked
+
     def query(self, query: str) -> str:
         """Return a query string that keeps its keys and lost its secret values."""
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
         masked = [(self.text(name), self._parameter(name, value)) for name, value in pairs]
-        return urlencode(masked, errors="replace")
+        return query if masked == pairs else urlencode(masked, errors="replace")
 
     def url(self, url: str) -> str:
         """Return a URL whose query and other parts are masked."""
@@ -273,9 +297,10 @@ class Redactor:
 
 
 @per_settings
-def _rules() -> tuple[SecretNames, tuple[re.Pattern[str], ...]]:
+def _rules() -> tuple[SecretNames, tuple[re.Pattern[str], ...], set[str]]:
     settings = get_settings()
-    return SecretNames(settings.REDACT_KEYS), tuple(map(re.compile, settings.REDACT_PATTERNS))
+    patterns = tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS)
+    return SecretNames(settings.REDACT_KEYS), patterns, set()
 
 
 def redactor(found: set[str] | None = None) -> Redactor:
@@ -336,6 +361,8 @@ def cut(text: str, length: int) -> str:
 
 MARKER = 32
 """Characters that "… [123 more]" may take."""
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_LONG_NUMBER = re.compile(r"\d{18}")
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
@@ -399,6 +426,8 @@ class Walk:
         return self._pair(result, value)
 
     def _name(self, name: str) -> str:
+        if len(name) <= HARMLESS and name.isidentifier():
+            return name
         return self.text(clean_line(name, MAX_NAME))
 
     def _pair(self, result: dict[str, Any], value: Mapping[Any, Any]) -> dict[str, Any]:
@@ -442,6 +471,25 @@ def _more(missing: int, last: object) -> str:
     return f"[{missing} more]"
 
 
+def is_plain(value: Any) -> bool:
+    """Say of small data that a `Walk` would return it as it is; quicker than the walk.
+
+    False may mean that nobody looked closely.
+    """
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return (
+        len(text) <= MAX_NODES
+        and text.isprintable()
+        # What is not printable is written with one, as are quotes and line feeds, which may stay.
+        and "\\" not in text
+        and text.count("{") + text.count("[") <= MAX_DEPTH
+        and not _LONG_NUMBER.search(text)
+    )
+
+
 def is_empty(value: object) -> bool:
     """Say whether there is nothing to hide in a value."""
     return value is None or (isinstance(value, str) and not value)
@@ -454,4 +502,17 @@ def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:
 
 def keyed_hash(value: str, purpose: str) -> str:
     """Return 32 hex digits that only this project can make of `value`, for one purpose."""
-    return salted_hmac(f"trackmate.{purpose}", value, algorithm="sha256").hexdigest()[:32]
+    return hmac.digest(_key(purpose), value.encode(errors="replace"), "sha256").hex()[:32]
+
+
+def _key(purpose: str) -> bytes:
+    keys = _keys()
+    if purpose not in keys:
+        keys[purpose] = salted_hmac("trackmate", purpose, algorithm="sha256").digest()
+    return keys[purpose]
+
+
+@per_settings
+def _keys() -> dict[str, bytes]:
+    # Made of SECRET_KEY, which is a setting.
+    return {}

@@ -18,8 +18,9 @@ class Desk:
     def __init__(self, server_url, folder):
         self.server_url = server_url
         self.spool = folder / "spool"
-        self.data, self.log = "hostile_desk", "hostile_desk_log"
-        self.copy = "hostile_desk_log_copy"
+        self.data = f"hostile_desk_{os.getpid()}"
+        self.log = f"{self.data}_log"
+        self.copy = f"{self.data}_log_copy"
         self.environment = {
             "DEMO_DATABASE_URL": self.url(self.data),
             "DEMO_LOG_DATABASE_URL": self.url(self.log),

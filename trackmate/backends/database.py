@@ -197,8 +197,8 @@ def insert(activities: Sequence[Activity], alias: str) -> None:
 
     Never breaks a transaction that is open already: it writes within a savepoint then.
     """
-    statement = _statement(alias)
-    recorded_at = datetime.now(UTC)
+    statement = _statement(alias, settings.USE_TZ)
+    recorded_at = statement.prepare_time(datetime.now(UTC))
     rows = [statement.row(activity, recorded_at) for activity in activities]
     size = statement.rows_at_once
     connection = connections[alias]
@@ -237,16 +237,18 @@ class Statement:
 
     def text(self, rows: int) -> str:
         """Return the statement for a number of rows."""
-        return self.head + ", ".join([self.placeholders] * rows)
+        return self.head + (
+            self.placeholders if rows == 1 else ", ".join([self.placeholders] * rows)
+        )
 
-    def row(self, activity: Activity, recorded_at: datetime) -> list[Any]:
-        """Return the values of an activity in the order of the columns."""
+    def row(self, activity: Activity, recorded_at: Any) -> list[Any]:
+        """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
         values = list(self.values(activity))
         for position, prepare in self.prepared:
             if values[position] is not None:
                 values[position] = prepare(values[position])
         target = activity.target
-        values.append(self.prepare_time(recorded_at))
+        values.append(recorded_at)
         if target is None:
             values += (None, None, "")
         else:
@@ -262,7 +264,7 @@ _AS_THEY_ARE = (models.CharField, models.TextField, models.FloatField, models.In
 
 
 @cache
-def _statement(alias: str) -> Statement:
+def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of the cache's key)
     connection = connections[alias]
     by_name = {field.attname: field for field in ActivityLog._meta.concrete_fields}
     names = [name for name in by_name if name not in _LAST]
@@ -276,19 +278,19 @@ def _statement(alias: str) -> Statement:
         placeholders=placeholders,
         values=attrgetter(*names),
         prepared=tuple(
-            (position, _preparation(field, connection))
+            (position, _preparation(field, connection, use_tz=use_tz))
             for position, field in enumerate(fields[: len(names)])
             if not isinstance(field, _AS_THEY_ARE)
         ),
-        prepare_time=_preparation(by_name["recorded_at"], connection),
+        prepare_time=_preparation(by_name["recorded_at"], connection, use_tz=use_tz),
         rows_at_once=max(1, connection.ops.bulk_batch_size(fields, [None] * MAX_ROWS)),
     )
 
 
-def _preparation(field: models.Field[Any, Any], connection: Any) -> Prepare:
+def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool) -> Prepare:
     if isinstance(field, models.DateTimeField):
         adapt = connection.ops.adapt_datetimefield_value
-        return lambda moment: adapt(moment if settings.USE_TZ else naive(moment))
+        return adapt if use_tz else lambda moment: adapt(naive(moment))
     if isinstance(field, models.JSONField):
         # What the processors leave is plain JSON, which needs no encoder of Django's.
         adapt_json = connection.ops.adapt_json_value

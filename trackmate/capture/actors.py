@@ -37,6 +37,8 @@ def actor_of_request(request: HttpRequest, fallback: tuple[Any, str] | None) -> 
     # Ninja leaves there what its authenticator returned: a user, something of a user's, or the
     # bare token, which must not be stored.
     ticket = getattr(request, "auth", None)
+    if ticket is None:
+        return None, ""
     for candidate in (ticket, getattr(ticket, "user", None)):
         if isinstance(candidate, get_user_model()):
             return actor_of(candidate)
@@ -47,8 +49,11 @@ def user_of(request: HttpRequest) -> Any:
     """Return the request's user, or None; a query is made only for a session nobody has read."""
     attributes = request.__dict__
     user = attributes.get("user")
-    if not isinstance(user, LazyObject) or user._wrapped is not empty:
+    if not isinstance(user, LazyObject):
         return user
+    if user._wrapped is not empty:
+        # Each look at a lazy object is a call in Python.
+        return user._wrapped
     if "_acached_user" in attributes:
         return attributes["_acached_user"]
     if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:

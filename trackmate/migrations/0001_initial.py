@@ -194,7 +194,6 @@ class Migration(migrations.Migration):
                     models.Index(fields=["ip_address", "id"], name="trackmate_address"),
                     models.Index(fields=["action_type", "id"], name="trackmate_action_type"),
                     models.Index(fields=["status", "status_code", "id"], name="trackmate_status"),
-                    models.Index(fields=["route", "id"], name="trackmate_route"),
                 ],
             },
         ),

@@ -1,0 +1,79 @@
+"""A day at the order desk in a real browser, and the same day in the dashboard of somebody else."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytest_plugins = ["tests.hostile.fixtures"]
+pytestmark = [pytest.mark.server, pytest.mark.browser]
+
+PASSWORD = "order-desk-demo"
+
+
+@pytest.fixture
+def url(serve, desk):
+    """Serve a desk with people, customers, products and a little history."""
+    desk.manage("seed", "--activities=500", "--days=2")
+    options = ("--threads=4",)
+    return serve("config.wsgi:application", options=options, env=desk.environment).url
+
+
+def log_in(page, url, name, password=PASSWORD):
+    page.goto(f"{url}/accounts/login/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def place_order(page, url):
+    page.goto(f"{url}/orders/new/")
+    page.get_by_label("Customer").select_option(index=1)
+    page.get_by_label("Note").fill("by the browser")
+    page.get_by_label("Product").first.select_option(index=1)
+    page.get_by_label("Quantity").first.fill("3")
+    page.get_by_role("button", name="Place order").click()
+    expect(page.get_by_role("status")).to_contain_text("is placed")
+
+
+def show_news(page):
+    """Show what is new, until nothing is."""
+    page.locator("#tm-show").click()
+    expect(page.locator("#tm-pill")).to_be_empty()
+
+
+def test_a_day_at_the_desk_is_seen_live(url, open_page):
+    auditor, clerk = open_page(), open_page()
+    log_in(auditor, url, "auditor")
+    auditor.goto(f"{url}/trackmate/?actor=alice&range=15m")
+    expect(auditor.locator("[data-tm-state]")).to_have_text("Live")
+    rows = auditor.locator("#tm-rows tbody tr")
+    seen = rows.count()
+
+    log_in(clerk, url, "alice", "wrong")
+    expect(clerk.get_by_text("Please enter a correct username and password")).to_be_visible()
+    expect(auditor.locator("#tm-show")).to_contain_text("new")
+    show_news(auditor)
+    expect(rows.filter(has_text="Login Failed")).to_have_count(1)
+
+    log_in(clerk, url, "alice")
+    place_order(clerk, url)
+    expect(auditor.locator("#tm-show")).to_contain_text("new")
+    auditor.wait_for_timeout(6000)  # one look later everything has come
+    show_news(auditor)
+    assert rows.count() > seen
+    expect(rows.filter(has_text="auth.login")).to_have_count(2)
+    expect(rows.filter(has_text="order.placed")).to_have_count(1)
+    expect(rows.filter(has_text="POST").filter(has_text="/orders/new/")).to_have_count(1)
+
+
+def test_what_was_placed_can_be_opened(url, open_page):
+    page = open_page()
+    log_in(page, url, "admin")
+    place_order(page, url)
+    page.goto(f"{url}/trackmate/?actor=admin&range=15m")
+    page.locator("#tm-rows tbody tr").filter(has_text="order.placed").get_by_role(
+        "link"
+    ).first.click()
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("order.placed")
+    expect(main).to_contain_text("Order ")
+    expect(main).not_to_contain_text(PASSWORD)
