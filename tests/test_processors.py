@@ -2,6 +2,7 @@
 
 import json
 import re
+from uuid import UUID
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -246,6 +247,14 @@ def test_secrets_are_masked_in_every_part():
     kept = json.dumps(activity.to_dict())
     assert not any(secret in kept for secret in ("4111", "hunter2", "4321", "abc"))
     assert activity.data["password"] == MASK
+
+
+def test_the_id_of_a_request_is_not_taken_for_a_card(at):
+    scope = at("/")
+    scope.id = UUID(hex="01a4111111111111111fa360d38c9255")
+    own = redact(of_request(request_id=scope.request_id))
+    other = redact(Activity.now(request_id=scope.request_id))
+    assert own.request_id == other.request_id == scope.id.hex
 
 
 def test_a_header_that_is_a_secret_is_masked_whole():

@@ -128,6 +128,9 @@ def test_a_secret_that_a_text_names_is_masked(text, secret):
         "4111111111111112",  # the check digit is wrong
         "order 20260102030405 of 2026",
         "1.4111111111111111",
+        "63566422-7486-4d50-9076-1d6cf1e832e2",  # a UUID whose first digits pass for a card
+        "6356642274864d5090761d6cf1e832e2",
+        "a4111111111111111",
         "AKIAshort and AKIAIOSFODNN7EXAMPLETOOLONG",
         "eyJ is how it begins",
         "the bearer of news",

@@ -66,8 +66,8 @@ def test_10000_real_requests_are_10000_rows(
     serve, desk, access_log, tmp_path, kind, application, path_of
 ):
     environment = desk.environment | {"DJANGO_SETTINGS_MODULE": "tests.hostile.replay_settings"}
-    options = ("--threads=4",) if kind == "gunicorn" else ("--log-level=warning",)
-    server = serve(application, kind=kind, options=options, env=environment)
+    options = ("--threads=2",) if kind == "gunicorn" else ("--log-level=warning",)
+    server = serve(application, kind=kind, workers=2, options=options, env=environment)
     shares = [access_log[start::CONNECTIONS] for start in range(CONNECTIONS)]
     with ThreadPoolExecutor(CONNECTIONS) as threads:
         answered = sum(threads.map(replay, [server.url] * CONNECTIONS, shares), start=Counter())

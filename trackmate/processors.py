@@ -146,7 +146,8 @@ def redact(activity: Activity) -> Activity:
     if activity.action and activity.action != activity.route:
         # A route is the project's own, and so is a name that was made of it.
         masked["action"] = _text(rules, activity.action)
-    if activity.request_id and activity.request_id != activity.id.hex:
+    if activity.request_id and not (scope and activity.request_id == scope.request_id):
+        # One of ours is no text of anybody's, though its digits may look like a card's.
         masked["request_id"] = _text(rules, activity.request_id)
     if activity.remarks:
         masked["remarks"] = _text(rules, activity.remarks)

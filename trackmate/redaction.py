@@ -159,7 +159,11 @@ _SCHEME = re.compile(
 _COOKIES = re.compile(r"(?<![\w-])((?:set-)?cookie\s{0,3}:\s{0,3})[^\r\n]++", re.IGNORECASE)
 _USERINFO = re.compile(r"(://[^\s/@:]{0,64}+:)[^\s/@]{1,256}+(?=@)")
 _DIGITS = re.compile(r"\d{4}(?:[ -]?\d){9}")
-_CARD = re.compile(r"(?<!\d)(?<!\d\.)[2-6]\d{3}(?:[ -]?\d){9,15}(?!\d)")
+# Not within a UUID or another hexadecimal token: one in a thousand of those passes for a card.
+_CARD = re.compile(
+    r"(?<![^\W_])(?<!\d\.)(?<![\da-f]{4}-)[2-6]\d{3}(?:[ -]?\d){9,15}(?![^\W_])(?!-[\da-f]{4})",
+    re.IGNORECASE,
+)
 _NAME_AND_SIGN = re.compile(
     r"(?<![\w.-])([\w.-]{2,64}+(?:\[[^\]\s]{0,64}\])?)['\"]?\s{0,3}[=:]\s{0,3}", re.IGNORECASE
 )

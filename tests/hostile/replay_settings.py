@@ -1,11 +1,8 @@
-"""The demo's settings, but for connections that last and a log that leaves nothing out."""
+"""The demo's settings, but for a log that leaves nothing out, not even the favicon."""
 
 from config.settings import *  # noqa: F403
-from config.settings import DATABASES, TRACKMATE
+from config.settings import TRACKMATE
 
 from trackmate.conf import DEFAULT_PROCESSORS
 
 TRACKMATE |= {"PROCESSORS": [each for each in DEFAULT_PROCESSORS if not each.endswith(".exclude")]}
-
-for entry in DATABASES.values():
-    entry["CONN_MAX_AGE"] = 60
