@@ -422,7 +422,7 @@ class Walk:
             if not self._take():
                 result["…"] = _more(len(value) - len(result), item)
                 break
-            name = text_of(key)
+            name = key if type(key) is str else text_of(key)
             secret = self.is_secret is not None and self.is_secret(name) and not is_empty(item)
             result[self._name(name)] = (
                 self.hide(item) if secret and self.hide else self(item, depth)

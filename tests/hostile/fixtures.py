@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from tests.hostile.databases import LogDatabase
-from tests.hostile.desk import open_desk
+from tests.hostile.desk import desk_in_files, desk_on_server
 from trackmate.spool import Spool
 
 
@@ -58,5 +58,11 @@ def alice(db):
 @pytest.fixture
 def desk(postgres_url, tmp_path):
     """The demo with empty databases on PostgreSQL, its log apart."""
-    with open_desk(postgres_url, tmp_path) as desk:
+    with desk_on_server(postgres_url, tmp_path) as desk:
         yield desk
+
+
+@pytest.fixture
+def file_desk(tmp_path):
+    """The demo with empty databases in SQLite files, its log apart."""
+    return desk_in_files(tmp_path)

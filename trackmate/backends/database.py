@@ -295,6 +295,10 @@ def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool
         # What the processors leave is plain JSON, which needs no encoder of Django's.
         adapt_json = connection.ops.adapt_json_value
         return lambda value: adapt_json(value, None)
+    if isinstance(field, models.ForeignKey):
+        # Most users have a number for a key, which needs no preparation.
+        prepare = field.get_db_prep_save
+        return lambda key: key if type(key) is int else prepare(key, connection)
     return lambda value: field.get_db_prep_save(value, connection)
 
 
