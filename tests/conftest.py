@@ -14,6 +14,7 @@ from tests.servers import application_server
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE, announced
 from trackmate import reporting
+from trackmate.spool import get_spool
 from trackmate.testing import capture_activities
 
 for name, value in announced().items():
@@ -69,10 +70,9 @@ def _without_skip(report):
 @pytest.fixture(autouse=True)
 def spool_directory(settings, tmp_path):
     """Give each test a spool of its own, and a process that has reported nothing yet."""
-    directory = tmp_path / "spool"
-    settings.TRACKMATE = {"SPOOL_DIR": directory}
+    settings.TRACKMATE = {"SPOOL_DIR": tmp_path / "spool"}
     reporting.forget()
-    return directory
+    return get_spool().directory
 
 
 @pytest.fixture

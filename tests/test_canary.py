@@ -115,7 +115,7 @@ PLANTINGS = {
     "changes": lambda _client: track("canary.sung", changes={"password": ["old", CANARY]}),
     "extra": lambda _client: track("canary.sung", extra={"session": CANARY}),
     "extra: bound": bound_track,
-    "actor": lambda _client: track("canary.sung", actor=f"token={CANARY}"),
+    "actor: by shape": lambda _client: track("canary.sung", actor=f"cron {AWS_KEY} {JWT}"),
     "action": lambda _client: track(f"canary?token={CANARY}"),
     "object": object_track,
     "login: with a request": fail_a_login,
@@ -177,7 +177,7 @@ def lost_log(db, hostile, settings, tmp_path):
 def test_no_spool_file_holds_it(client, lost_log, waiting, spool_directory, caplog, plant):
     plant(client)
     assert waiting()
-    assert_silent(*(file.read_text() for file in spool_directory.iterdir()), *logged(caplog))
+    assert_silent(*(file.read_text() for file in spool_directory.rglob("*.jsonl")), *logged(caplog))
 
 
 def test_an_error_of_the_database_does_not_quote_it(client, lost_log, caplog):

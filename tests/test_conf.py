@@ -53,6 +53,7 @@ REFUSED = [
 
 def test_without_the_setting_everything_has_its_default(settings):
     del settings.TRACKMATE
+    get_settings.cache_clear()
     assert get_settings() == Settings()
 
 

@@ -68,4 +68,4 @@ def test_the_log_is_dropped_and_comes_back_while_requests_go_on(serve, desk):
     assert len(stored) == len(set(stored)) > 0
     assert before | set(stored) == asked
     assert len(before) + len(stored) >= len(asked)
-    assert not list(desk.spool.glob("*"))
+    assert not list(desk.spool.rglob("*.jsonl"))

@@ -109,7 +109,7 @@ def host(tmp_path, spool_directory, transactional_db):
     if connection.vendor == "sqlite":
         # What is in memory no other process sees.
         settings["NAME"] = str(tmp_path / "host.sqlite3")
-    text = SETTINGS.format(spool=str(spool_directory), database=settings)
+    text = SETTINGS.format(spool=str(spool_directory.parent), database=settings)
     (tmp_path / "host_settings.py").write_text(text)
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),

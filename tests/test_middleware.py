@@ -277,12 +277,16 @@ def test_a_rolled_back_view_is_recorded_all_the_same(quiet_client, configure, mo
 
 
 def test_a_request_that_cannot_be_described_is_recorded_as_one_that_was(
-    client, activities, configure
+    activities,
 ):
-    configure(CLIENT_IP=lambda request: 1 / 0)
-    assert client.get("/").status_code == 200
+    def view(request):
+        request.resolver_match = "no match"
+        return HttpResponse(status=404)
+
+    TrackmateMiddleware(view)(RequestFactory().get("/")).close()
     (activity,) = activities
-    assert (activity.source, activity.path) == ("request", "")
+    assert (activity.source, activity.method, activity.path) == ("request", "GET", "")
+    assert (activity.status, activity.status_code) == ("Failed", 404)
     assert counts["failed"] == 1
 
 

@@ -65,7 +65,7 @@ def replay_all(serve, desk, access_log, application, **options):
     server.stop()
     assert answered.total() == len(access_log) == 10_000
     assert not [status for status in answered if status >= 500]
-    assert not list(desk.spool.glob("*")), server.log.read_text()
+    assert not list(desk.spool.rglob("*.jsonl")), server.log.read_text()
 
 
 def assert_each_is_a_row(desk, access_log, path_of):

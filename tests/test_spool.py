@@ -186,13 +186,20 @@ def temporary_directory(tmp_path, monkeypatch):
 
 def test_the_default_directory_is_one_of_this_user(configure, temporary_directory):
     configure(SPOOL_DIR=None)
-    assert get_spool().directory == default_directory()
+    assert get_spool().directory.parent == default_directory()
     assert default_directory() == temporary_directory / f"trackmate-{os.getuid()}"
 
 
 def test_a_directory_of_choice_may_be_a_path_or_a_text(configure, tmp_path):
     configure(SPOOL_DIR=str(tmp_path))
-    assert get_spool().directory == tmp_path
+    assert get_spool().directory.parent == tmp_path
+
+
+def test_each_database_has_a_spool_of_its_own(configure):
+    configure(DATABASE="default")
+    here = get_spool().directory
+    configure(DATABASE="apart")
+    assert get_spool().directory != here
 
 
 def test_the_default_directory_is_made_and_used(temporary_directory):
@@ -202,29 +209,32 @@ def test_the_default_directory_is_made_and_used(temporary_directory):
     assert drained(spool) == ["a"]
 
 
-def test_a_default_directory_that_is_open_to_others_is_refused(temporary_directory):
+def test_a_default_directory_that_is_open_to_others_is_refused(temporary_directory, configure):
+    configure(SPOOL_DIR=None)
     default_directory().mkdir()
     default_directory().chmod(0o755)
     with pytest.raises(SpoolError, match="open to others"):
-        Spool(default_directory()).append(acts("a"))
+        get_spool().append(acts("a"))
     assert list(default_directory().iterdir()) == []
 
 
-def test_a_default_directory_that_is_a_link_is_refused(temporary_directory, tmp_path):
+def test_a_default_directory_that_is_a_link_is_refused(temporary_directory, tmp_path, configure):
+    configure(SPOOL_DIR=None)
     (tmp_path / "theirs").mkdir(mode=0o700)
     default_directory().symlink_to(tmp_path / "theirs")
-    spool = Spool(default_directory())
+    spool = get_spool()
     assert "somebody else" in spool.problem()
     with pytest.raises(SpoolError, match="somebody else"):
         spool.append(acts("a"))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
-def test_a_default_directory_of_somebody_else_is_refused(temporary_directory):
+def test_a_default_directory_of_somebody_else_is_refused(temporary_directory, configure):
+    configure(SPOOL_DIR=None)
     default_directory().mkdir(mode=0o700)
     os.chown(default_directory(), 65534, 65534)
     with pytest.raises(SpoolError, match="somebody else"):
-        Spool(default_directory()).append(acts("a"))
+        get_spool().append(acts("a"))
 
 
 def test_a_directory_of_choice_may_be_shared(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from datetime import UTC, datetime
 from time import perf_counter
 from types import TracebackType
@@ -64,7 +65,8 @@ class track:  # noqa: N801 (used as a verb)
         self._moment = datetime.now(UTC)
         self._started = perf_counter()
         # Only what happens next tells a call from a block; at the latest the program's end does.
-        self._call = finalize(self, _record, self._describe())
+        # By then another request may run here; the context of this one is kept for it.
+        self._call = finalize(self, copy_context().run, _record, self._describe())
 
     def __enter__(self) -> Self:
         self._call.detach()

@@ -125,6 +125,9 @@ def _check_middleware() -> Iterable[CheckMessage]:
 
 
 def _check_urls() -> Iterable[CheckMessage]:
+    if not getattr(settings, "ROOT_URLCONF", None):
+        # A project of workers and commands has no pages at all.
+        return
     try:
         reverse("trackmate:index")
     except NoReverseMatch:

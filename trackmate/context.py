@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from trackmate.activity import Activity, actor_of
 from trackmate.clock import uuid7
 
-Enrichment = Callable[[Activity], Activity]
+Enrichment = Callable[[Activity], Activity | None]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -118,6 +118,10 @@ class bind:  # noqa: N801 (used as a verb, like contextlib.suppress)
         self._tokens: list[Token[dict[str, Any] | None]] = []
 
     def __enter__(self) -> None:
+        scope = _scope.get()
+        if scope is not None and "request_id" in self._values:
+            # It is the id of the whole request, whenever the project comes to know it.
+            scope.request_id = self._values["request_id"]
         outer = _bound.get() or {}
         extra = {**outer.get("extra", {}), **self._values.get("extra", {})}
         values = {**outer, **self._values}

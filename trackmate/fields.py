@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
 from trackmate.clock import aware, naive, uuid7
@@ -26,7 +27,9 @@ class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
 
     def get_pk_value_on_save(self, instance: models.Model) -> Any:
         """Return a new identifier of the instance's own moment."""
-        return uuid7(aware(getattr(instance, self.clock)))
+        clock = cast("models.DateTimeField[Any, Any]", instance._meta.get_field(self.clock))
+        # As for any field, a text may stand for the time.
+        return uuid7(aware(clock.to_python(getattr(instance, self.clock))))
 
 
 class AwareDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
@@ -61,7 +64,10 @@ class FarGenericForeignKey(GenericForeignKey):
         """Return the content type of an object or model, or the one with a key."""
         if obj is not None or model is not None:
             return super().get_content_type(obj=obj, model=model)
-        return _Far(ContentType.objects.get_for_id(id))
+        try:
+            return _Far(ContentType.objects.get_for_id(id))
+        except ContentType.DoesNotExist:
+            return _Far(ContentType(pk=id))
 
 
 class _Far:
@@ -74,4 +80,7 @@ class _Far:
         return getattr(self._content_type, name)
 
     def get_object_for_this_type(self, using: str | None = None, **lookups: Any) -> models.Model:
+        if self._content_type.model_class() is None:
+            # The type or its model is gone; what is left of the object is its name in the row.
+            raise ObjectDoesNotExist
         return self._content_type.get_object_for_this_type(**lookups)

@@ -10,10 +10,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.requests import describe, read_ahead
+from trackmate.capture.requests import describe, outline, read_ahead
 from trackmate.conf import get_settings
 from trackmate.context import Scope, current_scope, enter, leave
-from trackmate.enums import Source
 from trackmate.pipeline import flush, guarded, is_recording
 
 Response = HttpResponseBase
@@ -66,6 +65,11 @@ class TrackmateMiddleware:
         token = enter(scope)
         try:
             response = await get_response(request)
+        except GeneratorExit as error:
+            # The coroutine is being closed, with or without a loop, and must not wait any more.
+            scope.exception = error
+            _close(scope, None)
+            raise
         except BaseException as error:
             # Most of all a client that hung up while the view was at work.
             scope.exception = error
@@ -93,19 +97,29 @@ def _open(request: HttpRequest) -> Scope | None:
 
 @guarded
 def _close_with(response: Response, scope: Scope) -> None:
-    # Django's own list of what to do when the server is done with a response.
-    response._resource_closers.append(lambda: _close(scope, response))  # type: ignore[attr-defined]
+    def close() -> None:
+        _close(scope, response)
+
+    # Django's own list of what to do when the server is done with a response...
+    response._resource_closers.append(close)  # type: ignore[attr-defined]
+    # ... or with the one that a middleware before us puts in its place: that closes the request.
+    request = scope.request
+    close_request = request.close
+
+    def close_both() -> None:
+        close()
+        close_request()
+
+    request.close = close_both  # type: ignore[method-assign]
 
 
 @guarded
 def _close(scope: Scope, response: Response | None) -> None:
     if scope.closed:
         return
-    itself = _describe(scope, response)
-    # Even of a request that cannot be described it is known that it was.
-    flush(
-        scope, itself or Activity(id=scope.id, action_time=scope.action_time, source=Source.REQUEST)
-    )
+    # The request and what closes it point to each other.
+    scope.request.__dict__.pop("close", None)
+    flush(scope, _describe(scope, response) or outline(scope, response))
 
 
 @guarded

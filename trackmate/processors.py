@@ -26,6 +26,7 @@ from trackmate.redaction import (
     clean_lines,
     cut,
     is_plain,
+    keyed_hash,
     redactor,
     without,
 )
@@ -86,9 +87,15 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
 
 @per_settings
 def _uninteresting_paths() -> tuple[str, ...]:
-    urls = (django_settings.STATIC_URL, django_settings.MEDIA_URL)
-    # An unset MEDIA_URL reads "/", which is everything; other hosts' files never come here.
-    return ("/favicon.ico", *(url for url in urls if url and url.startswith("/") and url != "/"))
+    # Unset, these read like the site's root, whatever that is, and would exclude everything; what
+    # the project wrote itself shows whether they are. Other hosts' files never come here.
+    names = [name for name in ("STATIC_URL", "MEDIA_URL") if _written(name) not in ("", "/")]
+    urls = [getattr(django_settings, name) for name in names]
+    return ("/favicon.ico", *(url for url in urls if url.startswith("/")))
+
+
+def _written(name: str) -> str:
+    return getattr(django_settings._wrapped, name, "") or ""
 
 
 # --- sample ----------------------------------------------------------------------------------
@@ -116,6 +123,9 @@ def enrich(activity: Activity) -> Activity:
     missing: dict[str, Any] = {
         name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
     }
+    if activity.request_id in ("", scope.id.hex):
+        # The project may have bound another id in the meantime, and it is one for all.
+        missing["request_id"] = request.request_id
     if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
         missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
     return activity.with_(**missing)
@@ -123,7 +133,6 @@ def enrich(activity: Activity) -> Activity:
 
 # --- redact ----------------------------------------------------------------------------------
 
-_TEXTS = ("actor_label", "path")
 _PAYLOADS = ("data", "response", "changes")
 _DATA = frozenset({*_PAYLOADS, "extra"})
 
@@ -140,13 +149,15 @@ def redact(activity: Activity) -> Activity:
         masked["extra"] = _redacted_extra(rules, activity.extra)
     if activity.user_agent:
         masked["user_agent"] = rules.common_text(cut(activity.user_agent, MAX_TEXT))
-    for name in _TEXTS:
-        if text := getattr(activity, name):
-            masked[name] = _text(rules, text)
+    if activity.path:
+        masked["path"] = _text(rules, activity.path)
+    if activity.actor_label:
+        # "api-key:7" is the name of an actor, not a key and its value.
+        masked["actor_label"] = rules.text(cut(activity.actor_label, MAX_TEXT), named=False)
     if activity.action and activity.action != activity.route:
         # A route is the project's own, and so is a name that was made of it.
         masked["action"] = _text(rules, activity.action)
-    if activity.request_id and not (scope and activity.request_id == scope.request_id):
+    if activity.request_id and not (scope and activity.request_id == scope.id.hex):
         # One of ours is no text of anybody's, though its digits may look like a card's.
         masked["request_id"] = _text(rules, activity.request_id)
     if activity.remarks:
@@ -212,6 +223,11 @@ def _text(rules: Redactor, text: str) -> str:
 
 
 def _redacted_target(rules: Redactor, target: Target) -> Target:
+    if target.model.rpartition(".")[2] in rules.names:
+        # The key of a session, and of many a token, is the secret itself; a number is not.
+        key = target.object_id
+        hidden = key if key.isdigit() else keyed_hash(key, "object")
+        return Target(model=target.model, object_id=hidden, object_repr=MASK)
     return Target(
         model=target.model,
         object_id=target.object_id,

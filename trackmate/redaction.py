@@ -81,7 +81,7 @@ SECRET_WORDS = frozenset(
         "xsrf",
     }
 )
-"""A name is secret when one of its words is."""
+"""A name is secret when one of its words is; the last one may stand in the plural."""
 
 SECRET_PHRASES = frozenset(
     {
@@ -98,8 +98,17 @@ SECRET_PHRASES = frozenset(
 )
 """Or when two neighbours of its words are."""
 
-SECRET_PARTS = ("password", "passwd", "secret", "token", "apikey", "credential", "authorization")
-"""Or when it contains one of these, which occur in no other word."""
+SECRET_PARTS = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "apikey",
+    "credential",
+    "authorization",
+    "sessid",
+)
+"""Or when it contains one of these, wherever: too much is better here than too little."""
 
 _SQUASHED = frozenset("".join(phrase) for phrase in SECRET_PHRASES)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -129,13 +138,16 @@ class SecretNames:
 
     def _decide(self, name: str) -> bool:
         words = words_of(name)
-        if any(word in self._words for word in words):
+        # "user_pins" holds pins, "pins_count" none.
+        singular = (*words[:-1], words[-1].removesuffix("s")) if words else ()
+        if words == ("pass",) or any(word in self._words for word in (*words, *singular)):
             return True
         squashed = "".join(words)
         if any(part in squashed for part in SECRET_PARTS):
             return True
         return any(
-            words[start : start + length] in self._phrases
+            each[start : start + length] in self._phrases
+            for each in (words, singular)
             for length in self._lengths
             for start in range(len(words) - length + 1)
         )
@@ -209,8 +221,8 @@ class Redactor:
     harmless: set[str] = field(default_factory=set)
     found: set[str] = field(default_factory=set)
 
-    def text(self, text: str, *, mask: str = MASK) -> str:
-        """Return `text` with every secret in it masked."""
+    def text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
+        """Return `text` with every secret in it masked: by shape and, if `named`, by name."""
         if len(text) <= HARMLESS and text.isalnum() and not self.patterns:
             return text
         if "eyJ" in text:
@@ -226,7 +238,7 @@ class Redactor:
             text = _USERINFO.sub(lambda m: f"{m[1]}{mask}", text)
         if "cookie" in lowered:
             text = _COOKIES.sub(lambda m: f"{m[1]}{mask}", text)
-        if "=" in text or ":" in text:
+        if named and ("=" in text or ":" in text):
             text = self._assignments(text, mask)
         if _DIGITS.search(text):
             text = _CARD.sub(lambda m: mask if _is_card(m[0]) else m[0], text)

@@ -1,10 +1,11 @@
 """The spool: activities that wait in append-only segment files until a backend has stored them.
 
-A directory holds one *open* segment, to which every process appends a line for each activity, and
-any number of *sealed* ones. A segment is sealed by renaming it, is replayed under an exclusive lock
-by one process at a time, and is acknowledged by removing it. Appending takes the same lock, so no
-line is ever added to a segment that is being replayed or gone. What can never be stored is set
-aside in `rejected.jsonl`. Locks are those of flock(2): the directory must not be on a network.
+A directory, one for each database, holds one *open* segment, to which every process appends a line
+for each activity, and any number of *sealed* ones. A segment is sealed by renaming it, is replayed
+under an exclusive lock by one process at a time, and is acknowledged by removing it. Appending
+takes the same lock, so no line is ever added to a segment that is being replayed or gone. What can
+never be stored is set aside in `rejected.jsonl`. Locks are those of flock(2): the directory must
+not be on a network, and belongs to one system user.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+
+from django.db import connections
 
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
@@ -87,11 +91,12 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the directory if it is missing, readable by nobody else."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Everyone can write to the temporary directory, and so could have made ours before us.
-        is_default = self.directory == default_directory()
-        if is_default and (problem := _foreignness(self.directory)):
+        is_default = self.directory.parent == default_directory()
+        if is_default and (problem := _foreignness(self.directory.parent)):
             raise SpoolError(problem)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
 
     def problem(self) -> str | None:
         """Say what would keep this process from appending, or None; nothing is made for it."""
@@ -102,7 +107,8 @@ class Spool:
             return f"{directory} is no directory"
         if not os.access(directory, os.W_OK | os.X_OK):
             return f"no permission to write to {directory}"
-        return _foreignness(directory) if directory == default_directory() else None
+        is_default = default_directory() in (directory, directory.parent)
+        return _foreignness(default_directory()) if is_default else None
 
     def _append(self, name: str, lines: Sequence[str]) -> None:
         path = self.directory / name
@@ -124,9 +130,21 @@ class Spool:
 
 
 def get_spool() -> Spool:
-    """Return the spool of `SPOOL_DIR`."""
-    directory = get_settings().SPOOL_DIR
-    return Spool(Path(directory) if directory else default_directory())
+    """Return the spool of the log's database, below `SPOOL_DIR`.
+
+    Each database has a directory of its own: what waits for one is never stored in another, be it
+    a test's, a staging site's or another project's.
+    """
+    settings = get_settings()
+    directory = Path(settings.SPOOL_DIR) if settings.SPOOL_DIR else default_directory()
+    return Spool(directory / _name_of_database(settings.DATABASE))
+
+
+def _name_of_database(alias: str) -> str:
+    # As the connection sees it: under test it has another name.
+    found = connections.databases.get(alias, {})
+    identity = "|".join(str(found.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME"))
+    return f"{alias}-{sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def default_directory() -> Path:

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 
 from tests.hostile.databases import LogDatabase
 from tests.hostile.desk import desk_in_files, desk_on_server
-from trackmate.spool import Spool
+from trackmate.spool import get_spool
 
 
 @pytest.fixture
@@ -18,9 +18,9 @@ def hostile(settings, configure):
 
 
 @pytest.fixture
-def spool(spool_directory):
-    """The spool of this test."""
-    return Spool(spool_directory)
+def spool(log_database):
+    """The spool of that log."""
+    return get_spool()
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def waiting(spool_directory):
     """Return the lines that wait in the spool, as data."""
 
     def read():
-        files = sorted(spool_directory.glob("*.jsonl"))
+        files = sorted(spool_directory.parent.rglob("*.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
 
     return read

@@ -1,4 +1,7 @@
-"""The demo's settings, but for connections that last and a log that leaves nothing out."""
+"""The demo's settings, made for many requests: connections that last, and few middlewares.
+
+And for a log that leaves nothing out, not even the favicon.
+"""
 
 from config.settings import *  # noqa: F403
 from config.settings import DATABASES, TRACKMATE
@@ -6,6 +9,14 @@ from config.settings import DATABASES, TRACKMATE
 from trackmate.conf import DEFAULT_PROCESSORS
 
 TRACKMATE |= {"PROCESSORS": [each for each in DEFAULT_PROCESSORS if not each.endswith(".exclude")]}
+
+MIDDLEWARE = [
+    "trackmate.middleware.TrackmateMiddleware",
+    # Under ASGI, Django calls those that are not asynchronous on another thread, which takes longer
+    # than all else that the request does.
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 
 if "postgresql" in DATABASES["log"]["ENGINE"]:
     DATABASES["log"]["CONN_MAX_AGE"] = 60

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import actor_of
+from trackmate.pipeline import guarded
 from trackmate.redaction import keyed_hash
 
 
@@ -27,6 +28,7 @@ class _Onlooker(dict[str, Any]):
         """Leave the session where it is."""
 
 
+@guarded
 def actor_of_request(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
     """Return key and label of the actor: a user, else `fallback`, else what a token stands for."""
     user = user_of(request)
@@ -63,6 +65,7 @@ def user_of(request: HttpRequest) -> Any:
     return user
 
 
+@guarded
 def session_hash_of(request: HttpRequest) -> str:
     """Return the keyed hash of the session's key, or "" if there is none or nobody has read it."""
     session = request.__dict__.get("session")

@@ -79,7 +79,7 @@ def _activity(request: HttpRequest | None, **values: Any) -> Activity:
     if request is not None and current_scope() is None:
         # No middleware of ours will add where it came from.
         values.update(
-            ip_address=stored_address(parse_address(claimed_address(request))),
+            ip_address=stored_address(parse_address(claimed_address(request) or "")),
             user_agent=request.META.get("HTTP_USER_AGENT", ""),
             method=request.method or "",
             path=request.path,

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from trackmate.conf import get_settings, per_settings
+from trackmate.pipeline import guarded
 from trackmate.redaction import keyed_hash
 
 Hook = Callable[[HttpRequest], str | None]
@@ -19,6 +20,7 @@ PREFIX_LENGTHS = {4: 24, 6: 48}
 """Bits of an address that `IP_MODE="truncated"` keeps."""
 
 
+@guarded
 def claimed_address(request: HttpRequest) -> str:
     """Return the client's address as the connection, or as many proxies as are ours, report it."""
     named = _client_ip_hook()

@@ -92,6 +92,8 @@ class Tracking:
             return type(target)(self.decorate(target.__func__))
         if not callable(target):
             raise TypeError(f"tracker decorates functions and view classes, not {target!r}")
+        if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+            raise TypeError(f"tracker cannot tell when the generator {target!r} is done")
         wrapper = self._async_wrapper if iscoroutinefunction(target) else self._wrapper
         return _with_signature_of(target, wrapper(target))
 
@@ -169,10 +171,12 @@ class Call:
             self.scope.exception = error
             response = result if isinstance(result, HttpResponseBase) else None
             own = describe(self.scope, response, failed=error is not None)
-            record(self.enrich(own, result, error))
+            record(self.enrich(own, result, error) or own)
         else:
-            record(self.enrich(self._activity(error), result, error))
+            own = self._activity(error)
+            record(self.enrich(own, result, error) or own)
 
+    @guarded
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
         """Return `activity` with what the options say."""
         tracking = self.tracking
@@ -220,6 +224,12 @@ class Call:
         )
 
 
+def _name_of(function: Callable[..., Any]) -> str:
+    # Partial functions and callable objects have no name of their own.
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 @guarded
 def _begin(
     tracking: Tracking, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -234,7 +244,7 @@ def _begin(
         scope = Scope(request=request)
     return Call(
         tracking=tracking,
-        name=f"{function.__module__}.{function.__qualname__}",
+        name=_name_of(function),
         request=given,
         scope=_instructed(scope, tracking) if request is not None else None,
         enriches=enriches,
@@ -282,6 +292,10 @@ def _finish(call: Call | None, result: Any, error: BaseException | None = None) 
 async def _finish_when_done(call: Call | None, coroutine: Coroutine[Any, Any, Any]) -> Any:
     try:
         result = await coroutine
+    except GeneratorExit as error:
+        # The coroutine is being closed, with or without a loop, and must not wait any more.
+        _finish(call, None, error)
+        raise
     except BaseException as error:
         await _finish_async(call, None, error)
         raise

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 from django.http.request import HttpHeaders, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponse, HttpResponseBase
+from django.urls import Resolver404, resolve
 
 from trackmate.activity import Activity
 from trackmate.capture.actors import actor_of_request, session_hash_of
@@ -41,9 +45,10 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
     route = _route_of(request)
     if scope.activities or scope.exception is not None or _wants_response(scope):
         _remember_credentials(scope)
-    actor_id, actor_label = actor_of_request(request, scope.actor)
+    # Each part that asks a database, a project or a client may fail, and takes no other with it.
+    actor_id, actor_label = actor_of_request(request, scope.actor) or (None, "")
     method = request.method or ""
-    claimed = claimed_address(request)
+    claimed = claimed_address(request) or ""
     address = parse_address(claimed)
     activity = Activity(
         id=scope.id,
@@ -58,9 +63,9 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         actor_label=actor_label,
         ip_address=stored_address(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
-        session_hash=session_hash_of(request),
+        session_hash=session_hash_of(request) or "",
         method=method,
-        path=_path_of(scope),
+        path=_path_of(scope) or "",
         route=route,
         request_id=scope.request_id,
         data=_data_of(scope),
@@ -68,8 +73,24 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         extra=_extra_of(scope, claimed if claimed != address else ""),
     )
     for enrichment in scope.enrichments:
-        activity = enrichment(activity)
+        activity = enrichment(activity) or activity
     return activity
+
+
+def outline(scope: Scope, response: HttpResponseBase | None) -> Activity:
+    """Return what is known even of a request that cannot be described."""
+    status_code = response.status_code if response is not None else None
+    failed = status_code is None or status_code >= FAILURE
+    return Activity(
+        id=scope.id,
+        action_time=scope.action_time,
+        source=Source.REQUEST,
+        action_type=action_type_of(scope.request.method or ""),
+        status=Status.FAILED if failed else Status.SUCCESS,
+        status_code=status_code,
+        method=scope.request.method or "",
+        request_id=scope.request_id,
+    )
 
 
 def read_ahead(scope: Scope) -> None:
@@ -124,6 +145,7 @@ def _is_form(content_type: str | None) -> bool:
     return content_type == "application/x-www-form-urlencoded"
 
 
+@guarded
 def _data_of(scope: Scope) -> Any:
     settings, request = get_settings(), scope.request
     if request.method in SAFE_METHODS or not _wants_data(scope):
@@ -139,7 +161,7 @@ def _data_of(scope: Scope) -> Any:
             return json.loads(body) if body else None
         if _is_form(request.content_type):
             return _fields_of(request.POST) or None
-    except (ValueError, RecursionError, SuspiciousOperation):
+    except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return _not_captured(len(body), "cannot be parsed")
     return _not_captured(len(body))
 
@@ -169,6 +191,7 @@ def _fields_of(fields: QueryDict) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in fields.lists()}
 
 
+@guarded
 def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if not _wants_response(scope) or not isinstance(response, HttpResponse):
         # What streams is never consumed by us.
@@ -186,12 +209,15 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
         return _not_captured(len(content), "cannot be parsed")
 
 
+@guarded
 def _extra_of(scope: Scope, claimed: str) -> dict[str, Any] | None:
     extra: dict[str, Any] = {}
     meta = scope.request.META
     if query := meta.get("QUERY_STRING"):
         extra["query"] = cut(query, MAX_QUERY)
-    headers = {name: meta[key] for name, key in _captured_headers() if key in meta}
+    headers = {
+        name: _header(scope, name, meta[key]) for name, key in _captured_headers() if key in meta
+    }
     if headers:
         extra["headers"] = headers
     if claimed and get_settings().IP_MODE == "full":
@@ -215,16 +241,54 @@ def _route_of(request: HttpRequest) -> str:
     return (match.route or "/") if match else ""
 
 
+@guarded
 def _path_of(scope: Scope) -> str:
     """Return the path; what the route calls a token or a key stands in it masked."""
-    path = scope.request.path
-    match = scope.request.resolver_match
-    if match and match.kwargs:
-        rules = redactor(scope.secrets)
-        for name, value in match.kwargs.items():
-            if name in rules.names and str(value):
-                path = path.replace(str(value), rules.hide(str(value)))
-    return path
+    request = scope.request
+    if request.resolver_match is None:
+        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
+        secrets = _secrets_in(request, request.path_info)
+    else:
+        secrets = _secrets_among(request.resolver_match.kwargs)
+    return _masked(request.path, secrets, scope)
+
+
+def _masked(text: str, secrets: Iterable[str], scope: Scope) -> str:
+    rules = redactor(scope.secrets)
+    for secret in secrets:
+        text = text.replace(secret, rules.hide(secret))
+    return text
+
+
+def _secrets_among(kwargs: Mapping[str, Any]) -> list[str]:
+    if not kwargs:
+        return []
+    names = redactor().names
+    return [str(value) for name, value in kwargs.items() if name in names and str(value)]
+
+
+def _secrets_in(request: HttpRequest, path: str) -> list[str]:
+    """Return what this site's routes call a token or a key in a path."""
+    for candidate in (path, f"{path}/"):
+        with suppress(Resolver404):
+            return _secrets_among(resolve(candidate, getattr(request, "urlconf", None)).kwargs)
+    return []
+
+
+def _header(scope: Scope, name: str, value: str) -> str:
+    """Return a header; where a visitor came from on this site is masked as a path is."""
+    if name.lower() != "referer":
+        return value
+    meta = scope.request.META
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return value
+    prefix = meta.get("SCRIPT_NAME") or ""
+    if parts.netloc != meta.get("HTTP_HOST") or not parts.path.startswith(prefix):
+        return value
+    secrets = _secrets_in(scope.request, parts.path[len(prefix) :])
+    return _masked(value, secrets, scope)
 
 
 def _remember_credentials(scope: Scope) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -163,6 +164,6 @@ def admin_url(model: type[Model], key: Any, request: HttpRequest) -> str:
         return ""
     try:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
-        return reverse(name, args=[key])
+        return reverse(name, args=[quote(key)])
     except NoReverseMatch:
         return ""

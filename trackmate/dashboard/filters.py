@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
 
 import django_filters
 from django import forms
@@ -11,6 +12,7 @@ from django.db.models import Q
 from django.forms.renderers import DjangoTemplates
 from django.utils.translation import gettext_lazy as _
 
+from trackmate.clock import moment_of
 from trackmate.dashboard import matching, windows
 from trackmate.enums import ActionType, Source, Status
 
@@ -232,6 +234,16 @@ class CursorForm(forms.Form):
     after = forms.UUIDField(required=False)
     since = forms.UUIDField(required=False)
     shown = forms.UUIDField(required=False)
+
+    def clean_shown(self) -> UUID | None:
+        """Refuse an identifier that carries no moment."""
+        shown: UUID | None = self.cleaned_data["shown"]
+        try:
+            if shown is not None:
+                moment_of(shown)
+        except OverflowError as error:
+            raise ValidationError(_("This is not the identifier of a moment.")) from error
+        return shown
 
     def clean(self) -> dict[str, Any]:
         """Refuse a page that is on two sides at once."""
