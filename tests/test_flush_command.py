@@ -13,7 +13,7 @@ from trackmate import spool as spool_module
 from trackmate.activity import Activity
 from trackmate.backends import database
 from trackmate.models import ActivityLog
-from trackmate.spool import OPEN, get_spool
+from trackmate.spool import OPEN, get_spool, identity_of
 
 transactional = pytest.mark.django_db(transaction=True)
 
@@ -109,6 +109,9 @@ def host(tmp_path, spool_directory, transactional_db):
     if connection.vendor == "sqlite":
         # What is in memory no other process sees.
         settings["NAME"] = str(tmp_path / "host.sqlite3")
+        # Its spool goes by its database, and shall be ours.
+        spool_directory.mkdir(parents=True)
+        (spool_directory.parent / f"default-{identity_of(settings)}").symlink_to(spool_directory)
     text = SETTINGS.format(spool=str(spool_directory.parent), database=settings)
     (tmp_path / "host_settings.py").write_text(text)
     environment = os.environ | {
@@ -160,9 +163,9 @@ def test_one_that_is_killed_leaves_nothing_out_and_nothing_twice(host):
     assert get_spool().is_empty()
 
 
-def test_the_open_segment_of_a_running_process_is_taken_too(host, spool_directory):
+def test_the_open_segment_of_a_running_process_is_taken_too(host):
     wait_for_the_flush("a")
-    assert (spool_directory / OPEN).exists()
+    assert (get_spool().directory / OPEN).exists()
     assert said(host("-m", "django", "trackmate_flush")) == "1 activities stored.\n"
     wait_for_the_flush("b")
     assert said(host("-m", "django", "trackmate_flush")) == "1 activities stored.\n"

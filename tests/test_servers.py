@@ -5,28 +5,26 @@ import http.client
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import pytest
 from django.utils.encoding import repercent_broken_unicode
 
+from tests.conftest import ACCESS_LOG
 from trackmate.redaction import clean_line
 
 pytest_plugins = ["tests.hostile.fixtures"]
 pytestmark = pytest.mark.server
 
-LOG = Path(__file__).parent.parent.parent / "shared" / "data" / "apache_access_10k.log.gz"
 LINE = re.compile(r'\S+ \S+ \S+ \[[^]]+\] "(\S+) (\S+) [^"]*" \d+ \S+ "([^"]*)" "([^"\n]*)')
-CONNECTIONS = 4
+VISITORS = 6
+CONNECTIONS = 100  # one after another, so that both workers of a server get their share
 
 
 @pytest.fixture(scope="module")
 def access_log():
     """Method, target, referrer and agent of 10,000 requests to a real site."""
-    if not LOG.exists():
-        pytest.skip(f"{LOG.name} is not there: it is no part of the package")
-    with gzip.open(LOG, "rt") as lines:
+    with gzip.open(ACCESS_LOG, "rt") as lines:
         return [LINE.match(line).groups() for line in lines]
 
 
@@ -60,7 +58,7 @@ def replay_all(serve, desk, access_log, application, **options):
     environment = desk.environment | {"DJANGO_SETTINGS_MODULE": "tests.hostile.replay_settings"}
     server = serve(application, workers=2, env=environment, **options)
     shares = [access_log[start::CONNECTIONS] for start in range(CONNECTIONS)]
-    with ThreadPoolExecutor(CONNECTIONS) as threads:
+    with ThreadPoolExecutor(VISITORS) as threads:
         answered = sum(threads.map(replay, [server.url] * CONNECTIONS, shares), start=Counter())
     server.stop()
     assert answered.total() == len(access_log) == 10_000

@@ -14,12 +14,13 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from django.db import connections
 
@@ -137,14 +138,15 @@ def get_spool() -> Spool:
     """
     settings = get_settings()
     directory = Path(settings.SPOOL_DIR) if settings.SPOOL_DIR else default_directory()
-    return Spool(directory / _name_of_database(settings.DATABASE))
+    # As its connections see it: under test it has another name.
+    database = connections.databases.get(settings.DATABASE, {})
+    return Spool(directory / f"{settings.DATABASE}-{identity_of(database)}")
 
 
-def _name_of_database(alias: str) -> str:
-    # As the connection sees it: under test it has another name.
-    found = connections.databases.get(alias, {})
-    identity = "|".join(str(found.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME"))
-    return f"{alias}-{sha256(identity.encode()).hexdigest()[:12]}"
+def identity_of(database: Mapping[str, Any]) -> str:
+    """Return 12 hex digits for an entry of DATABASES, the same for all to one database."""
+    found = (str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME"))
+    return sha256("|".join(found).encode()).hexdigest()[:12]
 
 
 def default_directory() -> Path:

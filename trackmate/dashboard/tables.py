@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from trackmate.dashboard import texts
-from trackmate.enums import Status
+from trackmate.enums import ActionType, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,8 +146,9 @@ def badge(action_type: str) -> SafeString:
     """Return an action type as a small label."""
     kind = action_type.lower().replace(" ", "-")
     known = kind if kind in KINDS else "other"
+    label = ActionType(action_type).label if action_type in ActionType.values else action_type
     return format_html(
-        '<span class="tm-badge" data-kind="{}">{}</span>', known, action_type or _("Other")
+        '<span class="tm-badge" data-kind="{}">{}</span>', known, label or _("Other")
     )
 
 
