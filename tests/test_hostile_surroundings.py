@@ -131,6 +131,13 @@ def test_a_secret_of_the_page_before_is_masked(client, activities):
     assert referers == [f"http://testserver/reset/{MASK}/", "http://elsewhere.example/reset/carp/"]
 
 
+def test_a_page_that_is_known_to_hold_no_secret_vouches_for_no_other(client, activities):
+    for page in ("/orders/", "/orders/", "/reset/swordfish/", "/reset/swordfish/"):
+        client.get("/", headers={"referer": f"http://testserver{page}", "host": "testserver"})
+    referers = [activity.extra["headers"]["Referer"] for activity in activities]
+    assert referers == ["http://testserver/orders/"] * 2 + [f"http://testserver/reset/{MASK}/"] * 2
+
+
 def test_an_object_whose_key_is_a_secret_is_not_named_by_it(activities):
     track("session.ended", content_object=Session(session_key="swordfish-swordfish"))
     assert "swordfish" not in repr(activities)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from django.conf import settings as django_settings
@@ -200,9 +201,7 @@ def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
         masked["extra"] = {**activity.extra, "exception": exception}
     if activity.target:
         text = without(secrets, activity.target.object_repr)
-        masked["target"] = Target(
-            model=activity.target.model, object_id=activity.target.object_id, object_repr=text
-        )
+        masked["target"] = replace(activity.target, object_repr=text)
     return activity.with_(**masked) if masked else activity
 
 
@@ -227,12 +226,8 @@ def _redacted_target(rules: Redactor, target: Target) -> Target:
         # The key of a session, and of many a token, is the secret itself; a number is not.
         key = target.object_id
         hidden = key if key.isdigit() else keyed_hash(key, "object")
-        return Target(model=target.model, object_id=hidden, object_repr=MASK)
-    return Target(
-        model=target.model,
-        object_id=target.object_id,
-        object_repr=_text(rules, target.object_repr),
-    )
+        return replace(target, object_id=hidden, object_repr=MASK)
+    return replace(target, object_repr=_text(rules, target.object_repr))
 
 
 # --- clean -----------------------------------------------------------------------------------
@@ -271,8 +266,8 @@ def clean(activity: Activity) -> Activity:
 
 
 def _clean_target(target: Target) -> Target:
-    return Target(
-        model=target.model,
+    return replace(
+        target,
         object_id=clean_line(target.object_id, 255),
         object_repr=clean_line(target.object_repr, 255),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from time import perf_counter
 from typing import Any
@@ -15,6 +15,7 @@ from django.http import HttpRequest, QueryDict
 from django.http.request import HttpHeaders, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
+from django.utils.translation import get_language
 
 from trackmate.activity import Activity
 from trackmate.capture.actors import actor_of_request, session_hash_of
@@ -24,7 +25,7 @@ from trackmate.context import Scope
 from trackmate.enums import Source, Status, action_type_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import cut, describe_file, redactor
+from trackmate.redaction import MAX_REMEMBERED, REMEMBERED, cut, describe_file, redactor
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -253,7 +254,9 @@ def _path_of(scope: Scope) -> str:
     return _masked(request.path, secrets, scope)
 
 
-def _masked(text: str, secrets: Iterable[str], scope: Scope) -> str:
+def _masked(text: str, secrets: Sequence[str], scope: Scope) -> str:
+    if not secrets:
+        return text
     rules = redactor(scope.secrets)
     for secret in secrets:
         text = text.replace(secret, rules.hide(secret))
@@ -269,10 +272,29 @@ def _secrets_among(kwargs: Mapping[str, Any]) -> list[str]:
 
 def _secrets_in(request: HttpRequest, path: str) -> list[str]:
     """Return what this site's routes call a token or a key in a path."""
+    urlconf = getattr(request, "urlconf", None)
+    # The language decides where a translated path leads.
+    place = (urlconf, get_language(), path)
+    harmless = _harmless_places()
+    if place in harmless:
+        return []
     for candidate in (path, f"{path}/"):
         with suppress(Resolver404):
-            return _secrets_among(resolve(candidate, getattr(request, "urlconf", None)).kwargs)
+            if secrets := _secrets_among(resolve(candidate, urlconf).kwargs):
+                return secrets
+            break
+    if len(path) <= MAX_REMEMBERED:
+        if len(harmless) >= REMEMBERED:
+            harmless.clear()
+        harmless.add(place)
     return []
+
+
+@per_settings
+def _harmless_places() -> set[tuple[Any, str | None, str]]:
+    # Most visitors come from a few pages, and resolving each again costs more than the rest of the
+    # row. Only what holds no secret is remembered, and only so much of it, since clients write it.
+    return set()
 
 
 def _header(scope: Scope, name: str, value: str) -> str:
