@@ -11,7 +11,7 @@ from django.db import connection
 
 from trackmate import spool as spool_module
 from trackmate.activity import Activity
-from trackmate.backends import database
+from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
 from trackmate.spool import OPEN, get_spool, identity_of
 
@@ -93,7 +93,7 @@ def test_a_spool_that_fails_is_an_error(configure, tmp_path):
 
 @transactional
 def test_more_than_one_statement_can_take_is_stored_all_the_same(capsys):
-    number = 3 * database.MAX_ROWS
+    number = 3 * MAX_ROWS
     wait_for_the_flush(*map(str, range(number)))
     assert flushed(capsys) == f"{number} activities stored.\n"
     assert ActivityLog.objects.count() == number

@@ -32,14 +32,22 @@ class Source(TextChoices):
     CUSTOM = "custom", _("Custom")
 
 
+# Plain strings: drivers of databases look long at a member of an enumeration.
 _ACTION_TYPES = {
-    "POST": ActionType.CREATE,
-    "PUT": ActionType.UPDATE,
-    "PATCH": ActionType.UPDATE,
-    "DELETE": ActionType.DELETE,
+    "POST": ActionType.CREATE.value,
+    "PUT": ActionType.UPDATE.value,
+    "PATCH": ActionType.UPDATE.value,
+    "DELETE": ActionType.DELETE.value,
 }
+_READ = ActionType.READ.value
+_SUCCESS, _FAILED = Status.SUCCESS.value, Status.FAILED.value
 
 
-def action_type_of(method: str) -> ActionType:
+def action_type_of(method: str) -> str:
     """Return the action type of an HTTP method; safe and unknown methods count as reading."""
-    return _ACTION_TYPES.get(method, ActionType.READ)
+    return _ACTION_TYPES.get(method, _READ)
+
+
+def status_of(*, failed: bool) -> str:
+    """Return the status of what failed or did not."""
+    return _FAILED if failed else _SUCCESS

@@ -6,35 +6,23 @@ This is the bridge between the two wings: no other module of the recording side 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
-from operator import attrgetter
+from collections.abc import Sequence
 from time import monotonic
-from typing import Any
 
-from django.conf import settings
-from django.contrib.contenttypes.models import ContentType
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ValidationError
-from django.db import DataError, Error, IntegrityError, connections, models, transaction
-from django.db.models.sql import InsertQuery
+from django.db import DataError, Error, IntegrityError, connections
 
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
-from trackmate.clock import naive
+from trackmate.backends.inserts import insert
 from trackmate.conf import get_settings
 from trackmate.exceptions import SpoolError
 from trackmate.models import ActivityLog
 from trackmate.redaction import clean_line, redactor
 from trackmate.reporting import report
 from trackmate.spool import Segment, Spool, get_spool
-
-MAX_ROWS = 500
-"""Rows of one INSERT where the database sets no lower limit."""
 
 INCORRECT_VALUE = 1366
 """What MariaDB and MySQL say of a value that a column cannot take, as an operational error."""
@@ -208,126 +196,3 @@ def _is_forbidden_by_a_test(error: Exception) -> bool:
 def _text_of(error: BaseException) -> str:
     # What reached the database had been redacted; what an error quotes is bounded all the same.
     return clean_line(f"{type(error).__name__}: {redactor().text(str(error)[:1000])}", 300)
-
-
-# --- the INSERT, compiled once ---------------------------------------------------------------
-
-
-def insert(activities: Sequence[Activity], alias: str) -> None:
-    """Store activities with one INSERT, or a few in one transaction where they exceed its limits.
-
-    Never breaks a transaction that is open already: it writes within a savepoint then.
-    """
-    statement = _statement(alias, settings.USE_TZ)
-    recorded_at = statement.prepare_time(datetime.now(UTC))
-    rows = [statement.row(activity, recorded_at) for activity in activities]
-    size = statement.rows_at_once
-    connection = connections[alias]
-    with _transaction(alias, needed=len(rows) > size), connection.cursor() as cursor:
-        for start in range(0, len(rows), size):
-            chunk = rows[start : start + size]
-            cursor.execute(statement.text(len(chunk)), [value for row in chunk for value in row])
-
-
-def _transaction(alias: str, *, needed: bool) -> AbstractContextManager[Any]:
-    if needed or connections[alias].in_atomic_block:
-        return transaction.atomic(using=alias)
-    # A single statement is a transaction of its own.
-    return nullcontext()
-
-
-Prepare = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """An INSERT into the log for one database, compiled by Django once and used ever after.
-
-    What the ORM costs for one row is Python and not the database; this spares more than half of it.
-    """
-
-    head: str
-    placeholders: str
-    values: Callable[[Activity], tuple[Any, ...]]
-    """Reads from an activity what stands in the first columns, in their order."""
-    prepared: tuple[tuple[int, Prepare], ...]
-    """Positions of the values that the database takes in another form, and what makes it."""
-    prepare_time: Prepare
-    rows_at_once: int
-    """How many rows one statement may hold."""
-
-    def text(self, rows: int) -> str:
-        """Return the statement for a number of rows."""
-        return self.head + (
-            self.placeholders if rows == 1 else ", ".join([self.placeholders] * rows)
-        )
-
-    def row(self, activity: Activity, recorded_at: Any) -> list[Any]:
-        """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
-        values = list(self.values(activity))
-        for position, prepare in self.prepared:
-            if values[position] is not None:
-                values[position] = prepare(values[position])
-        target = activity.target
-        values.append(recorded_at)
-        if target is None:
-            values += (None, None, "")
-        else:
-            values += (_content_type_id(target.model), target.object_id, target.object_repr)
-        return values
-
-
-_LAST = ("recorded_at", "content_type_id", "object_id", "object_repr")
-"""Columns that are no attribute of an activity."""
-
-_AS_THEY_ARE = (models.CharField, models.TextField, models.FloatField, models.IntegerField)
-"""Fields whose values every database takes as they come out of the processors."""
-
-
-@cache
-def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of the cache's key)
-    connection = connections[alias]
-    by_name = {field.attname: field for field in ActivityLog._meta.concrete_fields}
-    names = [name for name in by_name if name not in _LAST]
-    fields = [by_name[name] for name in (*names, *_LAST)]
-    query = InsertQuery(ActivityLog)
-    query.insert_values(fields, [ActivityLog()], raw=True)
-    ((text, _params),) = query.get_compiler(alias).as_sql()
-    head, placeholders = text.split(" VALUES ", 1)
-    return Statement(
-        head=f"{head} VALUES ",
-        placeholders=placeholders,
-        values=attrgetter(*names),
-        prepared=tuple(
-            (position, _preparation(field, connection, use_tz=use_tz))
-            for position, field in enumerate(fields[: len(names)])
-            if not isinstance(field, _AS_THEY_ARE)
-        ),
-        prepare_time=_preparation(by_name["recorded_at"], connection, use_tz=use_tz),
-        rows_at_once=max(1, connection.ops.bulk_batch_size(fields, [None] * MAX_ROWS)),
-    )
-
-
-def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool) -> Prepare:
-    if isinstance(field, models.DateTimeField):
-        adapt = connection.ops.adapt_datetimefield_value
-        return adapt if use_tz else lambda moment: adapt(naive(moment))
-    if isinstance(field, models.JSONField):
-        # What the processors leave is plain JSON, which needs no encoder of Django's.
-        adapt_json = connection.ops.adapt_json_value
-        return lambda value: adapt_json(value, None)
-    if isinstance(field, models.ForeignKey):
-        # Most users have a number for a key, which needs no preparation.
-        prepare = field.get_db_prep_save
-        return lambda key: key if type(key) is int else prepare(key, connection)
-    return lambda value: field.get_db_prep_save(value, connection)
-
-
-def _content_type_id(label: str) -> int | None:
-    """Return the key of a model's content type; Django remembers it after the first look."""
-    try:
-        # Never one that makes what is missing: within a transaction that is rolled back, its key
-        # would later belong to another model.
-        return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
-    except (ContentType.DoesNotExist, TypeError):
-        return None

@@ -22,10 +22,10 @@ from trackmate.capture.actors import actor_of_request, session_hash_of
 from trackmate.capture.clients import claimed_address, parse_address, stored_address
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
-from trackmate.enums import Source, Status, action_type_of
+from trackmate.enums import Source, action_type_of, status_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import MAX_REMEMBERED, REMEMBERED, cut, describe_file, redactor
+from trackmate.redaction import Harmless, cut, describe_file, redactor
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -33,6 +33,7 @@ FAILURE = 400
 """The first status code that is a failure (RFC 9110, 15.5)."""
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
+_SOURCE = Source.REQUEST.value
 
 
 def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = False) -> Activity:
@@ -41,34 +42,24 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
     `response` is None where none is known; `failed` says that it failed whatever the status code.
     """
     request = scope.request
-    status_code = response.status_code if response is not None else None
-    failed = failed or (status_code is not None and status_code >= FAILURE)
     route = _route_of(request)
     if scope.activities or scope.exception is not None or _wants_response(scope):
         _remember_credentials(scope)
     # Each part that asks a database, a project or a client may fail, and takes no other with it.
     actor_id, actor_label = actor_of_request(request, scope.actor) or (None, "")
-    method = request.method or ""
     claimed = claimed_address(request) or ""
     address = parse_address(claimed)
     activity = Activity(
-        id=scope.id,
-        action_time=scope.action_time,
-        source=Source.REQUEST,
+        **_facts(scope, response, failed=failed),
         action=route,
-        action_type=action_type_of(method),
-        status=Status.FAILED if failed else Status.SUCCESS,
-        status_code=status_code,
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
         ip_address=stored_address(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=session_hash_of(request) or "",
-        method=method,
         path=_path_of(scope) or "",
         route=route,
-        request_id=scope.request_id,
         data=_data_of(scope),
         response=_response_data(scope, response),
         extra=_extra_of(scope, claimed if claimed != address else ""),
@@ -80,18 +71,22 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
 
 def outline(scope: Scope, response: HttpResponseBase | None) -> Activity:
     """Return what is known even of a request that cannot be described."""
+    return Activity(**_facts(scope, response, failed=response is None))
+
+
+def _facts(scope: Scope, response: HttpResponseBase | None, *, failed: bool) -> dict[str, Any]:
+    method = scope.request.method or ""
     status_code = response.status_code if response is not None else None
-    failed = status_code is None or status_code >= FAILURE
-    return Activity(
-        id=scope.id,
-        action_time=scope.action_time,
-        source=Source.REQUEST,
-        action_type=action_type_of(scope.request.method or ""),
-        status=Status.FAILED if failed else Status.SUCCESS,
-        status_code=status_code,
-        method=scope.request.method or "",
-        request_id=scope.request_id,
-    )
+    return {
+        "id": scope.id,
+        "action_time": scope.action_time,
+        "source": _SOURCE,
+        "action_type": action_type_of(method),
+        "status": status_of(failed=failed or (status_code is not None and status_code >= FAILURE)),
+        "status_code": status_code,
+        "method": method,
+        "request_id": scope.request_id,
+    }
 
 
 def read_ahead(scope: Scope) -> None:
@@ -274,27 +269,24 @@ def _secrets_in(request: HttpRequest, path: str) -> list[str]:
     """Return what this site's routes call a token or a key in a path."""
     urlconf = getattr(request, "urlconf", None)
     # The language decides where a translated path leads.
-    place = (urlconf, get_language(), path)
+    context = (urlconf, get_language())
     harmless = _harmless_places()
-    if place in harmless:
+    if (path, *context) in harmless:
         return []
     for candidate in (path, f"{path}/"):
         with suppress(Resolver404):
             if secrets := _secrets_among(resolve(candidate, urlconf).kwargs):
                 return secrets
             break
-    if len(path) <= MAX_REMEMBERED:
-        if len(harmless) >= REMEMBERED:
-            harmless.clear()
-        harmless.add(place)
+    harmless.note(path, *context)
     return []
 
 
 @per_settings
-def _harmless_places() -> set[tuple[Any, str | None, str]]:
+def _harmless_places() -> Harmless:
     # Most visitors come from a few pages, and resolving each again costs more than the rest of the
-    # row. Only what holds no secret is remembered, and only so much of it, since clients write it.
-    return set()
+    # row.
+    return Harmless()
 
 
 def _header(scope: Scope, name: str, value: str) -> str:

@@ -1,0 +1,207 @@
+"""Cleaning and bounding: any data made JSON-ready, and any text such that a column takes it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+
+from trackmate.activity import text_of
+from trackmate.redaction.names import MAX_NAME
+
+MAX_TEXT = 10_000
+"""Characters of one string."""
+MAX_TOTAL = 100_000
+"""Characters of all strings of one JSON value together."""
+MAX_NODES = 2_000
+"""Keys and items of one JSON value."""
+MAX_DEPTH = 20
+"""Levels of one JSON value."""
+MAX_INT = 2**63
+"""PostgreSQL's jsonb takes more, other readers of JSON do not."""
+HARMLESS = 12
+"""Letters and digits of no more than this are nothing that a pattern of ours finds."""
+
+# Control characters but tab and line feed; bidirectional controls, which reorder what is read
+# (Unicode Standard Annex 9); line and paragraph separators; lone surrogates, which nothing
+# encodes.
+_UNCLEAN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+_UNCLEAN_IN_LINE = re.compile("[\t\n]|" + _UNCLEAN.pattern)
+REPLACEMENT = "\ufffd"
+
+
+def clean_text(text: str) -> str:
+    """Replace what cannot be stored and what forges or reorders lines; keep tabs and line feeds."""
+    if text.isprintable():
+        return text
+    return _UNCLEAN.sub(REPLACEMENT, text.replace("\r\n", "\n"))
+
+
+def clean_line(text: str, length: int) -> str:
+    """Clean a text that stands on one line, and cut it to `length` characters, visibly."""
+    if len(text) > length:
+        text = text[: length - 1] + "…"
+    return text if text.isprintable() else _UNCLEAN_IN_LINE.sub(REPLACEMENT, text)
+
+
+def clean_lines(text: str, length: int) -> str:
+    """Clean a text of several lines, and cut it to `length` characters, visibly."""
+    return clean_text(cut(text, length))
+
+
+def cut(text: str, length: int) -> str:
+    """Cut a text to about `length` characters and say how many are missing."""
+    # What was cut before has a marker, which must not be cut off and counted itself.
+    if len(text) <= length + MARKER:
+        return text
+    return f"{text[:length]}… [{len(text) - length} more]"
+
+
+MARKER = 32
+"""Characters that "… [123 more]" may take."""
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_LONG_NUMBER = re.compile(r"\d{18}")
+_MORE = re.compile(r"\[\d{1,20} more\]")
+
+
+@dataclass(slots=True)
+class Walk:
+    """One pass over any data that makes JSON-ready data of it, within bounds of size and depth."""
+
+    text: Callable[[str], str] = clean_text
+    is_secret: Callable[[str], bool] | None = None
+    hide: Callable[[Any], Any] | None = None
+    nodes: int = MAX_NODES
+    characters: int = MAX_TOTAL
+
+    def __call__(self, value: Any, depth: int = 0) -> Any:
+        """Return a JSON-ready copy of `value`."""
+        if isinstance(value, str):
+            return self._string(value)
+        if value is None or value is True or value is False:
+            return value
+        if isinstance(value, int):
+            return self._integer(value)
+        if isinstance(value, float):
+            return value if math.isfinite(value) else str(value)
+        if depth >= MAX_DEPTH:
+            return "[too deep]"
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth + 1)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return self._items(value, depth + 1)
+        return self._other(value)
+
+    def _string(self, value: str) -> str:
+        if self.characters <= 0:
+            return "[too much]"
+        text = cut(str(value), min(MAX_TEXT, self.characters))
+        self.characters -= len(text)
+        return self.text(clean_text(text))
+
+    def _integer(self, value: int) -> Any:
+        if -MAX_INT <= value < MAX_INT:
+            return self._number(value) if value > 10**12 else int(value)
+        # Not the digits: beyond 4,300 of them Python itself refuses to write them.
+        return f"[integer of {value.bit_length()} bits]"
+
+    def _number(self, value: int) -> Any:
+        # A card number may come without quotes.
+        masked = self.text(str(value))
+        return value if masked == str(value) else masked
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            if not self._take():
+                result["…"] = _more(len(value) - len(result), item)
+                break
+            name = key if type(key) is str else text_of(key)
+            secret = self.is_secret is not None and self.is_secret(name) and not is_empty(item)
+            result[self._name(name)] = (
+                self.hide(item) if secret and self.hide else self(item, depth)
+            )
+        return self._pair(result, value)
+
+    def _name(self, name: str) -> str:
+        if len(name) <= HARMLESS and name.isidentifier():
+            return name
+        return self.text(clean_line(name, MAX_NAME))
+
+    def _pair(self, result: dict[str, Any], value: Mapping[Any, Any]) -> dict[str, Any]:
+        # {"name": "password", "value": "..."}, as in lists of headers, fields and settings.
+        if self.is_secret and self.hide and "value" in result:
+            for naming in ("name", "key"):
+                if isinstance(name := value.get(naming), str) and self.is_secret(name):
+                    result["value"] = self.hide(value.get("value"))
+        return result
+
+    def _items(self, value: Any, depth: int) -> list[Any]:
+        result: list[Any] = []
+        for item in value:
+            if not self._take():
+                result.append(_more(len(value) - len(result), item))
+                break
+            result.append(self(item, depth))
+        return result
+
+    def _other(self, value: Any) -> Any:
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return f"[{len(value)} bytes]"
+        if isinstance(value, UploadedFile):
+            return describe_file(value)
+        if isinstance(value, (date, time)):
+            return value.isoformat()
+        if isinstance(value, QuerySet):
+            # Its text would be a query.
+            return f"[QuerySet of {value.model._meta.label}]"
+        return self._string(text_of(value))
+
+    def _take(self) -> bool:
+        self.nodes -= 1
+        return self.nodes >= 0
+
+
+def _more(missing: int, last: object) -> str:
+    """Say how many items are missing, or let an earlier pass say it."""
+    if missing == 1 and isinstance(last, str) and _MORE.fullmatch(last):
+        return last
+    return f"[{missing} more]"
+
+
+def is_plain(value: Any) -> bool:
+    """Say of small data that a `Walk` would return it as it is; quicker than the walk.
+
+    False may mean that nobody looked closely.
+    """
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return (
+        len(text) <= MAX_NODES
+        and text.isprintable()
+        # What is not printable is written with one, as are quotes and line feeds, which may stay.
+        and "\\" not in text
+        and text.count("{") + text.count("[") <= MAX_DEPTH
+        and not _LONG_NUMBER.search(text)
+    )
+
+
+def is_empty(value: object) -> bool:
+    """Say whether there is nothing to hide in a value."""
+    return value is None or (isinstance(value, str) and not value)
+
+
+def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:
+    """Describe an uploaded file by what the client said of it and by its size in bytes."""
+    return {"name": file.name, "size": file.size, "type": file.content_type}
