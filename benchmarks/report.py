@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.contest import REQUESTS, Cost, Outcome
-from benchmarks.contestants import CREATE, PASS_THROUGH, TRACKMATE
+from benchmarks.contestants import CREATE, CREATE_ON_CLOSE, PASS_THROUGH, TRACKMATE
 from benchmarks.situations import SITUATIONS
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -52,12 +52,12 @@ def goals(outcomes: Iterable[Outcome]) -> Iterator[str]:
         if _noise_of(outcome) > NOISE_MICROSECONDS:
             yield f"* {database}: the machine was busy, so what follows may be chance"
         waited = outcome.cost("anonymous", TRACKMATE).waited
-        yield _goal(
-            f"{database}: the visitor waits {waited:.0f} µs more for an anonymous GET",
-            waited,
-            VISITOR_MICROSECONDS,
-            f"{VISITOR_MICROSECONDS} µs",
-        )
+        limit, text = VISITOR_MICROSECONDS, f"{VISITOR_MICROSECONDS} µs"
+        where = f"{database}: the visitor waits {waited:.0f} µs more for an anonymous GET"
+        yield _goal(where, waited, limit, text)
+        unavoidable = outcome.cost("anonymous", CREATE_ON_CLOSE).waited
+        own = f"{waited - unavoidable:.0f} of them beyond what any row written on close costs"
+        yield _goal(f"{where}, {own}", waited - unavoidable, limit, text)
         for key, situation in SITUATIONS.items():
             yield from _work_goals(outcome, key, f"{database}, {situation.title}", database)
 

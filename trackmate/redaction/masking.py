@@ -10,8 +10,14 @@ from urllib.parse import parse_qsl, urlencode
 
 from trackmate.conf import get_settings, per_settings
 from trackmate.redaction.names import SecretNames
-from trackmate.redaction.patterns import NAME_AND_SIGN, VALUE, mask_cards, mask_credentials
-from trackmate.redaction.values import HARMLESS, MAX_TEXT, Walk
+from trackmate.redaction.patterns import (
+    NAME_AND_SIGN,
+    VALUE,
+    is_harmless,
+    mask_cards,
+    mask_credentials,
+)
+from trackmate.redaction.values import MAX_TEXT, Walk
 
 MASK = "[redacted]"
 URL_MASK = "REDACTED"
@@ -51,7 +57,7 @@ class Redactor:
 
     def text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
         """Return `text` with every secret in it masked: by shape and, if `named`, by name."""
-        if len(text) <= HARMLESS and text.isalnum() and not self.patterns:
+        if is_harmless(text) and not self.patterns:
             return text
         text = mask_credentials(text, mask)
         if named and ("=" in text or ":" in text):
@@ -71,9 +77,14 @@ class Redactor:
 
     def query(self, query: str) -> str:
         """Return a query string that keeps its keys and lost its secret values."""
+        if (query, "query") in self.harmless:
+            return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
         masked = [(self.text(name), self._parameter(name, value)) for name, value in pairs]
-        return query if masked == pairs else urlencode(masked, errors="replace")
+        if masked != pairs:
+            return urlencode(masked, errors="replace")
+        self.harmless.note(query, "query")
+        return query
 
     def url(self, url: str) -> str:
         """Return a URL whose query and other parts are masked."""
@@ -81,7 +92,7 @@ class Redactor:
             return self.common_text(url)
         start, sign, query = url.partition("?")
         query, hash_sign, fragment = query.partition("#")
-        return f"{self.text(start)}{sign}{self.query(query)}{hash_sign}{self.text(fragment)}"
+        return f"{self.common_text(start)}{sign}{self.query(query)}{hash_sign}{self.text(fragment)}"
 
     def value(self, value: Any) -> Any:
         """Return JSON-ready data with every secret in it masked; cleaned and bounded too."""

@@ -27,7 +27,7 @@ MAX_DEPTH = 20
 MAX_INT = 2**63
 """PostgreSQL's jsonb takes more, other readers of JSON do not."""
 HARMLESS = 12
-"""Letters and digits of no more than this are nothing that a pattern of ours finds."""
+"""Characters of a word that is nothing a pattern of ours finds."""
 
 # Control characters but tab and line feed; bidirectional controls, which reorder what is read
 # (Unicode Standard Annex 9); line and paragraph separators; lone surrogates, which nothing
@@ -69,7 +69,8 @@ def cut(text: str, length: int) -> str:
 MARKER = 32
 """Characters that "… [123 more]" may take."""
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_LONG_NUMBER = re.compile(r"\d{18}")
+# Where a number may begin. Two patterns, each with a beginning that is quick to look for.
+_LONG_NUMBER, _LONG_FIRST_NUMBER = re.compile(r" -?[0-9]{18}"), re.compile(r"\[-?[0-9]{18}")
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
@@ -86,7 +87,7 @@ class Walk:
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON-ready copy of `value`."""
         if isinstance(value, str):
-            return self._string(value)
+            return self._string(value if type(value) is str else str(value))
         if value is None or value is True or value is False:
             return value
         if isinstance(value, int):
@@ -101,12 +102,13 @@ class Walk:
             return self._items(value, depth + 1)
         return self._other(value)
 
-    def _string(self, value: str) -> str:
-        if self.characters <= 0:
-            return "[too much]"
-        text = cut(str(value), min(MAX_TEXT, self.characters))
+    def _string(self, text: str) -> str:
+        if len(text) > MAX_TEXT or len(text) > self.characters:
+            if self.characters <= 0:
+                return "[too much]"
+            text = cut(text, min(MAX_TEXT, self.characters))
         self.characters -= len(text)
-        return self.text(clean_text(text))
+        return self.text(text if text.isprintable() else clean_text(text))
 
     def _integer(self, value: int) -> Any:
         if -MAX_INT <= value < MAX_INT:
@@ -121,16 +123,21 @@ class Walk:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
+        is_secret, hide = self.is_secret, self.hide
         for key, item in value.items():
-            if not self._take():
+            self.nodes -= 1
+            if self.nodes < 0:
                 result["…"] = _more(len(value) - len(result), item)
                 break
-            name = key if type(key) is str else text_of(key)
-            secret = self.is_secret is not None and self.is_secret(name) and not is_empty(item)
-            result[self._name(name)] = (
-                self.hide(item) if secret and self.hide else self(item, depth)
-            )
-        return self._pair(result, value)
+            key_text = key if type(key) is str else text_of(key)
+            name = self._name(key_text)
+            if hide and is_secret and is_secret(key_text) and not is_empty(item):
+                result[name] = hide(item)
+            elif type(item) is str:
+                result[name] = self._string(item)
+            else:
+                result[name] = self(item, depth)
+        return self._pair(result, value) if "value" in result else result
 
     def _name(self, name: str) -> str:
         if len(name) <= HARMLESS and name.isidentifier():
@@ -139,7 +146,7 @@ class Walk:
 
     def _pair(self, result: dict[str, Any], value: Mapping[Any, Any]) -> dict[str, Any]:
         # {"name": "password", "value": "..."}, as in lists of headers, fields and settings.
-        if self.is_secret and self.hide and "value" in result:
+        if self.is_secret and self.hide:
             for naming in ("name", "key"):
                 if isinstance(name := value.get(naming), str) and self.is_secret(name):
                     result["value"] = self.hide(value.get("value"))
@@ -148,7 +155,8 @@ class Walk:
     def _items(self, value: Any, depth: int) -> list[Any]:
         result: list[Any] = []
         for item in value:
-            if not self._take():
+            self.nodes -= 1
+            if self.nodes < 0:
                 result.append(_more(len(value) - len(result), item))
                 break
             result.append(self(item, depth))
@@ -166,10 +174,6 @@ class Walk:
             return f"[QuerySet of {value.model._meta.label}]"
         return self._string(text_of(value))
 
-    def _take(self) -> bool:
-        self.nodes -= 1
-        return self.nodes >= 0
-
 
 def _more(missing: int, last: object) -> str:
     """Say how many items are missing, or let an earlier pass say it."""
@@ -184,7 +188,7 @@ def is_plain(value: Any) -> bool:
     False may mean that nobody looked closely.
     """
     try:
-        text = _encode(value)
+        text = f" {_encode(value)}"
     except (TypeError, ValueError, RecursionError):
         return False
     return (
@@ -194,6 +198,7 @@ def is_plain(value: Any) -> bool:
         and "\\" not in text
         and text.count("{") + text.count("[") <= MAX_DEPTH
         and not _LONG_NUMBER.search(text)
+        and not _LONG_FIRST_NUMBER.search(text)
     )
 
 
