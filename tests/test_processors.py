@@ -31,7 +31,7 @@ from trackmate.redaction import MASK
 
 
 def of_request(path="/", method="GET", **values):
-    return Activity.now(source=Source.REQUEST, path=path, method=method, **values)
+    return Activity.now(source=Source.REQUEST.value, path=path, method=method, **values)
 
 
 @pytest.fixture

@@ -5,7 +5,11 @@ import json
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory
+from django.urls import ResolverMatch
 
+from trackmate.capture.requests import describe
+from trackmate.context import Scope
 from trackmate.redaction import MASK
 
 JSON = "application/json"
@@ -215,7 +219,7 @@ def test_a_long_query_is_cut(client, activities):
 
 def test_a_route_of_any_kind_is_kept(client, activities):
     client.get("/files/a/b.txt")
-    assert only(activities).route == "^files/(?P<name>.+)$"
+    assert only(activities).route == "files/<name>"
 
 
 @pytest.mark.django_db
@@ -223,3 +227,19 @@ def test_a_redirect_to_the_login_is_a_success_of_nobody(client, activities):
     client.get("/admin/")
     assert (only(activities).status_code, only(activities).status) == (302, "Success")
     assert get_user_model().objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("route", "shown"),
+    [
+        ("orders/<int:pk>/", "orders/<int:pk>/"),
+        ("", "/"),
+        (r"^api/notes/(?P<pk>[^/.]+)/$", "api/notes/<pk>/"),
+        (r"api/^notes\.(?P<format>[a-z0-9]+)/?$", "api/notes.<format>/"),
+    ],
+)
+def test_a_route_reads_like_a_path_whatever_it_is_made_of(route, shown):
+    request = RequestFactory().get("/x/")
+    request.resolver_match = ResolverMatch(len, (), {}, route=route)
+    activity = describe(Scope(request=request), None)
+    assert (activity.route, activity.action) == (shown, shown)

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from django.core import mail
 
 from trackmate import spool as spool_module
 from trackmate.activity import Activity
@@ -177,7 +178,8 @@ def test_a_link_in_the_place_of_a_segment_is_not_followed(spool, tmp_path):
 
 @pytest.fixture
 def temporary_directory(tmp_path, monkeypatch):
-    """A temporary directory of the system's, which everyone can write to."""
+    """A temporary directory of the system's, which everyone can write to, outside of any test."""
+    monkeypatch.delattr(mail, "outbox")
     shared = tmp_path / "shared"
     shared.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(shared))

@@ -159,6 +159,14 @@ def _user_key(who: Any) -> Any:
         return None
 
 
+def plain(text: Any, default: str = "") -> str:
+    """Return a text as what a column takes: no lazy translation, no member of an enumeration, no
+    thing that only has a text; `default` for None."""
+    if type(text) is str:
+        return text
+    return default if text is None else str.__str__(text_of(text))
+
+
 def text_of(thing: object) -> str:
     """Return `str(thing)`; an object that cannot say its name is named by its type."""
     try:

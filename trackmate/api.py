@@ -12,7 +12,7 @@ from weakref import finalize
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from trackmate.activity import Activity, Target, actor_of
+from trackmate.activity import Activity, Target, actor_of, plain
 from trackmate.context import current_scope
 from trackmate.enums import Status
 from trackmate.pipeline import guarded, record
@@ -107,7 +107,6 @@ class track:  # noqa: N801 (used as a verb)
     @guarded
     def _describe(self, seconds: float | None = None) -> Activity:
         actor_id, actor_label = actor_of(self.actor) if self.actor is not None else (None, "")
-        target = Target.of(self.content_object) if self.content_object is not None else None
         # Copies, since what the project does with its own data afterwards is its own business.
         data, changes, extra = (
             None if value is None else Walk()(value)
@@ -115,18 +114,24 @@ class track:  # noqa: N801 (used as a verb)
         )
         return Activity.at(
             self._moment,
-            action=self.action,
-            action_type=self.action_type,
-            status=self.status,
+            action=plain(self.action),
+            action_type=plain(self.action_type),
+            status=plain(self.status, Status.SUCCESS.value),
             execution_time=seconds,
             actor_id=actor_id,
             actor_label=actor_label,
-            target=target,
-            remarks=str(self.remarks),
+            target=_target_of(self.content_object),
+            remarks=plain(self.remarks),
             data=data,
             changes=changes,
             extra=extra,
         )
+
+
+@guarded
+def _target_of(instance: Model | None) -> Target | None:
+    # What is no model instance costs the activity its object, and nothing else.
+    return None if instance is None else Target.of(instance)
 
 
 def _record(activity: Activity | None) -> None:

@@ -155,20 +155,20 @@ def _check_database() -> Iterable[CheckMessage]:
 
 def _check_loading() -> Iterable[CheckMessage]:
     """Load what dotted paths and patterns name, since a running site would do without it."""
+    found: list[CheckMessage] = []
     for name, load in (
         ("PROCESSORS", get_processors),
         ("REDACT_PATTERNS", redactor),
-        ("BACKEND", get_backend),
+        ("BACKEND", lambda: found.extend(get_backend().check())),
     ):
         try:
             load()
         except (ImportError, TypeError, AttributeError, re.error) as error:
             yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
-            return
     for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
         path = getattr(get_settings(), name)
         try:
             import_string(path) if isinstance(path, str) else None
         except ImportError as error:
             yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
-    yield from get_backend().check()
+    yield from found

@@ -126,8 +126,13 @@ class ActivityLog(models.Model):
         return f"{self.action_time:%Y-%m-%d %H:%M:%S} {who}: {self.action or self.action_type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store a new row, naming its actor and object as they are called now."""
+        """Store a new row, naming its actor and object as they are called now.
+
+        A failed login has failed, whether or not that was said.
+        """
         if self._state.adding:
+            if self.action_type == LOGIN_FAILED:
+                self.status = FAILED
             self.actor_label = self.actor_label or self._name_of("actor")
             self.object_repr = self.object_repr or self._name_of("content_object")
         super().save(*args, **kwargs)

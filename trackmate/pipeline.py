@@ -107,11 +107,19 @@ def _through(activity: Activity) -> Activity | None:
             name = getattr(processor, "__qualname__", repr(processor))
             report("failed", f"processor {name}: {place_of(error)}")
             # It may have been the one that hides something, so nothing that can hide it stays.
-            return clean(emptied(activity, f"the processor {name} failed"))
+            return _emptied(activity, f"the processor {name} failed")
         if processed is None:
             return None
         activity = processed
     return activity
+
+
+def _emptied(activity: Activity, reason: str) -> Activity | None:
+    try:
+        return clean(emptied(activity, reason))
+    except Exception as error:  # noqa: BLE001 (one activity that nobody understands takes no other)
+        report("dropped", f"{reason}; {place_of(error)}")
+        return None
 
 
 def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:

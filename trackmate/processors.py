@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-from trackmate.activity import Activity, Target
+from trackmate.activity import Activity, Target, plain
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope
 from trackmate.enums import Source, Status
@@ -146,8 +146,10 @@ def redact(activity: Activity) -> Activity:
     for name in _PAYLOADS:
         if (value := getattr(activity, name)) is not None:
             masked[name] = rules.value(value)
-    if activity.extra:
+    if isinstance(activity.extra, dict):
         masked["extra"] = _redacted_extra(rules, activity.extra)
+    elif activity.extra is not None:
+        masked["extra"] = {"value": rules.value(activity.extra)}
     if activity.user_agent:
         masked["user_agent"] = rules.common_text(cut(activity.user_agent, MAX_TEXT))
     if activity.path:
@@ -211,9 +213,14 @@ def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
     values = {
         name: value
         for name, value in values.items()
-        if name in _DATA or value != getattr(activity, name)
+        if name in _DATA or not _is_same(value, getattr(activity, name))
     }
     return activity.with_(**values) if values else activity
+
+
+def _is_same(value: Any, former: Any) -> bool:
+    # A member of an enumeration equals its text, and a driver takes it for something else.
+    return value == former and type(value) is type(former)
 
 
 def _text(rules: Redactor, text: str) -> str:
@@ -253,6 +260,8 @@ def clean(activity: Activity) -> Activity:
     cleaned: dict[str, Any] = {}
     for name, length in LENGTHS.items():
         text = getattr(activity, name)
+        if type(text) is not str:
+            cleaned[name] = text = plain(text)
         if text and (not text.isprintable() or len(text) > length):
             cleaned[name] = clean_line(text, length)
     for name in _DATA:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.contenttypes.models import ContentType
@@ -36,16 +36,18 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         """Keep what did not succeed."""
         return self.filter(status=Status.FAILED)
 
-    def between(self, start: datetime | None = None, end: datetime | None = None) -> Self:
+    def between(self, start: date | None = None, end: date | None = None) -> Self:
         """Keep what happened from `start` (included) to `end` (excluded); None leaves a side open.
 
+        Either is a datetime or a date, which stands for its first moment. What is naive is taken
+        in the current time zone.
         A range of time is a range of primary keys, so this needs no index of its own.
         """
         rows = self
         if start is not None:
-            rows = rows.filter(pk__gte=lowest_uuid7(aware(start)))
+            rows = rows.filter(pk__gte=lowest_uuid7(_moment(start)))
         if end is not None:
-            rows = rows.filter(pk__lt=lowest_uuid7(aware(end)))
+            rows = rows.filter(pk__lt=lowest_uuid7(_moment(end)))
         return rows
 
     def of_request(self, request_id: str) -> Self:
@@ -55,3 +57,9 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     def newest_first(self) -> Self:
         """Order by the clock, newest first."""
         return self.order_by("-pk")
+
+
+def _moment(when: date) -> datetime:
+    if not isinstance(when, datetime):
+        when = datetime.combine(when, time.min)
+    return aware(when)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sysconfig
 from collections import Counter
 from threading import Lock
 from time import monotonic
@@ -54,10 +55,26 @@ def place_of(error: BaseException) -> str:
 
 
 def exception_of(error: BaseException) -> dict[str, str]:
-    """Describe an exception for a row: its type, its text, and the line that raised it."""
+    """Describe an exception for a row: its type, its text, and the line that raised it; of the
+    project's own lines the last, where there is one."""
     try:
         message = str(error)
     except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
         message = ""
-    place = place_of(error).partition(" at ")[2]
-    return {"type": type(error).__qualname__, "message": message, "place": place}
+    return {"type": type(error).__qualname__, "message": message, "place": _own_place_of(error)}
+
+
+def _own_place_of(error: BaseException) -> str:
+    own = last = None
+    trace = error.__traceback__
+    while trace is not None:
+        last = trace
+        if not trace.tb_frame.f_code.co_filename.startswith(_OTHERS):
+            own = trace
+        trace = trace.tb_next
+    found = own or last
+    return f"{found.tb_frame.f_code.co_filename}:{found.tb_lineno}" if found else ""
+
+
+# Where Python and installed packages are, in this order: the latter may be within the former.
+_OTHERS = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {"<"})

@@ -10,18 +10,22 @@ not be on a network, and belongs to one system user.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from django.core import mail
 from django.db import connections
 
 from trackmate.activity import Activity
@@ -137,7 +141,7 @@ def get_spool() -> Spool:
     a test's, a staging site's or another project's.
     """
     settings = get_settings()
-    directory = Path(settings.SPOOL_DIR) if settings.SPOOL_DIR else default_directory()
+    directory = Path(settings.SPOOL_DIR) if settings.SPOOL_DIR else _default_directory_now()
     # As its connections see it: under test it has another name.
     database = connections.databases.get(settings.DATABASE, {})
     return Spool(directory / f"{settings.DATABASE}-{identity_of(database)}")
@@ -153,6 +157,19 @@ def default_directory() -> Path:
     """Return the place for spools that nobody chose a place for, one for each system user."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"trackmate-{user}"
+
+
+def _default_directory_now() -> Path:
+    # Django's test runner, and pytest-django, catch what is mailed there, and nobody else does.
+    return _directory_of_tests(os.getpid()) if hasattr(mail, "outbox") else default_directory()
+
+
+@cache
+def _directory_of_tests(_process: int) -> Path:
+    """Return a directory that goes with this process: the next run begins with nothing."""
+    directory = Path(tempfile.mkdtemp(prefix="trackmate-test-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def _foreignness(directory: Path) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 from unicodedata import normalize
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
@@ -15,7 +16,7 @@ from django.http import HttpRequest
 from trackmate.activity import Activity, Target, actor_of, text_of
 from trackmate.capture.clients import claimed_address, parse_address, stored_address
 from trackmate.conf import get_settings
-from trackmate.context import current_scope
+from trackmate.context import Scope, current_scope
 from trackmate.enums import ActionType, Source, Status
 from trackmate.pipeline import guarded, is_recording, record
 from trackmate.redaction import MASK, Walk, clean_line, keyed_hash, redactor
@@ -93,8 +94,7 @@ def _activity(request: HttpRequest | None, **values: Any) -> Activity:
 def _identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
     """Return the label of a failed login and, if it names an existing user, that user."""
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
-    field = get_user_model().USERNAME_FIELD
-    given = next((credentials[n] for n in (field, "username", "email") if credentials.get(n)), None)
+    given = _name_among(credentials)
     if given is None:
         return "", None
     identifier = clean_line(text_of(given), MAX_IDENTIFIER)
@@ -111,6 +111,11 @@ def _identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
     return f"sha256:{_hash(identifier)}", None
 
 
+def _name_among(credentials: Mapping[str, Any]) -> Any:
+    names = (get_user_model().USERNAME_FIELD, "username", "email")
+    return next((credentials[name] for name in names if credentials.get(name)), None)
+
+
 def _hide_from_request(identifier: str) -> None:
     """Let the request's own activity not say in clear what the failed login does not."""
     scope = current_scope()
@@ -118,10 +123,45 @@ def _hide_from_request(identifier: str) -> None:
         return
     redactor(scope.secrets).hide(identifier)
 
-    def mask(text: str) -> str:
-        return MASK if _folded(text) == _folded(identifier) else text
+    scope.enrichments.append(lambda activity: _without(identifier, activity))
 
-    scope.enrichments.append(lambda activity: activity.with_(data=Walk(text=mask)(activity.data)))
+
+def without_refused_name(activity: Activity, scope: Scope) -> Activity:
+    """Mask the name beside a password that nobody has judged: the form was refused before.
+
+    A blank password or a stale CSRF token sends no signal, and the name may be a password all the
+    same. Where a login was tried, the signal has settled what may be seen.
+    """
+    data = activity.data
+    if not isinstance(data, dict) or "password" not in data or activity.actor_id is not None:
+        return activity
+    was_taken = activity.status_code in _TAKEN or any(
+        each.source == Source.AUTH for each in scope.activities
+    )
+    if was_taken or get_settings().FAILED_LOGIN_IDENTIFIER == "full":
+        return activity
+    name = _name_among(data)
+    return _without(text_of(name), activity) if name else activity
+
+
+_TAKEN = frozenset({201, 204, 301, 302, 303, 307, 308})
+"""Status codes of a form that was accepted."""
+
+
+def _without(identifier: str, activity: Activity) -> Activity:
+    folded = _folded(identifier)
+
+    def mask(text: str) -> str:
+        return MASK if _folded(text) == folded else text
+
+    data = Walk(text=mask)(activity.data)
+    extra = activity.extra
+    if extra and "query" in extra:
+        pairs = parse_qsl(extra["query"], keep_blank_values=True, errors="replace")
+        if any(_folded(value) == folded for _name, value in pairs):
+            masked = [(name, mask(value)) for name, value in pairs]
+            extra = {**extra, "query": urlencode(masked, errors="replace")}
+    return activity.with_(data=data, extra=extra)
 
 
 def _folded(identifier: str) -> str:

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.views import View
 
-from trackmate.activity import Activity, Target
+from trackmate.activity import Activity, Target, plain
 from trackmate.capture.requests import describe, read_ahead
 from trackmate.context import Scope, current_scope
 from trackmate.enums import Status
@@ -182,19 +182,19 @@ class Call:
         tracking = self.tracking
         values: dict[str, Any] = {}
         if tracking.action:
-            values["action"] = tracking.action
+            values["action"] = plain(tracking.action)
         if tracking.action_type:
-            values["action_type"] = tracking.action_type
+            values["action_type"] = plain(tracking.action_type)
         content_object = self._value(tracking.content_object, result)
         if content_object is not None:
             values["target"] = Target.of(content_object)
         if (remarks := self._value(tracking.remarks, result)) is not None:
-            values["remarks"] = str(remarks)
+            values["remarks"] = plain(remarks)
         if (data := self._value(tracking.data, result)) is not None:
             values["data"] = Walk()(data)
         status = self._value(tracking.status, result)
         if status is not None and error is None and activity.status != Status.FAILED:
-            values["status"] = status
+            values["status"] = plain(status)
         return activity.with_(**values)
 
     @property

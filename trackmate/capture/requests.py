@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from django.utils.translation import get_language
 
 from trackmate.activity import Activity
 from trackmate.capture.actors import actor_of_request, session_hash_of
+from trackmate.capture.auth import without_refused_name
 from trackmate.capture.clients import claimed_address, parse_address, stored_address
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
@@ -33,6 +36,8 @@ FAILURE = 400
 """The first status code that is a failure (RFC 9110, 15.5)."""
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
+_REGEX = re.compile(r"[\^$(\\]")
+_ESCAPED = re.compile(r"\\(\W)")
 _SOURCE = Source.REQUEST.value
 
 
@@ -64,6 +69,7 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         response=_response_data(scope, response),
         extra=_extra_of(scope, claimed if claimed != address else ""),
     )
+    activity = without_refused_name(activity, scope)
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
@@ -234,7 +240,18 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
 def _route_of(request: HttpRequest) -> str:
     match = request.resolver_match
     # The root's pattern is empty, as is that of what no pattern matched.
-    return (match.route or "/") if match else ""
+    return _readable(match.route or "/") if match else ""
+
+
+@lru_cache(maxsize=4096)
+def _readable(route: str) -> str:
+    """Return a URL pattern as `path()` has it; those of `re_path()`, which the routers of Django
+    REST framework make as well, are regular expressions."""
+    if not _REGEX.search(route):
+        return route
+    from django.contrib.admindocs.views import simplify_regex  # noqa: PLC0415 (rarely needed)
+
+    return _ESCAPED.sub(r"\1", simplify_regex(route)).removeprefix("/") or "/"
 
 
 @guarded

@@ -191,6 +191,8 @@ class ActivityFilters(django_filters.FilterSet):  # type: ignore[misc]
         if not answers.get("range"):
             dated = answers.get("start") or answers.get("end")
             answers["range"] = windows.CUSTOM if dated else windows.default_name()
+        # The log keeps methods as they came, which is in capitals.
+        answers["method"] = answers.get("method", "").upper()
         super().__init__(answers, queryset)
 
     def filter_queryset(self, rows: Rows) -> Rows:

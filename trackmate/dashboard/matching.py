@@ -35,6 +35,8 @@ _LOOKUPS = {"": "exact", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 def actor(text: str) -> Q:
     """Match a user by name or primary key, and else whoever was called so, in part."""
     users = _users_called(text)
+    if not users and text.casefold() in ("anonymous", str(_("anonymous")).casefold()):
+        return Q(actor_id__isnull=True, actor_label="")
     if users:
         # What has no user can still carry the name: a failed login.
         return Q(actor_id__in=users) | Q(actor_id__isnull=True, actor_label__iexact=text)

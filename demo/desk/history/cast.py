@@ -117,7 +117,11 @@ MONITOR = Client("192.0.2.250", "uptime-watch/3.2")
 
 STAFF = ("boss", "lead", "auditor")
 PERMISSIONS = {
-    "auditor": ("trackmate.view_payload", "trackmate.export_activitylog"),
+    "auditor": (
+        "trackmate.view_activitylog",
+        "trackmate.view_payload",
+        "trackmate.export_activitylog",
+    ),
     "approver": ("desk.approve_invoice",),
     "lead": (
         "desk.approve_invoice", "desk.view_order", "desk.change_order", "desk.view_customer",

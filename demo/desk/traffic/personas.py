@@ -95,10 +95,10 @@ def shopper(root, dice):
 
 
 def monitor(root):
-    """Ask for heads."""
+    """Ask whether the site answers."""
     browser = Browser(root, cast.MONITOR)
     while True:
-        yield browser.ask("HEAD", "/catalogue/")
+        yield browser.ask("OPTIONS", "/catalogue/")
         yield browser.ask("OPTIONS", "/api/v1/orders/")
 
 

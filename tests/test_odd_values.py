@@ -1,0 +1,161 @@
+"""What projects hand over that is not quite what was asked for: no row is lost over it."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.db import models
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from tests.rows import activity
+from tests.shop.models import Order
+from trackmate import ActionType, track, tracker
+from trackmate.activity import Activity
+from trackmate.models import LOGIN_FAILED, ActivityLog
+from trackmate.pipeline import deliver
+from trackmate.reporting import counts
+from trackmate.spool import default_directory, get_spool
+
+pytestmark = pytest.mark.django_db
+
+
+class Kind(models.IntegerChoices):
+    ONE = 1
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        (5, "5"),
+        (None, ""),
+        (gettext_lazy("Yes"), "Yes"),
+        (ActionType.CREATE, "Create"),
+        (Kind.ONE, "1"),
+        (b"raw", "b'raw'"),
+        (["a", "b"], "['a', 'b']"),
+    ],
+)
+@pytest.mark.parametrize("name", ["action", "action_type", "status", "remarks"])
+def test_any_value_becomes_a_text(name, value, stored):
+    options = {} if name == "action" else {name: value}
+    track(value if name == "action" else "x", **options)
+    row = ActivityLog.objects.get()
+    if name == "status" and value is None:
+        stored = "Success"
+    assert getattr(row, name) == stored[:16]
+    assert not counts
+
+
+@pytest.mark.parametrize("name", ["action", "action_type", "remarks", "status"])
+def test_a_decorator_takes_any_value_too(name):
+    @tracker(**{name: gettext_lazy("Yes")})
+    def work():
+        return 1
+
+    assert work() == 1
+    assert getattr(ActivityLog.objects.get(), name) == "Yes"
+    assert not counts
+
+
+def test_an_object_that_is_none_costs_the_object_only():
+    track("a", content_object="not a model")
+    assert ActivityLog.objects.get().object_repr == ""
+    assert counts["failed"] == 1
+
+
+@pytest.mark.parametrize(("extra", "stored"), [("text", {"value": "text"}), ([1], {"value": [1]})])
+def test_facts_that_have_no_name_get_one(extra, stored):
+    track("a", extra=extra)
+    assert ActivityLog.objects.get().extra == stored
+
+
+def incomprehensible(activity):
+    return object()
+
+
+def test_an_activity_that_nobody_understands_takes_no_other_with_it(configure):
+    configure(PROCESSORS=["trackmate.processors.clean"])
+    deliver([Activity.now(action="good"), Activity.now(action="bad", data=1, path=Unspeakable())])
+    assert {row.action for row in ActivityLog.objects.all()} == {"good", "bad"}
+    configure(PROCESSORS=[incomprehensible, "trackmate.processors.clean"])
+    deliver([Activity.now(action="worse")])
+    assert counts["dropped"] == 1
+
+
+class Unspeakable:
+    def __str__(self):
+        raise ValueError("no text")
+
+
+def test_a_failed_login_made_by_hand_has_failed():
+    ActivityLog.objects.create(actor=None, action_type=LOGIN_FAILED)
+    assert ActivityLog.objects.failed().count() == 1
+
+
+def test_a_range_of_dates():
+    today = timezone.localdate()
+    row = activity()
+    between = ActivityLog.objects.between
+    assert between(today, today + timedelta(days=1)).get() == row
+    assert not between(today - timedelta(days=1), today).exists()
+    assert between(date(2020, 1, 1)).get() == row
+
+
+# A name beside a password that nobody judged
+
+
+@tracker
+def refuses(request):
+    return HttpResponse("again", status=request.GET.get("status", 200))
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "shown"),
+    [
+        ({"username": "MyS3cretTyped", "password": ""}, 200, False),
+        ({"username": "MyS3cretTyped", "password": "x"}, 403, False),
+        ({get_user_model().USERNAME_FIELD: "MyS3cretTyped", "password": "x"}, 400, False),
+        ({"username": "MyS3cretTyped", "password": "x"}, 201, True),
+        ({"username": "MyS3cretTyped", "password1": "x"}, 200, True),
+        ({"username": "MyS3cretTyped"}, 200, True),
+    ],
+)
+def test_a_name_beside_a_refused_password_is_masked(data, status, shown):
+    path = f"/login/?status={status}&username=MyS3cretTyped"
+    refuses(RequestFactory().post(path, data, content_type="application/json"))
+    row = ActivityLog.objects.get()
+    assert ("MyS3cretTyped" in repr(row.data), "MyS3cretTyped" in repr(row.extra)) == (shown, shown)
+
+
+def test_a_project_may_keep_such_names(configure):
+    configure(FAILED_LOGIN_IDENTIFIER="full")
+    data = {"username": "ann", "password": ""}
+    refuses(RequestFactory().post("/login/", data, content_type="application/json"))
+    assert ActivityLog.objects.get().data["username"] == "ann"
+
+
+def test_the_name_of_a_failed_login_is_masked_in_the_query_too(client):
+    data = {"username": "MyS3cretTyped", "password": "x"}
+    client.post("/admin/login/?username=MyS3cretTyped", data)
+    assert ActivityLog.objects.count() == 2
+    assert "MyS3cretTyped" not in repr(list(ActivityLog.objects.values()))
+
+
+# Where tests leave what waits
+
+
+def test_what_a_test_run_leaves_waits_for_nobody(configure, monkeypatch):
+    configure(SPOOL_DIR=None)
+    assert get_spool().directory.parent.name.startswith("trackmate-test-")
+    monkeypatch.delattr(mail, "outbox")
+    assert get_spool().directory.parent == default_directory()
+
+
+def test_an_error_is_placed_where_the_project_made_it():
+    with pytest.raises(Order.DoesNotExist), track("a"):
+        Order.objects.get(pk=0)
+    assert ActivityLog.objects.get().extra["exception"]["place"].startswith(__file__)
