@@ -236,7 +236,8 @@ def test_every_queryset_method_is_listed():
 
 
 def test_every_backend_is_listed():
-    modules = {path.stem for path in (PACKAGE / "backends").glob("*.py")} - {"__init__", "base"}
+    modules = {path.stem for path in (PACKAGE / "backends").glob("*.py")}
+    modules -= {"__init__", "base", "inserts"}
     listed = {cell.split(".")[2] for cell in first_cells(reference("backends")) if "." in cell}
     assert listed == modules
 
@@ -258,7 +259,7 @@ def test_every_kind_of_count_is_listed():
 
 
 def test_what_processors_get_is_described_by_the_row():
-    names = {field.name for field in dataclass_fields(Activity)}
+    names = set(Activity._fields)
     columns = {field.attname for field in ActivityLog._meta.concrete_fields}
     assert names - columns == {"target"}
     assert columns - names == {"recorded_at", "content_type_id", "object_id", "object_repr"}
