@@ -30,6 +30,7 @@ def everyone():
         "inactive": person("inactive", is_staff=True, is_active=False),
         "staff": person("staff", is_staff=True),
         "payload": person("payload", "view_payload", is_staff=True),
+        "exporter": person("exporter", "export_activitylog", is_staff=True),
         "viewer": person("viewer", "view_activitylog", is_staff=True),
         "superuser": get_user_model().objects.create_superuser("superuser", password="x"),
     }
@@ -46,6 +47,9 @@ def address_of(name):
         "index": reverse("trackmate:index"),
         "activity": reverse("trackmate:activity"),
         "detail": reverse("trackmate:detail", args=[row.pk]),
+        "figures": reverse("trackmate:figures"),
+        "request page": reverse("trackmate:request", args=["r"]),
+        "export": reverse("trackmate:export", args=["ndjson"]),
         "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
         "admin list": reverse("admin:trackmate_activitylog_changelist"),
         "admin row": reverse("admin:trackmate_activitylog_change", args=[row.pk]),
@@ -55,14 +59,18 @@ def address_of(name):
     return addresses[name]
 
 
-OPEN = dict.fromkeys(("staff", "payload", "viewer", "superuser"), 200)
+OPEN = dict.fromkeys(("staff", "payload", "exporter", "viewer", "superuser"), 200)
 TO_LOGIN = dict.fromkeys(("anonymous", "inactive"), 302)
 DASHBOARD = {**OPEN, **TO_LOGIN, "user": 403}
 FRAGMENTS = {**OPEN, "anonymous": 401, "inactive": 401, "user": 403}
-READABLE = {**TO_LOGIN, "user": 302, "staff": 403, "payload": 403, "viewer": 200, "superuser": 200}
+CLOSED = dict.fromkeys(("staff", "payload", "exporter"), 403)
+READABLE = {**TO_LOGIN, **CLOSED, "user": 302, "viewer": 200, "superuser": 200}
+EXPORTS = {**DASHBOARD, "staff": 403, "payload": 403, "viewer": 403}
 WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
 MATRIX = {
     **dict.fromkeys(("index", "activity", "detail", "tick"), (DASHBOARD, FRAGMENTS)),
+    **dict.fromkeys(("figures", "request page"), (DASHBOARD, FRAGMENTS)),
+    "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),
 }
@@ -79,10 +87,9 @@ def test_who_sees_what(client, name, who, headers):
     page, fragment = MATRIX[name]
     assert response.status_code == (fragment if headers else page)[who]
     may_see_payload = who in ("payload", "superuser")
-    seen = SECRET in response.content.decode()
-    assert seen == (
-        may_see_payload and response.status_code == 200 and name.endswith(("ail", "row"))
-    )
+    seen = SECRET in response.getvalue().decode()
+    holds_payload = name in ("detail", "admin row", "export")
+    assert seen == (may_see_payload and response.status_code == 200 and holds_payload)
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
@@ -166,7 +173,7 @@ def test_a_project_limits_the_rows_of_every_page(client, settings):
     own = activity(actor=ann, action="own.act", request_id="r", ago=1)
     other = activity(action="other.act", request_id="r")
     client.force_login(ann)
-    for address in ("/trackmate/", reverse("admin:trackmate_activitylog_changelist")):
+    for address in ("/trackmate/activity/", reverse("admin:trackmate_activitylog_changelist")):
         page = client.get(address).content.decode()
         assert ("own.act" in page, "other.act" in page) == (True, False)
     detail = client.get(reverse("trackmate:detail", args=[own.pk])).content.decode()
@@ -177,6 +184,10 @@ def test_a_project_limits_the_rows_of_every_page(client, settings):
     assert client.get(change).status_code == 302
     tick = client.get(reverse("trackmate:tick"), {"since": str(own.pk)}, headers=FRAGMENT)
     assert tick.status_code == 204
+    for address in ("/trackmate/", "/trackmate/activity/figures/", "/trackmate/request/r/"):
+        page = client.get(address).content.decode()
+        assert f"{own.pk}"[:8] in page or "1, 0 failed" in page
+        assert str(other.pk) not in page
 
 
 def test_nobody_writes_through_the_admin(admin_client):

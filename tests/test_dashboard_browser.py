@@ -36,7 +36,7 @@ def visit(live_server):
     client.force_login(person("staff", "view_payload", is_staff=True))
     session = client.cookies["sessionid"].value
 
-    def go(page, address="/trackmate/"):
+    def go(page, address="/trackmate/activity/"):
         page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page.goto(live_server.url + address)
         return page
@@ -95,7 +95,7 @@ def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
     page.get_by_label("Actor").fill("ann")
     expect(row(page, bob)).to_have_count(0)
     expect(row(page, ann)).to_be_visible()
-    assert page.url.endswith("/trackmate/?range=24h&actor=ann")
+    assert page.url.endswith("/trackmate/activity/?range=24h&actor=ann")
     expect(page.get_by_label("Actor")).to_be_focused()
     page.go_back()
     expect(row(page, bob)).to_be_visible()
@@ -109,7 +109,7 @@ def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
 
 def test_news_are_those_that_match(page, visit):
     activity(actor_label="ann")
-    visit(page, "/trackmate/?actor=ann")
+    visit(page, "/trackmate/activity/?actor=ann")
     activity(actor_label="bob")
     activity(actor_label="ann")
     expect(page.locator("#tm-show")).to_contain_text("1 new")
@@ -166,7 +166,7 @@ def test_an_ended_session_leads_to_the_login(page, visit, complaints):
     activity()
     visit(page)
     page.context.clear_cookies()
-    page.wait_for_url("**/admin/login/?next=/trackmate/")
+    page.wait_for_url("**/admin/login/?next=/trackmate/activity/")
     # The browser itself notes the 401 that said so.
     assert all("401" in each for each in complaints)
     complaints.clear()
@@ -186,7 +186,9 @@ def test_a_failing_server_is_asked_less_often_and_forgiven(page, visit, complain
 def test_a_failed_filter_says_so(page, visit, complaints):
     stored = activity()
     visit(page)
-    page.route("**/trackmate/?*q=*", lambda route: route.fulfill(status=500, body="<b>host</b>"))
+    page.route(
+        "**/trackmate/activity/?*q=*", lambda route: route.fulfill(status=500, body="<b>host</b>")
+    )
     page.get_by_label("Search").fill("x")
     expect(page.get_by_role("alert")).to_contain_text("That did not work")
     expect(row(page, stored)).to_be_visible()
@@ -200,7 +202,7 @@ def test_scripts_do_not_run_and_nothing_is_kept_in_the_browser(page, visit):
     visit(page)
     hostile_activity()
     page.locator("#tm-show").click()
-    page.goto(f"{page.url}activity/{stored.pk}/")
+    page.goto(f"{page.url}{stored.pk}/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("<script>")
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert (dialogs, "script" in kept) == ([], False)
@@ -218,7 +220,7 @@ def test_scripts_do_not_run_and_nothing_is_kept_in_the_browser(page, visit):
 def test_only_the_table_scrolls_sideways(open_page, visit, options):
     stored = activity(actor_label="x" * 255, path="/" + "y" * 2000, action="z" * 255)
     page = visit(open_page(**options))
-    for address in (page.url, f"{page.url}activity/{stored.pk}/", f"{page.url}?address=garbage"):
+    for address in (page.url, f"{page.url}{stored.pk}/", f"{page.url}?address=garbage"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -253,3 +255,55 @@ def test_everything_to_press_is_large_enough(page, visit):
           .map(([html]) => html)"""
     )
     assert small == []
+
+
+def test_the_histogram_comes_by_itself_and_follows_the_filters(page, visit):
+    activities(3, actor_label="ann")
+    activities(2, actor_label="bob")
+    visit(page)
+    numbers = page.locator("#tm-figures").get_by_text("The same as a table")
+    expect(numbers).to_be_visible()
+    expect(page.locator('.tm-bars a[aria-label*=": 5, 0 failed"]')).to_have_count(1)
+    page.get_by_label("Actor").fill("ann")
+    expect(page.locator('.tm-bars a[aria-label*=": 3, 0 failed"]')).to_have_count(1)
+    page.locator('.tm-bars a[aria-label*=": 3, 0 failed"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("range=custom"))
+    expect(page.locator("#tm-rows tbody tr")).to_have_count(3)
+
+
+def test_the_overview_is_live_and_leads_into_the_log(page, visit):
+    activity(status="Failed", action="went.wrong")
+    visit(page, "/trackmate/")
+    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    card = page.locator(".tm-card").filter(has_text="Failures")
+    expect(card.locator("strong")).to_have_text("1")
+    activity(status="Failed")
+    page.locator("#tm-live").dispatch_event("tm:tick")
+    expect(card.locator("strong")).to_have_text("2")
+    card.get_by_role("link").click()
+    page.wait_for_url(re.compile(r"/trackmate/activity/\?.*status=Failed"))
+    expect(page.locator("#tm-rows tbody tr")).to_have_count(2)
+
+
+def test_the_time_of_the_overview_is_chosen_without_a_reload(page, visit):
+    activity(ago=3 * 3600)
+    visit(page, "/trackmate/")
+    number = page.locator(".tm-card").filter(has_text="Activities").locator("strong")
+    expect(number).to_have_text("1")
+    page.get_by_role("radio", name="1 h").check()
+    expect(number).to_have_text("0")
+    page.go_back()
+    expect(number).to_have_text("1")
+
+
+@pytest.mark.parametrize(
+    "address", ["/trackmate/", "/trackmate/activity/", "/trackmate/request/r/"]
+)
+def test_a_narrow_screen_scrolls_nothing_but_tables(page, visit, address):
+    hostile_activity(request_id="r", status="Failed", source="request")
+    page.set_viewport_size({"width": 320, "height": 700})
+    visit(page, address)
+    expect(page.locator(".tm-bars").first).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 320

@@ -43,7 +43,7 @@ def show_news(page):
 def test_a_day_at_the_desk_is_seen_live(url, open_page):
     auditor, clerk = open_page(), open_page()
     log_in(auditor, url, "auditor")
-    auditor.goto(f"{url}/trackmate/?actor=alice&range=15m")
+    auditor.goto(f"{url}/trackmate/activity/?actor=alice&range=15m")
     expect(auditor.locator("[data-tm-state]")).to_have_text("Live")
     rows = auditor.locator("#tm-rows tbody tr")
     seen = rows.count()
@@ -70,7 +70,7 @@ def test_what_was_placed_can_be_opened(url, open_page):
     page = open_page()
     log_in(page, url, "admin")
     place_order(page, url)
-    page.goto(f"{url}/trackmate/?actor=admin&range=15m")
+    page.goto(f"{url}/trackmate/activity/?actor=admin&range=15m")
     page.locator("#tm-rows tbody tr").filter(has_text="order.placed").get_by_role(
         "link"
     ).first.click()

@@ -198,7 +198,7 @@ def test_the_dashboard_speaks_the_language_of_the_project(
     settings.LANGUAGE_CODE = language
     client.force_login(person("staff", is_staff=True))
     activity()
-    answer = client.get("/trackmate/")
+    answer = client.get("/trackmate/activity/")
     page = unescape(answer.content.decode())
     assert answer.status_code == 200
     assert f'<html lang="{language}" dir="ltr">' in page

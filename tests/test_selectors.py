@@ -76,7 +76,8 @@ def test_a_page_leaves_the_wide_columns_in_the_database():
 
 def test_a_tick_counts_what_is_newer():
     rows = activities(5)
-    assert selectors.tick(every(), since=rows[2].pk) == selectors.Tick(count=2, capped=False)
+    found = selectors.tick(every(), since=rows[2].pk)
+    assert found == selectors.Tick(count=2, capped=False, kinds=(("", 2),))
     assert selectors.tick(every(), since=rows[0].pk).count == 0
 
 
@@ -91,7 +92,15 @@ def test_a_tick_counts_a_slow_request_that_was_stored_after_the_page_was_read():
 def test_a_tick_stops_counting():
     rows = activities(selectors.TICK_CAP + 5)
     tick = selectors.tick(every(), since=rows[-1].pk)
-    assert tick == selectors.Tick(count=selectors.TICK_CAP, capped=True)
+    assert (tick.count, tick.capped) == (selectors.TICK_CAP, True)
+
+
+def test_a_tick_says_of_which_kinds_the_news_are():
+    shown = activity(ago=10)
+    activities(3, action_type="Read")
+    activities(2, action_type="Login Failed")
+    kinds = selectors.tick(every(), since=shown.pk).kinds
+    assert kinds == (("Read", 3), ("Login Failed", 2))
 
 
 def test_the_log_is_empty_until_it_is_not():

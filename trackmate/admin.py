@@ -198,3 +198,25 @@ def _document(row: ActivityLog, name: str) -> SafeString | str:
         return hidden % {"name": "trackmate.view_payload"} if getattr(row, f"has_{name}") else ""
     value = getattr(row, name)
     return "" if value is None else format_html("<pre>{}</pre>", texts.pretty(value))
+
+
+class HistoryMixin:
+    """Adds the history of an object to its change form: for the `ModelAdmin` of a project.
+
+    Those see it who may see activities in the admin.
+    """
+
+    change_form_template = "admin/trackmate/change_form_with_history.html"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Tell the template whether this person sees the history."""
+        log = admin.site.get_model_admin(ActivityLog)
+        context = {"shows_history": log.has_view_permission(request), **(extra_context or {})}
+        view: Any = super()
+        return view.changeform_view(request, object_id, form_url, context)

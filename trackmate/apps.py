@@ -8,8 +8,9 @@ from django.core.checks import Tags, register
 from django.core.signals import got_request_exception
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.capture import auth, errors
+from trackmate.capture import auth, errors, exports
 from trackmate.checks import check_trackmate
+from trackmate.signals import activities_exported
 
 
 class TrackmateConfig(AppConfig):
@@ -24,4 +25,5 @@ class TrackmateConfig(AppConfig):
         user_logged_out.connect(auth.on_logout, dispatch_uid="trackmate.logout")
         user_login_failed.connect(auth.on_login_failed, dispatch_uid="trackmate.login_failed")
         got_request_exception.connect(errors.on_exception, dispatch_uid="trackmate.exception")
+        activities_exported.connect(exports.on_export, dispatch_uid="trackmate.exported")
         register(check_trackmate, Tags.compatibility)

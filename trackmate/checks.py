@@ -86,8 +86,9 @@ def _check_ranges() -> Iterable[CheckMessage]:
     for name in ("MAX_BODY_BYTES", "TRUSTED_PROXY_COUNT", "DASHBOARD_REFRESH", "QUERY_TIMEOUT"):
         if getattr(found, name) < 0:
             yield _out_of_range(name, getattr(found, name), "of 0 or more")
-    if found.DASHBOARD_WINDOW <= 0:
-        yield _out_of_range("DASHBOARD_WINDOW", found.DASHBOARD_WINDOW, "of 1 or more")
+    for name in ("DASHBOARD_WINDOW", "EXPORT_MAX_ROWS"):
+        if getattr(found, name) <= 0:
+            yield _out_of_range(name, getattr(found, name), "of 1 or more")
 
 
 def _out_of_range(name: str, value: object, wanted: str) -> CheckMessage:

@@ -131,6 +131,9 @@ class Settings:
     DASHBOARD_REFRESH: int = 5
     """Seconds between two looks of the live dashboard for newer rows; 0 turns it off."""
 
+    EXPORT_MAX_ROWS: int = 100_000
+    """Most activities that one export holds, the newest first."""
+
     QUERY_TIMEOUT: int = 1_000
     """Longest time a dashboard query may take, in milliseconds, where the database can stop one
     (PostgreSQL, MariaDB, MySQL, SQLite); 0 turns it off."""

@@ -113,6 +113,8 @@ class ActivityLog(models.Model):
             models.Index(fields=["content_type", "object_id", "id"], name="trackmate_object"),
             # what else did the same request do
             models.Index(fields=["request_id", "id"], name="trackmate_request"),
+            # what happened at this route
+            models.Index(fields=["route", "id"], name="trackmate_route"),
             # what came from this address
             models.Index(fields=["ip_address", "id"], name="trackmate_address"),
             # the newest logins, failed logins, deletions

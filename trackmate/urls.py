@@ -2,12 +2,27 @@
 
 from django.urls import path
 
-from trackmate.dashboard.views import ActivityListView, DetailView, TickView
+from trackmate.dashboard.views import (
+    ActivityListView,
+    DetailView,
+    ExportView,
+    FiguresView,
+    OverviewView,
+    TickView,
+)
 
 app_name = "trackmate"
 urlpatterns = [
-    path("", ActivityListView.as_view(), name="index"),
+    path("", OverviewView.as_view(), name="index"),
     path("activity/", ActivityListView.as_view(), name="activity"),
     path("activity/tick/", TickView.as_view(), name="tick"),
+    path("activity/figures/", FiguresView.as_view(), name="figures"),
+    path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
+    path("actor/<path:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
+    path("object/<path:value>/", ActivityListView.as_view(kind="object"), name="object"),
+    path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),
+    path("request/<str:value>/", ActivityListView.as_view(kind="request"), name="request"),
+    # A route ends as it likes, and the root's is a slash.
+    path("route/<path:value>", ActivityListView.as_view(kind="route"), name="route"),
 ]

@@ -1,6 +1,7 @@
 """The order desk in the admin."""
 
 from django.contrib import admin
+from trackmate.admin import HistoryMixin
 
 from desk.models import Customer, Invoice, Order, OrderLine, Product
 
@@ -11,7 +12,7 @@ class OrderLines(admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(admin.ModelAdmin):
+class OrderAdmin(HistoryMixin, admin.ModelAdmin):
     list_display = ("__str__", "customer", "state", "placed_at", "placed_by")
     list_filter = ("state",)
     search_fields = ("customer__name", "note")

@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from trackmate.activity import Activity, Target, actor_of, text_of
-from trackmate.capture.clients import claimed_address, parse_address, stored_address
+from trackmate.capture.clients import facts_of
 from trackmate.conf import get_settings
 from trackmate.context import Scope, current_scope
 from trackmate.enums import ActionType, Source, Status
@@ -79,12 +79,7 @@ def _is_wanted() -> bool:
 def _activity(request: HttpRequest | None, **values: Any) -> Activity:
     if request is not None and current_scope() is None:
         # No middleware of ours will add where it came from.
-        values.update(
-            ip_address=stored_address(parse_address(claimed_address(request) or "")),
-            user_agent=request.META.get("HTTP_USER_AGENT", ""),
-            method=request.method or "",
-            path=request.path,
-        )
+        values.update(facts_of(request))
     return Activity.now(source=Source.AUTH, **values)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import cast
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -18,6 +18,16 @@ Hook = Callable[[HttpRequest], str | None]
 
 PREFIX_LENGTHS = {4: 24, 6: 48}
 """Bits of an address that `IP_MODE="truncated"` keeps."""
+
+
+def facts_of(request: HttpRequest) -> dict[str, Any]:
+    """Return what a request says of where it comes from, for an activity of its own."""
+    return {
+        "ip_address": stored_address(parse_address(claimed_address(request) or "")),
+        "user_agent": request.META.get("HTTP_USER_AGENT", ""),
+        "method": request.method or "",
+        "path": request.path,
+    }
 
 
 @guarded

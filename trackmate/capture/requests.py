@@ -240,11 +240,11 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
 def _route_of(request: HttpRequest) -> str:
     match = request.resolver_match
     # The root's pattern is empty, as is that of what no pattern matched.
-    return _readable(match.route or "/") if match else ""
+    return readable_route(match.route or "/") if match else ""
 
 
 @lru_cache(maxsize=4096)
-def _readable(route: str) -> str:
+def readable_route(route: str) -> str:
     """Return a URL pattern as `path()` has it; those of `re_path()`, which the routers of Django
     REST framework make as well, are regular expressions."""
     if not _REGEX.search(route):

@@ -43,6 +43,12 @@ def may_see_payload(request: HttpRequest) -> bool:
     return user is not None and user.has_perm("trackmate.view_payload")
 
 
+def may_export(request: HttpRequest) -> bool:
+    """Say whether this request may take activities out of the log."""
+    user = user_of(request)
+    return user is not None and user.has_perm("trackmate.export_activitylog")
+
+
 def visible_rows(request: HttpRequest) -> Rows:
     """Return the rows that this request may see; every page, count and admin list begins here."""
     limit = get_settings().DASHBOARD_QUERYSET

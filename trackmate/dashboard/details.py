@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -12,7 +13,10 @@ from django.contrib.auth import get_user_model
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 
+from trackmate.clock import aware
 from trackmate.dashboard import texts
+from trackmate.dashboard.charts import between
+from trackmate.dashboard.places import actor_value, explorer_url, url_of
 from trackmate.dashboard.tables import badge, status_mark
 from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD
@@ -20,6 +24,12 @@ from trackmate.selectors import PAYLOAD
 if TYPE_CHECKING:
     from django.db.models import Model
     from django.http import HttpRequest
+
+    from trackmate.dashboard.places import Place
+    from trackmate.selectors import Ends
+
+AROUND_SECONDS = 30
+"""How far "around this" reaches, before and after."""
 
 DOCUMENTS = ("changes", "data", "response", "extra")
 
@@ -30,6 +40,8 @@ class Fact:
 
     name: str
     value: Any = ""
+    page: str = ""
+    """The page about it."""
     url: str = ""
     """Where the value leads to in the admin."""
 
@@ -104,7 +116,7 @@ def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]
         Fact(name=_("Action type"), value=badge(row.action_type)),
         Fact(name=_("Action"), value=row.action),
         Fact(name=_("Object"), value=row.object_repr, url=_object_url(row, request, kind)),
-        Fact(name=_("Object key"), value=key),
+        Fact(name=_("Object key"), value=key, page=_page("object", key) if kind else ""),
         Fact(name=_("Duration"), value=_duration(row)),
         Fact(name=_("Remarks"), value=row.remarks),
     )
@@ -113,9 +125,14 @@ def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]
 def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
     user_url = admin_url(get_user_model(), row.actor_id, request) if row.actor_id else ""
     return (
-        Fact(name=_("Actor"), value=row.actor_label, url=user_url),
+        Fact(
+            name=_("Actor"),
+            value=row.actor_label or actor_value(row),
+            page=_page("actor", actor_value(row)),
+            url=user_url,
+        ),
         Fact(name=_("User key"), value=row.actor_id),
-        Fact(name=_("Address"), value=row.ip_address),
+        Fact(name=_("Address"), value=row.ip_address, page=_page("address", row.ip_address)),
         Fact(name=_("User agent"), value=row.user_agent),
         Fact(name=_("Session"), value=row.session_hash),
     )
@@ -125,9 +142,9 @@ def _request(row: ActivityLog) -> tuple[Fact, ...]:
     return (
         Fact(name=_("Method"), value=row.method),
         Fact(name=_("Path"), value=row.path),
-        Fact(name=_("Route"), value=row.route),
+        Fact(name=_("Route"), value=row.route, page=_page("route", row.route)),
         Fact(name=_("Status code"), value=row.status_code),
-        Fact(name=_("Request id"), value=row.request_id),
+        Fact(name=_("Request id"), value=row.request_id, page=_page("request", row.request_id)),
     )
 
 
@@ -137,6 +154,43 @@ def _record(row: ActivityLog) -> tuple[Fact, ...]:
         Fact(name=_("Recorded"), value=texts.full_moment(row.recorded_at)),
         Fact(name=_("Identifier"), value=row.pk),
     )
+
+
+def about(place: Place, ends: Ends | None, request: HttpRequest) -> dict[str, Any]:
+    """Return the name of the thing that a page is about, when it was seen, and where it is
+    edited."""
+    first, last = (ends.first, ends.last) if ends else (None, None)
+    return {
+        "name": (last and _name_of(place, last)) or place.value,
+        "first": first and texts.full_moment(first.action_time),
+        "last": last and texts.full_moment(last.action_time),
+        "admin_page": _admin_page(place, last, request) if last else "",
+    }
+
+
+def _name_of(place: Place, row: ActivityLog) -> str:
+    names = {"actor": row.actor_label, "object": row.object_repr}
+    return names.get(place.kind, "")
+
+
+def _admin_page(place: Place, row: ActivityLog, request: HttpRequest) -> str:
+    if place.kind == "actor" and row.actor_id is not None:
+        return admin_url(get_user_model(), row.actor_id, request)
+    if place.kind == "object":
+        return _object_url(row, request, place.value.partition("/")[0])
+    return ""
+
+
+def _page(kind: str, value: str | None) -> str:
+    return url_of(kind, value) if value else ""
+
+
+def around_url(row: ActivityLog) -> str:
+    """Return the address of what happened shortly before and after a row, whatever it was."""
+    moment, span = aware(row.action_time), timedelta(seconds=AROUND_SECONDS)
+    start = (moment - span).replace(microsecond=0)
+    end = (moment + span).replace(microsecond=0) + timedelta(seconds=1)
+    return f"{explorer_url(between(start, end))}#tm-row-{row.pk}"
 
 
 def _duration(row: ActivityLog) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import moment_of
 from trackmate.dashboard import matching, windows
+from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from django.http import QueryDict
 
+    from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Rows
 
@@ -130,7 +132,37 @@ class WindowForm(forms.Form):
         return cleaned
 
 
-class ActivityFilters(django_filters.FilterSet):  # type: ignore[misc]
+class WindowFilters(django_filters.FilterSet):  # type: ignore[misc]
+    """The range of time alone."""
+
+    class Meta:
+        form = WindowForm
+
+    def __init__(self, data: QueryDict, queryset: Rows) -> None:
+        answers = data.copy()
+        if not answers.get("range"):
+            dated = answers.get("start") or answers.get("end")
+            answers["range"] = windows.CUSTOM if dated else windows.default_name()
+        super().__init__(answers, queryset)
+
+    def filter_queryset(self, rows: Rows) -> Rows:
+        """Narrow by the range of time, then by each filter."""
+        return self.of_any_time(self.window.narrow(rows))
+
+    def of_any_time(self, rows: Rows) -> Rows:
+        """Narrow by each filter, but not by time."""
+        for name, each in self.filters.items():
+            rows = each.filter(rows, self.form.cleaned_data[name])
+        return rows
+
+    @property
+    def window(self) -> Window:
+        """The range of time that a valid form asks for."""
+        window: Window = self.form.window
+        return window
+
+
+class ActivityFilters(WindowFilters):
     """The filters of every list of activities."""
 
     q = TypedFilter(
@@ -167,6 +199,12 @@ class ActivityFilters(django_filters.FilterSet):  # type: ignore[misc]
         max_length=2048,
         help_text=_("Its beginning with “/”, else any part."),
     )
+    route = TypedFilter(
+        reading=matching.route,
+        label=_("Route"),
+        max_length=255,
+        help_text=_("The whole URL pattern."),
+    )
     address = TypedFilter(
         reading=matching.address,
         label=_("Address"),
@@ -179,49 +217,40 @@ class ActivityFilters(django_filters.FilterSet):  # type: ignore[misc]
         max_length=400,
         help_text=_("shop.order/42 or shop.order."),
     )
-
-    class Meta:
-        form = WindowForm
+    request = TypedFilter(
+        reading=matching.request,
+        label=_("Request id"),
+        max_length=64,
+        help_text=_("Everything that one request did."),
+    )
 
     FIRST: ClassVar = ("q", "actor", "status")
     """The filters that are always in sight; the others fold away."""
 
-    def __init__(self, data: QueryDict, queryset: Rows) -> None:
+    def __init__(self, data: QueryDict, queryset: Rows, place: Place = EXPLORER) -> None:
+        self.settled = place.settled
         answers = data.copy()
-        if not answers.get("range"):
-            dated = answers.get("start") or answers.get("end")
-            answers["range"] = windows.CUSTOM if dated else windows.default_name()
+        for name, value in self.settled.items():
+            answers[name] = value
         # The log keeps methods as they came, which is in capitals.
         answers["method"] = answers.get("method", "").upper()
         super().__init__(answers, queryset)
 
-    def filter_queryset(self, rows: Rows) -> Rows:
-        """Narrow by the range of time, then by each filter."""
-        rows = self.form.window.narrow(rows)
-        for name, each in self.filters.items():
-            rows = each.filter(rows, self.form.cleaned_data[name])
-        return rows
-
-    @property
-    def window(self) -> Window:
-        """The range of time that a valid form asks for."""
-        window: Window = self.form.window
-        return window
-
     @property
     def is_narrowed(self) -> bool:
         """Say whether anything but the range of time is asked."""
-        return any(self.data.get(name) for name in self.filters)
+        return any(self.data.get(name) for name in self.filters if name not in self.settled)
 
     @property
     def first_fields(self) -> list[forms.BoundField]:
         """The fields that are always in sight."""
-        return [self.form[name] for name in self.FIRST]
+        return [self.form[name] for name in self.FIRST if name not in self.settled]
 
     @property
     def folded_fields(self) -> list[forms.BoundField]:
         """The fields that fold away."""
-        return [self.form[name] for name in self.filters if name not in self.FIRST]
+        hidden = {*self.FIRST, *self.settled}
+        return [self.form[name] for name in self.filters if name not in hidden]
 
     @property
     def is_unfolded(self) -> bool:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -18,7 +19,9 @@ from trackmate.clock import lowest_uuid7
 from trackmate.conf import get_settings
 from trackmate.dashboard import windows
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
+from trackmate.dashboard.export import formats
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.places import EXPLORER
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from django.http import QueryDict
 
+    from trackmate.dashboard.places import Place
     from trackmate.selectors import Page, Rows
 
 logger = logging.getLogger("trackmate")
@@ -51,6 +55,7 @@ class Listing:
     cursor: CursorForm
     asked: dict[str, str]
     state: State
+    place: Place
     table: ActivityTable | None = None
     page: Page | None = None
     since: UUID | None = None
@@ -86,26 +91,48 @@ class Listing:
     @property
     def newest_url(self) -> str:
         """The link to the newest page."""
-        return list_url(self.asked)
+        return self.place.url(self.asked)
 
     @property
     def wider_urls(self) -> list[tuple[str, str]]:
         """Links to the same question over longer ranges of time."""
         return [
-            (list_url({**_undated(self.asked), "range": name}), str(text))
+            (self.place.url({**_undated(self.asked), "range": name}), str(text))
             for name, text in windows.wider(self.filters.window)
         ]
 
+    @property
+    def figures_url(self) -> str:
+        """The address of the histogram and of what occurs most; none for a wrong question."""
+        if self.state == State.INVALID:
+            return ""
+        return f"{reverse('trackmate:figures')}?{self._question}"
+
+    @property
+    def export_urls(self) -> list[tuple[str, str]]:
+        """The formats in which this list can be taken out, with their addresses."""
+        return [
+            (str(label), f"{reverse('trackmate:export', args=[name])}?{self._question}")
+            for name, (label, _type, _write) in formats().items()
+        ]
+
+    @property
+    def _question(self) -> str:
+        """Everything that is asked here, for a part of the page that has an address of its own."""
+        settled = {"place": self.place.kind, **self.place.settled} if self.place.kind else {}
+        return urlencode({**self.asked, **settled})
+
     def _page_url(self, side: str, pk: UUID | None) -> str:
-        return "" if pk is None else list_url({**self.asked, side: str(pk)})
+        return "" if pk is None else self.place.url({**self.asked, side: str(pk)})
 
 
-def listing(rows: Rows, query: QueryDict) -> Listing:
+def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
     """Return the list that a query string asks for; a wrong question reads no rows at all."""
-    filters, cursor = ActivityFilters(query, rows), CursorForm(query)
+    filters, cursor = ActivityFilters(query, rows, place), CursorForm(query)
     asked = asked_of(filters, query)
+    found = partial(Listing, filters=filters, cursor=cursor, asked=asked, place=place)
     if not (filters.is_valid() and cursor.is_valid()):
-        return Listing(filters=filters, cursor=cursor, asked=asked, state=State.INVALID)
+        return found(state=State.INVALID)
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))
@@ -114,15 +141,11 @@ def listing(rows: Rows, query: QueryDict) -> Listing:
             page = selectors.page(filters.qs, before=before, after=after)
             state = _state_of(page, rows)
     except (BudgetExceededError, Error) as error:
-        state = failure(error)
-        return Listing(filters=filters, cursor=cursor, asked=asked, state=state)
-    return Listing(
-        filters=filters,
-        cursor=cursor,
-        asked=asked,
+        return found(state=failure(error))
+    return found(
         state=state,
         page=page,
-        table=_table(page, filters, asked),
+        table=_table(page, filters, place, asked),
         since=page.rows[0].pk if page.rows else filters.window.first,
         shown=shown,
     )
@@ -144,13 +167,8 @@ def failure(error: Exception) -> State:
 
 def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
     """Return what was asked beside the page: the filters that are set, as they were written."""
-    return {name: str(query[name]) for name in filters.form.fields if query.get(name)}
-
-
-def list_url(asked: dict[str, str]) -> str:
-    """Return the address of a list."""
-    url = reverse("trackmate:index")
-    return f"{url}?{urlencode(asked)}" if asked else url
+    names = [name for name in filters.form.fields if name not in filters.settled]
+    return {name: str(query[name]) for name in names if query.get(name)}
 
 
 def _state_of(page: Page, rows: Rows) -> State:
@@ -159,10 +177,12 @@ def _state_of(page: Page, rows: Rows) -> State:
     return State.EMPTY if selectors.is_empty(rows) else State.NO_MATCH
 
 
-def _table(page: Page, filters: ActivityFilters, asked: dict[str, str]) -> ActivityTable:
+def _table(
+    page: Page, filters: ActivityFilters, place: Place, asked: dict[str, str]
+) -> ActivityTable:
     caption = _("Activities of %(window)s, newest first") % {"window": filters.window.text}
     types = selectors.object_types(page.rows)
-    return ActivityTable(page.rows, caption=caption, types=types, asked=asked)
+    return ActivityTable(page.rows, caption=caption, types=types, place=place, asked=asked)
 
 
 def _undated(asked: dict[str, str]) -> dict[str, str]:

@@ -33,7 +33,10 @@ _LOOKUPS = {"": "exact", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 
 def actor(text: str) -> Q:
-    """Match a user by name or primary key, and else whoever was called so, in part."""
+    """Match a user by name or primary key, by the key alone if it is written `#5`, and else
+    whoever was called so, in part."""
+    if text.startswith("#"):
+        return Q(actor_id=_user_key(text))
     users = _users_called(text)
     if not users and text.casefold() in ("anonymous", str(_("anonymous")).casefold()):
         return Q(actor_id__isnull=True, actor_label="")
@@ -54,6 +57,15 @@ def _users_called(text: str) -> list[Any]:
         named |= Q(**{name: value})
     users = model._base_manager.filter(named) if named else model._base_manager.none()
     return list(users.values_list("pk", flat=True)[:USERS_CAP])
+
+
+def _user_key(text: str) -> Any:
+    try:
+        return get_user_model()._meta.pk.to_python(text[1:])
+    except (ValidationError, OverflowError):
+        raise ValidationError(
+            _("“%(text)s” is not the key of a user."), params={"text": text}
+        ) from None
 
 
 def status_code(text: str) -> Q:
@@ -82,6 +94,16 @@ def anywhere(text: str) -> Q:
     for name in SEARCHED:
         condition |= Q(**{f"{name}__icontains": text})
     return condition
+
+
+def route(text: str) -> Q:
+    """Match the requests that one URL pattern took."""
+    return Q(route=text)
+
+
+def request(text: str) -> Q:
+    """Match everything that one request did."""
+    return Q(request_id=text)
 
 
 def related_object(text: str) -> Q:

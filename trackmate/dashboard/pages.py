@@ -11,6 +11,7 @@ from django_htmx.middleware import HtmxDetails
 
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
+from trackmate.dashboard.costs import counted
 from trackmate.dashboard.headers import protect
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
+    from trackmate.dashboard.costs import Cost
     from trackmate.selectors import Rows
 
 
@@ -28,16 +30,20 @@ class DashboardView(View):
     http_method_names = ("get", "head", "options")
 
     htmx: HtmxDetails
+    cost: Cost
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer those who may see the page, turn the others away, and protect either answer."""
         self.htmx = HtmxDetails(request)
-        if access.may_open(request):
-            response = super().dispatch(request, *args, **kwargs)
-        else:
-            response = self.refuse()
+        with counted(get_settings().DATABASE) as self.cost:
+            response = self._answer(request, *args, **kwargs)
         protect(response)
         return response
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if access.may_open(request):
+            return super().dispatch(request, *args, **kwargs)
+        return self.refuse()
 
     def refuse(self) -> HttpResponseBase:
         """Send a visitor without a name to log in, and tell the others that they may not."""
@@ -65,6 +71,8 @@ class DashboardView(View):
             "admin_url": _admin_url(self.request),
             "refresh": max(0, get_settings().DASHBOARD_REFRESH),
             "budget": get_settings().QUERY_TIMEOUT,
+            # Read last, when nearly everything has been paid for.
+            "cost": self.cost,
         }
         return render(self.request, template, {**frame, **(context or {})}, status=status)
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from trackmate.dashboard import texts
+from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Status
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
+    from trackmate.dashboard.places import Place
     from trackmate.models import ActivityLog
 
 ASCENDING = "ascending"
@@ -65,6 +67,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         caption: str,
         direction: str = DESCENDING,
         types: Mapping[int, str],
+        place: Place = EXPLORER,
         asked: Mapping[str, str] | None = None,
         current: UUID | None = None,
     ) -> None:
@@ -72,9 +75,11 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         self.caption = caption
         self.direction = direction
         self.types = types
+        self.place = place
         self.asked = dict(asked or {})
         self.current = current
-        self.query = f"?{urlencode(self.asked)}" if self.asked else ""
+        came_from = {**self.asked, **place.settled}
+        self.query = f"?{urlencode(came_from)}" if came_from else ""
 
     def render_time(self, record: ActivityLog) -> SafeString:
         url = reverse("trackmate:detail", args=[record.pk])
@@ -89,7 +94,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         if record.actor_label:
             return self._narrowing("actor", record.actor_label, record.actor_label)
         if record.actor_id is not None:
-            return self._narrowing("actor", str(record.actor_id), f"#{record.actor_id}")
+            return self._narrowing("actor", f"#{record.actor_id}", f"#{record.actor_id}")
         return format_html('<span class="tm-none">{}</span>', _("anonymous"))
 
     def render_action(self, record: ActivityLog) -> SafeString:
@@ -132,11 +137,11 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
 
     def _narrowing(self, name: str, value: str, shown: str) -> SafeString:
         """Link a value to the list of what has it too, within what is asked now."""
-        query = urlencode({**self.asked, name: value})
+        if name in self.place.settled:
+            return format_html('<bdi class="tm-cut" title="{}">{}</bdi>', shown, shown)
         return format_html(
-            '<a class="tm-cut" href="{}?{}" title="{}"><bdi>{}</bdi></a>',
-            reverse("trackmate:index"),
-            query,
+            '<a class="tm-cut" href="{}" title="{}"><bdi>{}</bdi></a>',
+            self.place.url({**self.asked, name: value}),
             shown,
             shown,
         )
@@ -146,10 +151,15 @@ def badge(action_type: str) -> SafeString:
     """Return an action type as a small label."""
     kind = action_type.lower().replace(" ", "-")
     known = kind if kind in KINDS else "other"
-    label = ActionType(action_type).label if action_type in ActionType.values else action_type
-    return format_html(
-        '<span class="tm-badge" data-kind="{}">{}</span>', known, label or _("Other")
-    )
+    text = action_type_text(action_type)
+    return format_html('<span class="tm-badge" data-kind="{}">{}</span>', known, text)
+
+
+def action_type_text(action_type: str) -> str:
+    """Return an action type in the reader's language; a project's own stays as it is."""
+    if action_type in ActionType.values:
+        return str(ActionType(action_type).label)
+    return action_type or _("Other")
 
 
 def status_mark(row: ActivityLog) -> SafeString:

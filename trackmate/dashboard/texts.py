@@ -75,5 +75,17 @@ def pretty(value: Any) -> str:
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def number(value: int) -> str:
+    """Say a count, with the separators of the reader's language."""
+    return formats.number_format(value, use_l10n=True, force_grouping=True)
+
+
+def share(value: float) -> str:
+    """Say a part of one in per cent."""
+    percent = value * 100
+    places = 0 if percent in (0, 100) or percent >= 10 else 1  # noqa: PLR2004 (per cent)
+    return _("%(number)s %%") % {"number": _number(percent, places)}
+
+
 def _number(value: float, places: int) -> str:
     return formats.number_format(value, decimal_pos=places)

@@ -1,46 +1,112 @@
-"""The pages of the dashboard: the list, what is new in it, and one activity."""
+"""The pages of the dashboard: overview, lists, their figures, what is new, one activity."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
-from trackmate.dashboard import details
-from trackmate.dashboard.access import may_see_payload
+from trackmate.conf import get_settings
+from trackmate.dashboard import access, details, texts
 from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.downloads import Download
+from trackmate.dashboard.export import formats
+from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
-from trackmate.dashboard.listing import State, asked_of, failure, list_url, listing, within_budget
+from trackmate.dashboard.listing import State, asked_of, failure, listing, within_budget
+from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.tables import ASCENDING, ActivityTable
+from trackmate.dashboard.panels import answer
+from trackmate.dashboard.places import Place, explorer_url, place_of
+from trackmate.dashboard.tables import ASCENDING, ActivityTable, action_type_text
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from django.http.response import HttpResponseBase
 
     from trackmate.models import ActivityLog
     from trackmate.selectors import Neighbours
 
 
-class ActivityListView(DashboardView):
-    """The newest activities, or those that the filters ask for, a page at a time."""
+class OverviewView(DashboardView):
+    """What a range of time came to."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        found = listing(self.rows, request.GET)
+        page = overview(self.rows, request.GET)
+        if self.wants_fragment:
+            return self.show("trackmate/overview_parts.html", {"page": page, "is_fragment": True})
+        return self.show("trackmate/overview.html", {"page": page})
+
+
+class ActivityListView(DashboardView):
+    """The newest activities, or those that the filters ask for, a page at a time.
+
+    With a `kind`, the page about one thing: the same list with that filter settled.
+    """
+
+    kind = ""
+
+    def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
+        place = place_of(self.kind, value)
+        found = listing(self.rows, request.GET, place)
+        context = {
+            "listing": found,
+            "may_export": access.may_export(request),
+            "export_limit": texts.number(get_settings().EXPORT_MAX_ROWS),
+        }
         if self.wants_fragment:
             # A fragment tells of a failure in the place of the rows, so it has to arrive.
-            return self.show("trackmate/rows.html", {"listing": found, "is_fragment": True})
+            return self.show("trackmate/rows.html", {**context, "is_fragment": True})
         status = 503 if found.state == State.UNAVAILABLE else 200
-        return self.show("trackmate/activity.html", {"listing": found}, status=status)
+        context |= {"place": place, **self._about(place)}
+        return self.show("trackmate/activity.html", context, status=status)
+
+    def _about(self, place: Place) -> dict[str, Any]:
+        """Return what stands above the list: the name of the thing, and when it was seen."""
+        filters = ActivityFilters(QueryDict(), self.rows, place)
+        if not place.kind or not filters.is_valid():
+            return {"name": place.value}
+        ends = answer(lambda: selectors.ends(filters.of_any_time(self.rows)))
+        return {"ends": ends, **details.about(place, ends.value, self.request)}
+
+
+class FiguresView(DashboardView):
+    """The histogram of a list, and what occurs most in it: a page, or a part of the list's."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        place = _place_of(request)
+        found = figures(self.rows, request.GET, place)
+        template = "figures" if self.wants_fragment else "figures_page"
+        return self.show(f"trackmate/{template}.html", {"figures": found, "place": place})
+
+
+class ExportView(DashboardView):
+    """A list as a file; that it was taken is an activity of its own."""
+
+    def get(self, request: HttpRequest, format: str) -> HttpResponseBase:  # noqa: A002 (the URL's)
+        place = _place_of(request)
+        filters = ActivityFilters(request.GET, self.rows, place)
+        if not access.may_export(request):
+            context = {"permission": "trackmate.export_activitylog"}
+            return self.show("trackmate/forbidden.html", context, status=403)
+        if format not in formats():
+            raise Http404(_("There is no format “%(format)s”.") % {"format": format})
+        if not filters.is_valid():
+            return redirect(place.url(asked_of(filters, request.GET)))
+        return Download(request, filters, place, format).response()
 
 
 class TickView(DashboardView):
     """How many activities came since the newest one on the page: by one query, 204 for none."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        filters, cursor = ActivityFilters(request.GET, self.rows), CursorForm(request.GET)
+        place = _place_of(request)
+        filters, cursor = ActivityFilters(request.GET, self.rows, place), CursorForm(request.GET)
         asked = cursor.cleaned_data if cursor.is_valid() else {}
         since = asked.get("since")
         if since is None:
@@ -55,15 +121,16 @@ class TickView(DashboardView):
             return HttpResponse(status=503)
         if not tick.count:
             return HttpResponse(status=204)
-        url = list_url(asked_of(filters, request.GET))
-        return self.show("trackmate/pill.html", {"tick": tick, "url": url})
+        url = place.url(asked_of(filters, request.GET))
+        kinds = [(action_type_text(kind), count) for kind, count in tick.kinds]
+        return self.show("trackmate/pill.html", {"tick": tick, "kinds": kinds, "url": url})
 
 
 class DetailView(DashboardView):
     """Everything that one activity holds."""
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        with_payload = may_see_payload(request)
+        with_payload = access.may_see_payload(request)
         try:
             with within_budget():
                 row = selectors.one(self.rows, pk, with_payload=with_payload)
@@ -82,7 +149,7 @@ class DetailView(DashboardView):
         kind = types.get(row.content_type_id or 0, "")
         return {
             "groups": details.groups(row, self.request, kind),
-            "documents": details.documents(row, with_payload=may_see_payload(self.request)),
+            "documents": details.documents(row, with_payload=access.may_see_payload(self.request)),
             "companions": _companions_table(row, companions, types),
         }
 
@@ -91,8 +158,9 @@ class DetailView(DashboardView):
         filters = ActivityFilters(self.request.GET, self.rows)
         asked = asked_of(filters, self.request.GET) if filters.is_valid() else {}
         return {
-            "back_url": f"{list_url(asked)}#tm-row-{row.pk}",
-            "query": list_url(asked).partition("?")[2],
+            "back_url": f"{explorer_url(asked)}#tm-row-{row.pk}",
+            "query": explorer_url(asked).partition("?")[2],
+            "around_url": details.around_url(row),
             "neighbours": self._neighbours(filters, row),
         }
 
@@ -105,6 +173,12 @@ class DetailView(DashboardView):
         except (BudgetExceededError, Error) as error:
             failure(error)
             return None
+
+
+def _place_of(request: HttpRequest) -> Place:
+    """Return the place that a part of a page belongs to."""
+    kind = request.GET.get("place", "")
+    return place_of(kind, request.GET.get(kind, ""))
 
 
 def _companions_table(

@@ -97,13 +97,15 @@ def wider(window: Window) -> list[tuple[str, StrPromise]]:
 
 
 def length_text(length: timedelta) -> str:
-    """Say how long a default range is, in its largest whole unit."""
+    """Say how long a time is, in its largest whole unit."""
     seconds = int(length.total_seconds())
     if seconds % 86_400 == 0:
         return ngettext("%d day", "%d days", seconds // 86_400) % (seconds // 86_400)
     if seconds % 3_600 == 0:
         return ngettext("%d hour", "%d hours", seconds // 3_600) % (seconds // 3_600)
-    return ngettext("%d minute", "%d minutes", seconds // 60) % (seconds // 60)
+    if seconds % 60 == 0:
+        return ngettext("%d minute", "%d minutes", seconds // 60) % (seconds // 60)
+    return ngettext("%d second", "%d seconds", seconds) % seconds
 
 
 def _default_length() -> timedelta:

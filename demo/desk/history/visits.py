@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from django.urls import resolve, reverse
 from trackmate.activity import Activity, Target
+from trackmate.capture.requests import readable_route
 from trackmate.clock import uuid7
 from trackmate.enums import ActionType, Source, Status, action_type_of
 from trackmate.redaction import keyed_hash
@@ -142,7 +143,7 @@ def changed(instance, **changes):
 
 def _route_of(name, path):
     if name not in _routes:
-        _routes[name] = resolve(path).route
+        _routes[name] = readable_route(resolve(path).route)
     return _routes[name]
 
 

@@ -20,7 +20,7 @@
   const isIdle = () => Date.now() - lastSign > IDLE_AFTER;
 
   function state() {
-    if (find("tm-rows")?.dataset.live !== "on") return "still";
+    if (!document.querySelector('[data-live="on"]')) return "still";
     if (paused) return "paused";
     if (isIdle()) return "idle";
     return failures ? "failing" : "live";
@@ -117,7 +117,7 @@
     schedule();
     // The button that was pressed is gone: leave the keyboard at what it brought.
     if (document.activeElement === document.body && !source?.matches?.("body, form")) {
-      find("tm-rows")?.focus({ preventScroll: true });
+      (find("tm-rows") ?? find("tm-overview"))?.focus({ preventScroll: true });
     }
   });
 

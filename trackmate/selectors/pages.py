@@ -1,11 +1,8 @@
-"""Answers about rows: a page, a tick, the neighbours and the companions of one row.
-
-Each takes a queryset that is already limited to what a person may see, and returns plain frozen
-values; nothing here counts a table or skips rows to reach a page.
-"""
+"""Rows themselves: a page, a tick, one row with its neighbours and its companions."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -19,13 +16,14 @@ from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 Rows = QuerySet[ActivityLog]
 
 PAGE_SIZE = 50
 TICK_CAP = 100
 COMPANIONS_CAP = 100
+STREAM_SLICE = 500
 SLOWEST = timedelta(minutes=2)
 """How long a request may take and still be news when it ends."""
 
@@ -71,6 +69,8 @@ class Tick:
     count: int
     capped: bool
     """There are more; nobody counted how many."""
+    kinds: tuple[tuple[str, int], ...] = ()
+    """How many of them are of each action type, the most first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,22 @@ class Neighbours:
     older: UUID | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The oldest and the newest of some rows; None where there are none."""
+
+    first: ActivityLog | None
+    last: ActivityLog | None
+
+
 def every_row() -> Rows:
     """Return the whole log, from the database that keeps it."""
     return ActivityLog.objects.using(get_settings().DATABASE)
+
+
+def newest(rows: Rows, number: int, *more: str) -> tuple[ActivityLog, ...]:
+    """Return the newest rows, so many of them, with the columns of a list and `more`."""
+    return tuple(rows.only(*LISTED, *more).order_by("-pk")[:number])
 
 
 def page(rows: Rows, *, before: UUID | None = None, after: UUID | None = None) -> Page:
@@ -126,9 +139,11 @@ def tick(rows: Rows, *, since: UUID, shown: UUID | None = None) -> Tick:
         moment = moment_of(shown)
         is_new |= Q(recorded_at__gt=moment)
         oldest = min(since, lowest_uuid7(moment - SLOWEST))
-    newer = rows.filter(is_new, pk__gt=oldest).order_by("-pk").values_list("pk", flat=True)
-    count = len(newer[: TICK_CAP + 1])
-    return Tick(count=min(count, TICK_CAP), capped=count > TICK_CAP)
+    newer = rows.filter(is_new, pk__gt=oldest).order_by("-pk")
+    found = list(newer.values_list("action_type", flat=True)[: TICK_CAP + 1])
+    counted = found[:TICK_CAP]
+    kinds = tuple(Counter(counted).most_common())
+    return Tick(count=len(counted), capped=len(found) > TICK_CAP, kinds=kinds)
 
 
 def is_empty(rows: Rows) -> bool:
@@ -152,6 +167,35 @@ def neighbours(rows: Rows, pk: UUID) -> Neighbours:
         newer=keys.filter(pk__gt=pk).order_by("pk").first(),
         older=keys.filter(pk__lt=pk).order_by("-pk").first(),
     )
+
+
+def stream(rows: Rows, limit: int, *, without: Iterable[str] = ()) -> Iterator[ActivityLog]:
+    """Yield the newest rows, so many at most, each with the label of its object's type as
+    `object_type`.
+
+    They are read in slices, each from where the one before it ended: memory stays flat, and no
+    transaction is held open for as long as a client takes to read.
+    """
+    rows = rows.defer(*without).order_by("-pk")
+    last: UUID | None = None
+    types: dict[int, str] = {}
+    while limit > 0:
+        older = rows if last is None else rows.filter(pk__lt=last)
+        found = list(older[: min(limit, STREAM_SLICE)])
+        types |= object_types(row for row in found if row.content_type_id not in types)
+        for row in found:
+            row.object_type = types.get(row.content_type_id or 0, "")  # type: ignore[attr-defined]
+            yield row
+        limit -= len(found)
+        if len(found) < STREAM_SLICE:
+            return
+        last = found[-1].pk
+
+
+def ends(rows: Rows) -> Ends:
+    """Return the oldest and the newest of some rows: two looks into an index."""
+    listed = rows.only(*LISTED)
+    return Ends(first=listed.order_by("pk").first(), last=listed.order_by("-pk").first())
 
 
 def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:

@@ -1,0 +1,276 @@
+"""Exports: exactly what a list asks for, row by row, harmless, and on the record."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+import zipfile
+from xml.etree import ElementTree as ET
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, connections
+from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.rows import activities, activity, person
+from tests.shop.models import Order
+from trackmate.dashboard.export import COLUMNS, harmless
+from trackmate.models import ActivityLog
+from trackmate.selectors import PAYLOAD, pages
+
+pytestmark = pytest.mark.django_db
+
+FORMATS = ("csv", "ndjson", "xlsx")
+
+
+@pytest.fixture(autouse=True)
+def unrecorded(configure):
+    configure(TRACK_REQUESTS=False, TRACK_AUTH=False)
+
+
+@pytest.fixture
+def exporter(client):
+    client.force_login(person("exporter", "export_activitylog", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def reader(client):
+    client.force_login(person("reader", "export_activitylog", "view_payload", is_staff=True))
+    return client
+
+
+def url_of(kind):
+    return reverse("trackmate:export", args=[kind])
+
+
+def body_of(response):
+    assert response.status_code == 200
+    return b"".join(response.streaming_content)
+
+
+def table_of(response):
+    return list(csv.DictReader(io.StringIO(body_of(response).decode(), newline="")))
+
+
+def objects_of(response):
+    return [json.loads(line) for line in body_of(response).decode().splitlines()]
+
+
+def sheet_of(response):
+    """Return the cells of a workbook's only sheet, row by row."""
+    book = zipfile.ZipFile(io.BytesIO(body_of(response)))
+    sheet = ET.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    name = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    assert not list(sheet.iter(f"{name}f")), "a formula"
+    return [["".join(cell.itertext()) for cell in row] for row in sheet.iter(f"{name}row")]
+
+
+def hang_up(response):
+    """Close a response as the test client does, which leaves the test's connection open."""
+    response._iterator.close()
+
+
+def exports():
+    return ActivityLog.objects.filter(action="trackmate.export")
+
+
+# What is in it
+
+
+def test_a_table_holds_everything_but_the_payload(exporter):
+    kind = ContentType.objects.get_for_model(Order)
+    row = activity(
+        action="order.update",
+        content_type_id=kind.pk,
+        object_id="42",
+        extra={"query": "a=1"},
+        data={"secret": "of the payload"},
+        execution_time=0.25,
+    )
+    response = exporter.get(url_of("csv"))
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(
+        r'attachment; filename="activities-\d{8}-\d{6}\.csv"', response["Content-Disposition"]
+    )
+    [found] = table_of(response)
+    assert list(found) == [name for name in COLUMNS if name not in PAYLOAD]
+    assert found["id"] == str(row.pk)
+    assert found["action_time"] == row.action_time.isoformat()
+    assert (found["object_type"], found["object_id"]) == ("shop.order", "42")
+    assert json.loads(found["extra"]) == {"query": "a=1"}
+    assert (found["execution_time"], found["status_code"]) == ("0.25", "")
+    assert "of the payload" not in repr(found)
+
+
+def test_the_payload_takes_its_own_permission(reader):
+    activity(data={"a": [1]}, changes={"b": [1, 2]})
+    [found] = objects_of(reader.get(url_of("ndjson")))
+    assert list(found) == list(COLUMNS)
+    assert (found["data"], found["response"], found["changes"]) == ({"a": [1]}, None, {"b": [1, 2]})
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_holds_exactly_what_the_list_asks_for(exporter, kind):
+    rows = activities(3, actor_label="ann", ip_address="10.2.3.4")
+    activities(2, actor_label="bob")
+    activity(actor_label="ann", ago=90_000)
+    response = exporter.get(url_of(kind), {"actor": "ann", "range": "1h"})
+    read = {"csv": table_of, "ndjson": objects_of, "xlsx": sheet_of}[kind]
+    found = [row[0] if kind == "xlsx" else row["id"] for row in read(response)]
+    assert found[kind == "xlsx" :] == [str(row.pk) for row in rows]
+
+
+def test_the_export_of_a_page_is_about_what_the_page_is_about(exporter):
+    row = activity(ip_address="10.2.3.4")
+    activity(ip_address="10.9.9.9")
+    page = exporter.get("/trackmate/address/10.2.3.4/").content.decode()
+    url = re.search(r'href="(/trackmate/activity/export/ndjson/[^"]*)"', page)[1]
+    assert [each["id"] for each in objects_of(exporter.get(url.replace("&amp;", "&")))] == [
+        str(row.pk)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1+1", "\n=1", '=HYPERLINK("http://x")'],
+)
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_no_cell_is_a_formula(exporter, kind, text):
+    activity(remarks=text, path=text)
+    if kind == "xlsx":
+        cells = sheet_of(exporter.get(url_of(kind)))[1]
+        assert any(cell.startswith("'") for cell in cells)
+        return
+    [found] = table_of(exporter.get(url_of(kind)))
+    assert (found["remarks"], found["path"]) == (f"'{text}", f"'{text}")
+
+
+@pytest.mark.parametrize("value", ["a=1", "", "1 - 2", None, -1, 0.5, "a@b.example"])
+def test_what_is_no_formula_stays_as_it_is(value):
+    assert harmless(value) == value
+
+
+def test_quotes_commas_and_line_feeds_survive(exporter):
+    activity(remarks='a "b",\r\nc', action="x,y")
+    [found] = table_of(exporter.get(url_of("csv")))
+    assert (found["remarks"], found["action"]) == ('a "b",\r\nc', "x,y")
+
+
+# How it is read
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_rows_are_read_in_slices(exporter, monkeypatch, kind):
+    monkeypatch.setattr(pages, "STREAM_SLICE", 10)
+    activities(25)
+    with CaptureQueriesContext(connection) as found:
+        body_of(exporter.get(url_of(kind)))
+    slices = [each["sql"] for each in found if 'FROM "trackmate_' in each["sql"].replace("`", '"')]
+    assert len(slices) == 3
+    assert not [sql for sql in slices if "OFFSET" in sql or "COUNT(" in sql]
+
+
+def test_nothing_is_read_before_it_is_asked_for(exporter, django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
+    monkeypatch.setattr(pages, "STREAM_SLICE", 2)
+    activities(5)
+    response = exporter.get(url_of("csv"))
+    blocks = iter(response.streaming_content)
+    with django_assert_num_queries(0):
+        next(blocks)
+    with django_assert_num_queries(1):
+        next(blocks)
+        next(blocks)
+    hang_up(response)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_ends_at_its_limit(exporter, configure, kind):
+    configure(EXPORT_MAX_ROWS=2, TRACK_REQUESTS=False, TRACK_AUTH=False)
+    activities(3)
+    body_of(exporter.get(url_of(kind)))
+    assert exports().get().data["rows"] == 2
+    assert exports().get().data["is_complete"] is False
+
+
+def test_an_export_of_exactly_the_limit_is_complete(exporter, configure):
+    configure(EXPORT_MAX_ROWS=3, TRACK_REQUESTS=False, TRACK_AUTH=False)
+    activities(3)
+    assert len(table_of(exporter.get(url_of("csv")))) == 3
+    assert exports().get().data["is_complete"] is True
+
+
+# That it is on the record
+
+
+def test_an_export_is_an_activity_of_its_own(exporter):
+    activities(3, actor_label="ann")
+    body_of(exporter.get(url_of("csv"), {"actor": "ann"}, headers={"user-agent": "tester"}))
+    row = exports().get()
+    assert (row.actor_label, row.action_type, row.status) == ("exporter", "Export", "Success")
+    assert (row.ip_address, row.user_agent, row.method) == ("127.0.0.1", "tester", "GET")
+    assert row.data == {
+        "filters": {"actor": "ann"},
+        "format": "csv",
+        "rows": 3,
+        "is_complete": True,
+    }
+
+
+def test_what_went_out_before_the_client_hung_up_is_on_the_record_too(exporter, monkeypatch):
+    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
+    activities(5)
+    response = exporter.get(url_of("ndjson"))
+    next(iter(response.streaming_content))
+    hang_up(response)
+    assert exports().get().data == {
+        "filters": {},
+        "format": "ndjson",
+        "rows": 1,
+        "is_complete": False,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_asgi_server_gets_it_block_by_block(monkeypatch):
+    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
+    activities(3)
+    who = person("exporter", "export_activitylog", is_staff=True)
+
+    async def fetch():
+        client = AsyncClient()
+        await client.aforce_login(who)
+        response = await client.get(url_of("ndjson"))
+        blocks = [block async for block in response.streaming_content]
+        await sync_to_async(connections.close_all)()
+        return blocks
+
+    blocks = asyncio.run(fetch())
+    assert len([json.loads(block) for block in blocks if block]) == 3
+    assert exports().get().data["rows"] == 3
+
+
+# What is refused
+
+
+def test_the_list_offers_an_export_to_those_who_may(exporter, client):
+    activity()
+    page = exporter.get("/trackmate/activity/").content.decode()
+    assert re.findall(r'export/(\w+)/\?" download', page) == list(FORMATS)
+    client.force_login(person("staff", is_staff=True))
+    assert "export/" not in client.get("/trackmate/activity/").content.decode()
+
+
+def test_a_format_that_nobody_writes(exporter):
+    assert exporter.get(url_of("pdf")).status_code == 404
+
+
+def test_a_wrong_question_leads_to_the_list_that_says_so(exporter):
+    response = exporter.get(url_of("csv"), {"status_code": "many"})
+    assert response.url == "/trackmate/activity/?status_code=many"
+    assert not exports().exists()

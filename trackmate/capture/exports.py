@@ -1,0 +1,41 @@
+"""Exports of the log, which are activities themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trackmate.activity import Activity, actor_of
+from trackmate.capture.actors import user_of
+from trackmate.capture.clients import facts_of
+from trackmate.enums import Source
+from trackmate.pipeline import guarded, record
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+ACTION = "trackmate.export"
+
+
+@guarded
+def on_export(
+    *,
+    request: HttpRequest,
+    filters: dict[str, str],
+    format: str,  # noqa: A002 (what the signal calls it)
+    rows: int,
+    is_complete: bool,
+    **_kwargs: Any,
+) -> None:
+    """Record who took how many rows, and which."""
+    actor_id, actor_label = actor_of(user_of(request))
+    activity = Activity.now(
+        source=Source.CUSTOM.value,
+        action=ACTION,
+        action_type="Export",
+        actor_id=actor_id,
+        actor_label=actor_label,
+        data={"filters": filters, "format": format, "rows": rows, "is_complete": is_complete},
+        **facts_of(request),
+    )
+    # The response is being sent, so the scope of its request is not around any more.
+    record(activity)

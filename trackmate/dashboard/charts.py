@@ -1,0 +1,178 @@
+"""The histogram: which bars a range of time has, and where each of them is drawn.
+
+The server draws it as SVG of plain numbers and classes, so that it needs no script and no inline
+style; each bar is a link to its own stretch of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from trackmate import selectors
+from trackmate.clock import aware
+from trackmate.dashboard import texts
+from trackmate.dashboard.windows import length_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trackmate.dashboard.places import Place
+    from trackmate.dashboard.windows import Window
+    from trackmate.selectors import Bucket, Rows
+
+MOST_BARS = 72
+HEIGHT = 100
+"""Of the drawing, in its own units; a bar is one unit wide."""
+LEAST = 2
+"""Height of the smallest bar that is not empty: one failure among thousands has to be seen."""
+
+STEPS = tuple(
+    timedelta(seconds=seconds)
+    for seconds in (
+        *(1, 2, 5, 10, 15, 30),
+        *(minutes * 60 for minutes in (1, 2, 5, 10, 15, 30)),
+        *(hours * 3_600 for hours in (1, 2, 3, 6, 12)),
+        *(days * 86_400 for days in (1, 2, 7, 14, 30, 90, 365)),
+    )
+)
+"""How much time a bar may stand for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One stretch of time, drawn."""
+
+    x: int
+    bucket: Bucket
+    text: str
+    url: str
+    good: int
+    """Height of what went well..."""
+    bad: int
+    """... and of what failed, on top of it."""
+    ghost: int
+    """Height of the same stretch one window earlier."""
+
+    @property
+    def bad_y(self) -> int:
+        """Where the failures begin, from above."""
+        return HEIGHT - self.good - self.bad
+
+    @property
+    def good_y(self) -> int:
+        """Where the rest begins."""
+        return HEIGHT - self.good
+
+    @property
+    def ghost_y(self) -> int:
+        """Where the earlier stretch begins."""
+        return HEIGHT - self.ghost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A histogram, ready to be drawn."""
+
+    bars: tuple[Bar, ...]
+    top: int
+    """Most activities of one stretch, now or before."""
+    step: str
+    """How much time a bar stands for."""
+
+    @property
+    def width(self) -> int:
+        """Of the drawing."""
+        return len(self.bars)
+
+    @property
+    def count(self) -> int:
+        """Activities in all bars."""
+        return sum(bar.bucket.count for bar in self.bars)
+
+    @property
+    def failed(self) -> int:
+        """Failures in all bars."""
+        return sum(bar.bucket.failed for bar in self.bars)
+
+
+def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]) -> Chart:
+    """Return the chart of rows in a range of time, beside the range of the same length before.
+
+    `rows` are not limited to that range. Two queries.
+    """
+    start, end = span(window)
+    step = step_of(end - start)
+    bounds = bounds_of(start, end, step)
+    length = end - start
+    now = selectors.histogram(rows, bounds)
+    before = selectors.histogram(rows, [bound - length for bound in bounds])
+    top = max(bucket.count for bucket in (*now, *before))
+    kept = {name: value for name, value in asked.items() if name not in ("range", "start", "end")}
+    bars = tuple(
+        Bar(
+            x=x,
+            bucket=bucket,
+            text=_text(bucket),
+            url=place.url({**kept, **between(bucket.start, bucket.end)}),
+            good=_height(bucket.count - bucket.failed, top),
+            bad=_height(bucket.failed, top),
+            ghost=_height(earlier.count, top),
+        )
+        for x, (bucket, earlier) in enumerate(zip(now, before, strict=True))
+    )
+    return Chart(bars=bars, top=top, step=length_text(step))
+
+
+def span(window: Window) -> tuple[datetime, datetime]:
+    """Return both ends of a range of time, aware, in whole seconds."""
+    start = aware(window.start).replace(microsecond=0)
+    end = aware(window.end) if window.end is not None else aware(timezone.now())
+    if end.microsecond:
+        end = end.replace(microsecond=0) + timedelta(seconds=1)
+    return start, max(end, start + timedelta(seconds=1))
+
+
+def step_of(length: timedelta) -> timedelta:
+    """Return the shortest time per bar that keeps the bars countable."""
+    return next((step for step in STEPS if length <= step * MOST_BARS), STEPS[-1])
+
+
+def bounds_of(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
+    """Return where bars begin and end: at round local times, and at both ends of the range."""
+    offset = timezone.localtime(start).utcoffset() or timedelta()
+    epoch = datetime(1970, 1, 1, tzinfo=UTC) - offset
+    bound = epoch + ((start - epoch) // step + 1) * step
+    bounds = [start]
+    while bound < end:
+        bounds.append(bound)
+        bound += step
+    return [*bounds, end]
+
+
+def between(start: datetime, end: datetime) -> dict[str, str]:
+    """Return the filters of a stretch of time, in the form's own format."""
+    return {"range": "custom", "start": _written(start), "end": _written(end)}
+
+
+def _written(moment: datetime) -> str:
+    return timezone.localtime(moment).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _height(count: int, top: int) -> int:
+    return max(LEAST, round(count * (HEIGHT - 2 * LEAST) / top)) if count else 0
+
+
+def _text(bucket: Bucket) -> str:
+    start, end = timezone.localtime(bucket.start), timezone.localtime(bucket.end)
+    until = formats.date_format(end, "H:i:s" if end.date() == start.date() else "j M H:i:s")
+    return _("%(start)s to %(end)s: %(count)s, %(failed)s failed") % {
+        "start": formats.date_format(start, "j M H:i:s"),
+        "end": until,
+        "count": texts.number(bucket.count),
+        "failed": texts.number(bucket.failed),
+    }

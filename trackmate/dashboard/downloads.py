@@ -1,0 +1,111 @@
+"""An export on its way to the client, under WSGI and ASGI alike."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+
+from trackmate import selectors
+from trackmate.conf import get_settings
+from trackmate.dashboard.access import may_see_payload
+from trackmate.dashboard.export import columns, formats
+from trackmate.dashboard.listing import asked_of
+from trackmate.selectors import PAYLOAD
+from trackmate.signals import activities_exported
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterator
+
+    from django.http import HttpRequest
+
+    from trackmate.dashboard.export import Write
+    from trackmate.dashboard.filters import ActivityFilters
+    from trackmate.dashboard.places import Place
+    from trackmate.models import ActivityLog
+
+
+BLOCK = 32 * 1024
+"""Bytes that go out at once."""
+
+
+@dataclass(slots=True)
+class Download:
+    """One export: what is asked, and how many rows have gone out."""
+
+    request: HttpRequest
+    filters: ActivityFilters
+    place: Place
+    format: str
+    rows: int = field(default=0, init=False)
+    is_complete: bool = field(default=False, init=False)
+
+    def response(self) -> StreamingHttpResponse:
+        """Return the file, whose rows are read while it is sent."""
+        _label, media_type, write = formats()[self.format]
+        blocks = _in_blocks(self._content(write, with_payload=may_see_payload(self.request)))
+        # Django would read a plain iterator to its end before an ASGI server gets the first byte.
+        content = _stepwise(blocks) if isinstance(self.request, ASGIRequest) else blocks
+        name = f"activities-{timezone.localtime():%Y%m%d-%H%M%S}.{self.format}"
+        disposition = content_disposition_header(as_attachment=True, filename=name) or ""
+        return StreamingHttpResponse(
+            content, content_type=media_type, headers={"Content-Disposition": disposition}
+        )
+
+    def _content(self, write: Write, *, with_payload: bool) -> Generator[bytes]:
+        rows = self._rows(without=() if with_payload else PAYLOAD)
+        try:
+            yield from write(rows, columns(with_payload=with_payload))
+        finally:
+            # Also when the client hangs up: what has gone out has gone out.
+            self._tell()
+
+    def _rows(self, without: tuple[str, ...]) -> Iterator[ActivityLog]:
+        limit = get_settings().EXPORT_MAX_ROWS
+        # One more than may go out, to know whether that is all.
+        for row in selectors.stream(self.filters.qs, limit + 1, without=without):
+            if self.rows == limit:
+                return
+            self.rows += 1
+            yield row
+        self.is_complete = True
+
+    def _tell(self) -> None:
+        activities_exported.send(
+            sender=type(self),
+            request=self.request,
+            filters={**asked_of(self.filters, self.request.GET), **self.place.settled},
+            format=self.format,
+            rows=self.rows,
+            is_complete=self.is_complete,
+        )
+
+
+def _in_blocks(lines: Generator[bytes]) -> Generator[bytes]:
+    """Join lines, since each piece that a server sends costs it more than the line did us."""
+    block = bytearray()
+    with closing(lines):
+        for line in lines:
+            block += line
+            if len(block) >= BLOCK:
+                yield bytes(block)
+                block.clear()
+        yield bytes(block)
+
+
+async def _stepwise(blocks: Generator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        while (block := await sync_to_async(_next)(blocks)) is not None:
+            yield block
+    finally:
+        await sync_to_async(blocks.close)()
+
+
+def _next(blocks: Generator[bytes]) -> bytes | None:
+    return next(blocks, None)

@@ -1,0 +1,125 @@
+"""The figures beside a list: its histogram, and what occurs most in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from trackmate import selectors
+from trackmate.dashboard import charts, texts
+from trackmate.dashboard.filters import ActivityFilters
+from trackmate.dashboard.listing import asked_of
+from trackmate.dashboard.panels import Answer, Entry, Panel, answer, entries, panel
+from trackmate.enums import ActionType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from django.http import QueryDict
+
+    from trackmate.dashboard.places import Place
+    from trackmate.selectors import Rows
+
+FEW: dict[str, Any] = {
+    "status": _("Status"),
+    "action_type": _("Action type"),
+    "status_code": _("Status code"),
+    "method": _("Method"),
+    "source": _("Source"),
+}
+"""Columns with few values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The figures of one list, ready to be shown."""
+
+    filters: ActivityFilters
+    place: Place
+    url: str
+    """The list that they are of."""
+    chart: Answer
+    panels: tuple[Panel, ...]
+
+
+def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
+    """Return the figures of a list, or None if its question is wrong."""
+    filters = ActivityFilters(query, rows, place)
+    if not filters.is_valid():
+        return None
+    asked = asked_of(filters, query)
+    return Figures(
+        filters=filters,
+        place=place,
+        url=place.url(asked),
+        chart=answer(
+            lambda: charts.histogram(filters.of_any_time(rows), filters.window, place, asked)
+        ),
+        panels=tuple(_panels(filters.qs, place, asked)),
+    )
+
+
+def _panels(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+    if place.kind == "request":
+        # All that there is to know of it stands in its few rows.
+        return
+    lead = partial(panel, asked=asked, place=place, column=gettext("Activities"))
+    if place.kind == "route":
+        yield _latencies(rows)
+    if place.kind == "address":
+        refused = rows.filter(action_type=ActionType.LOGIN_FAILED)
+        tried = {**asked, "action_type": ActionType.LOGIN_FAILED.value}
+        yield panel(
+            gettext("Accounts tried"),
+            lambda: selectors.top(refused, "actor_label", by="failed"),
+            name="actor",
+            asked=tried,
+            place=place,
+            by="failed",
+            column=gettext("Failed logins"),
+        )
+    if place.kind != "route":
+        yield lead(gettext("Routes"), lambda: selectors.top(rows, "route"), name="route")
+    if place.kind != "actor":
+        find = partial(selectors.top, rows, "actor", "actor_label")
+        yield lead(gettext("Actors"), find, name="actor")
+    if place.kind != "address":
+        yield lead(gettext("Addresses"), lambda: selectors.top(rows, "ip_address"), name="address")
+    yield from _few(rows, place, asked)
+
+
+def _few(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+    found = answer(lambda: selectors.facets(rows, *FEW))
+    for name, title in FEW.items():
+        lines = found.value and entries(found.value[name], name=name, asked=asked, place=place)
+        yield Panel(
+            title=str(title),
+            column=gettext("Activities"),
+            answer=Answer(value=lines, state=found.state),
+        )
+
+
+def _latencies(rows: Rows) -> Panel:
+    return Panel(
+        title=gettext("Execution time"),
+        column=gettext("Activities"),
+        answer=answer(lambda: tuple(_times(selectors.latencies(rows)))),
+    )
+
+
+def _times(counts: tuple[int, ...]) -> Iterator[Entry]:
+    """Say below which time which share of the rows is, and how they are spread."""
+    for share in (0.5, 0.95, 0.99):
+        if (seconds := selectors.percentile(counts, share)) is not None:
+            label = gettext("%(share)s faster than") % {"share": texts.share(share)}
+            yield Entry(label=label, number=texts.duration(seconds))
+    spread = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
+    edges = [0.0, *selectors.LATENCIES[1::2]]
+    for seconds, count in zip(edges, spread, strict=False):
+        if count:
+            label = gettext("from %(time)s") % {"time": texts.duration(seconds)}
+            yield Entry(label=label, number=texts.number(count), share=100 * count // max(spread))

@@ -1,0 +1,214 @@
+"""The first page: what a range of time came to, and how that compares with the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from trackmate import selectors
+from trackmate.dashboard import charts, texts
+from trackmate.dashboard.filters import WindowFilters
+from trackmate.dashboard.panels import Answer, Panel, answer, panel
+from trackmate.dashboard.places import EXPLORER, explorer_url
+from trackmate.dashboard.tables import ActivityTable
+from trackmate.dashboard.windows import Window
+from trackmate.enums import ActionType, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import QueryDict
+
+    from trackmate.selectors import Rows, Summary
+
+LATEST = 8
+"""Failures that the page lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One figure with its change against the range before."""
+
+    title: str
+    value: str
+    note: str = ""
+    change: str = ""
+    tone: str = ""
+    """Whether the change is "good" or "bad"; most changes are neither."""
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The page, ready to be shown."""
+
+    filters: WindowFilters
+    cards: Answer | None = None
+    chart: Answer | None = None
+    panels: tuple[Panel, ...] = ()
+    latest: Answer | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        """Say whether there is a range of time to tell of."""
+        return bool(self.filters.is_valid())
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether the figures can change."""
+        return self.is_valid and self.filters.window.is_open
+
+
+def overview(rows: Rows, query: QueryDict) -> Overview:
+    """Return the page that a query string asks for; a wrong question reads nothing."""
+    filters = WindowFilters(query, rows)
+    if not filters.is_valid():
+        return Overview(filters=filters)
+    window = filters.window
+    asked = {name: str(query[name]) for name in ("range", "start", "end") if query.get(name)}
+    inside = window.narrow(rows)
+    return Overview(
+        filters=filters,
+        cards=answer(lambda: _cards(rows, window, asked)),
+        chart=answer(lambda: charts.histogram(rows, window, EXPLORER, asked)),
+        panels=tuple(_panels(inside, asked)),
+        latest=answer(lambda: _latest(inside, asked)),
+    )
+
+
+def _panels(rows: Rows, asked: Mapping[str, str]) -> list[Panel]:
+    top, requests = selectors.top, rows.filter(source="request")
+    refused = {**asked, "action_type": ActionType.LOGIN_FAILED.value}
+    by_route = partial(panel, name="route", asked=asked)
+    return [
+        panel(
+            _("Top actors"),
+            lambda: top(rows, "actor", "actor_label"),
+            name="actor",
+            asked=asked,
+            column=_("Activities"),
+        ),
+        by_route(_("Busiest routes"), lambda: top(requests, "route"), column=_("Requests")),
+        by_route(
+            _("Slowest routes"),
+            lambda: top(requests, "route", by="mean"),
+            by="mean",
+            column=_("Mean time"),
+        ),
+        by_route(
+            _("Most failing routes"),
+            lambda: top(requests, "route", by="failed"),
+            by="failed",
+            column=_("Failures"),
+        ),
+        panel(
+            _("Failed logins by address"),
+            lambda: top(
+                rows.filter(action_type=ActionType.LOGIN_FAILED), "ip_address", by="failed"
+            ),
+            name="address",
+            asked=refused,
+            by="failed",
+            column=_("Failed logins"),
+        ),
+    ]
+
+
+def _cards(rows: Rows, window: Window, asked: Mapping[str, str]) -> tuple[Card, ...]:
+    start, end = charts.span(window)
+    earlier = Window(start=start - (end - start), end=start, text="").narrow(rows)
+    now, before = selectors.summary(window.narrow(rows)), selectors.summary(earlier)
+    times, former_times = selectors.latencies(window.narrow(rows)), selectors.latencies(earlier)
+    return (
+        _count(_("Activities"), now, before, "count", asked),
+        _failures(now, before, asked),
+        _time(_("Half are faster than"), 0.5, times, former_times, asked),
+        _time(_("95 % are faster than"), 0.95, times, former_times, asked),
+        _count(_("Active users"), now, before, "actors", asked),
+        _count(
+            _("Logins"), now, before, "logins", {**asked, "action_type": ActionType.LOGIN.value}
+        ),
+        _count(
+            _("Failed logins"),
+            now,
+            before,
+            "failed_logins",
+            {**asked, "action_type": ActionType.LOGIN_FAILED.value},
+            more_is="bad",
+        ),
+    )
+
+
+def _count(
+    title: str,
+    now: Summary,
+    before: Summary,
+    name: str,
+    asked: Mapping[str, str],
+    *,
+    more_is: str = "",
+) -> Card:
+    value, former = getattr(now, name), getattr(before, name)
+    change, tone = _change(value, former, more_is)
+    return Card(
+        title=title, value=texts.number(value), change=change, tone=tone, url=explorer_url(asked)
+    )
+
+
+def _failures(now: Summary, before: Summary, asked: Mapping[str, str]) -> Card:
+    card = _count(
+        _("Failures"),
+        now,
+        before,
+        "failed",
+        {**asked, "status": Status.FAILED.value},
+        more_is="bad",
+    )
+    note = _("%(share)s of all") % {"share": texts.share(now.failure_rate)}
+    return Card(
+        title=card.title,
+        value=card.value,
+        note=note,
+        change=card.change,
+        tone=card.tone,
+        url=card.url,
+    )
+
+
+def _time(
+    title: str,
+    share: float,
+    now: tuple[int, ...],
+    before: tuple[int, ...],
+    asked: Mapping[str, str],
+) -> Card:
+    value, former = selectors.percentile(now, share), selectors.percentile(before, share)
+    change, tone = _change(value or 0, former or 0, "bad")
+    shown = "\N{EN DASH}" if value is None else texts.duration(value)
+    return Card(title=title, value=shown, change=change, tone=tone, url=explorer_url(asked))
+
+
+def _change(value: float, former: float, more_is: str) -> tuple[str, str]:
+    """Return the change in per cent, and whether it is good or bad news."""
+    if not former:
+        return ("", "") if not value else (_("none before"), "")
+    change = round(100 * (value - former) / former)
+    if not change:
+        return _("as before"), ""
+    tone = more_is if change > 0 or not more_is else "good"
+    return _("%(change)s %% vs. before") % {"change": f"{change:+d}"}, tone
+
+
+def _latest(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
+    found = selectors.newest(rows.filter(status=Status.FAILED), LATEST)
+    if not found:
+        return None
+    return ActivityTable(
+        found,
+        caption=_("Latest failures, newest first"),
+        types=selectors.object_types(found),
+        asked={**asked, "status": Status.FAILED.value},
+    )

@@ -1,0 +1,142 @@
+"""Short tables of what occurs most, each read within a time budget of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.db import Error
+
+from trackmate.dashboard import texts
+from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.listing import State, failure, within_budget
+from trackmate.dashboard.places import EXPLORER, place_of
+from trackmate.enums import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from trackmate.dashboard.places import Place
+    from trackmate.selectors import Top
+
+Figure = Literal["count", "failed", "mean"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a part of a page found, or why it found nothing."""
+
+    value: Any = None
+    state: State | None = None
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Say whether the database stopped looking."""
+        return self.state == State.TOO_SLOW
+
+
+def answer(find: Callable[[], Any]) -> Answer:
+    """Look for something within the time budget; one part that fails does not take the page."""
+    try:
+        with within_budget():
+            return Answer(value=find())
+    except (BudgetExceededError, Error) as error:
+        return Answer(state=failure(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a panel."""
+
+    label: str
+    page_url: str = ""
+    """The page about it, if it has one."""
+    url: str = ""
+    """The activities that were counted, if a filter can ask for them."""
+    number: str
+    failed: int = 0
+    failed_url: str = ""
+    share: int = 0
+    """Of the first line's number, in hundredths."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """What occurs most, under one heading."""
+
+    title: str
+    column: str
+    """What the numbers are."""
+    answer: Answer
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The lines, if there are any."""
+        return self.answer.value or ()
+
+
+def panel(
+    title: str,
+    find: Callable[[], tuple[Top, ...]],
+    *,
+    name: str,
+    asked: Mapping[str, str],
+    place: Place = EXPLORER,
+    by: Figure = "count",
+    column: str,
+) -> Panel:
+    """Return the panel of what `find` finds.
+
+    `name` is the filter that a line stands for, `asked` what was asked beside it, `place` the list
+    that the lines lead to, `by` the figure that is shown: "count", "failed" or "mean".
+    """
+    read = partial(entries, name=name, asked=asked, place=place, by=by)
+    return Panel(title=title, column=column, answer=answer(lambda: read(find())))
+
+
+def entries(
+    found: tuple[Top, ...],
+    *,
+    name: str,
+    asked: Mapping[str, str],
+    place: Place = EXPLORER,
+    by: Figure = "count",
+) -> tuple[Entry, ...]:
+    """Return the lines of a panel."""
+    most = max((getattr(top, by) or 0 for top in found), default=0)
+    line = partial(_entry, name=name, asked=asked, place=place, by=by, most=most)
+    return tuple(line(top) for top in found)
+
+
+def _entry(
+    top: Top, *, name: str, asked: Mapping[str, str], place: Place, by: Figure, most: float
+) -> Entry:
+    value, label = _value_and_label(top)
+    about = place_of(name, value)
+    question = {**asked, name: value}
+    failed_url = place.url({**question, "status": Status.FAILED.value})
+    size = getattr(top, by) or 0
+    return Entry(
+        label=label,
+        page_url=about.url(times_of(asked)) if about.kind else "",
+        url=failed_url if by == "failed" else place.url(question),
+        number=texts.duration(size) if by == "mean" else texts.number(size),
+        failed=top.failed if by == "count" else 0,
+        failed_url=failed_url,
+        share=round(100 * size / most) if most else 0,
+    )
+
+
+def _value_and_label(top: Top) -> tuple[str, str]:
+    """Return how the filter says a value, and how people do; an actor has a key and a name."""
+    if len(top.values) == 1:
+        return str(top.values[0]), str(top.values[0])
+    key, label = top.values
+    value = label if key is None else f"#{key}"
+    return value, label or value
+
+
+def times_of(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of a question that is about time."""
+    return {name: asked[name] for name in ("range", "start", "end") if name in asked}

@@ -1,0 +1,90 @@
+"""Where a list stands: the explorer, or a page about one thing, whose filter is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trackmate.models import ActivityLog
+
+KINDS: dict[str, Any] = {
+    "actor": _("Actor"),
+    "object": _("Object"),
+    "route": _("Route"),
+    "address": _("Address"),
+    "request": _("Request"),
+}
+"""What has a page of its own: each is a filter, and the name of a URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A page with a list; without a `kind` it is the explorer."""
+
+    kind: str = ""
+    value: str = ""
+    """What the filter of that name is settled to."""
+
+    @property
+    def settled(self) -> dict[str, str]:
+        """The filters that nobody can change here."""
+        return {self.kind: self.value} if self.kind else {}
+
+    @property
+    def label(self) -> str:
+        """What kind of thing this is."""
+        return str(KINDS[self.kind]) if self.kind else ""
+
+    def url(self, asked: Mapping[str, str] | None = None) -> str:
+        """Return the address of this page with some filters."""
+        url = reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
+        return _with_query(url, asked)
+
+
+EXPLORER = Place()
+
+
+def place_of(kind: str, value: str) -> Place:
+    """Return the page about a thing; the explorer for what has none."""
+    place = Place(kind=kind, value=value)
+    return place if kind in KINDS and value and _has_url(place) else EXPLORER
+
+
+def url_of(kind: str, value: str) -> str:
+    """Return the address of the page about a thing, or nothing."""
+    place = place_of(kind, value)
+    return place.url() if place.kind else ""
+
+
+def explorer_url(asked: Mapping[str, str] | None = None) -> str:
+    """Return the address of the explorer with some filters."""
+    return _with_query(_explorer(), asked)
+
+
+def actor_value(row: ActivityLog) -> str:
+    """Return what the filter of actors calls the actor of a row."""
+    return f"#{row.actor_id}" if row.actor_id is not None else row.actor_label
+
+
+def _explorer() -> str:
+    return reverse("trackmate:activity")
+
+
+def _has_url(place: Place) -> bool:
+    try:
+        place.url()
+    except NoReverseMatch:
+        # A line break in a key that some script has stored, for example.
+        return False
+    return True
+
+
+def _with_query(url: str, asked: Mapping[str, str] | None) -> str:
+    return f"{url}?{urlencode(asked)}" if asked else url

@@ -1,0 +1,73 @@
+"""Answers about rows.
+
+Each takes a queryset that is already limited to what a person may see, and returns plain frozen
+values; nothing here counts a whole table or skips rows to reach a page.
+"""
+
+from trackmate.selectors.counts import (
+    LATENCIES,
+    Bucket,
+    Summary,
+    Top,
+    facets,
+    histogram,
+    latencies,
+    percentile,
+    summary,
+    top,
+)
+from trackmate.selectors.pages import (
+    LISTED,
+    PAGE_SIZE,
+    PAYLOAD,
+    TICK_CAP,
+    Ends,
+    Neighbours,
+    Page,
+    Rows,
+    Tick,
+    companions,
+    ends,
+    every_row,
+    is_empty,
+    neighbours,
+    newest,
+    object_types,
+    one,
+    page,
+    stream,
+    tick,
+)
+
+__all__ = [
+    "LATENCIES",
+    "LISTED",
+    "PAGE_SIZE",
+    "PAYLOAD",
+    "TICK_CAP",
+    "Bucket",
+    "Ends",
+    "Neighbours",
+    "Page",
+    "Rows",
+    "Summary",
+    "Tick",
+    "Top",
+    "companions",
+    "ends",
+    "every_row",
+    "facets",
+    "histogram",
+    "is_empty",
+    "latencies",
+    "neighbours",
+    "newest",
+    "object_types",
+    "one",
+    "page",
+    "percentile",
+    "stream",
+    "summary",
+    "tick",
+    "top",
+]

@@ -1,0 +1,191 @@
+"""Rows counted: over time, by a column, by how long they took. One query each.
+
+Rows go into buckets by comparing them with the bounds between these, half of the remaining ones at
+a time, which every database does alike and quickly; functions that truncate times are neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.db.models import Avg, Case, Count, IntegerField, Q, Value, When
+
+from trackmate.clock import lowest_uuid7
+from trackmate.enums import ActionType, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from django.db.models.expressions import Combinable
+
+    from trackmate.selectors.pages import Rows
+
+TOP = 10
+
+LATENCIES = tuple(2 ** (power / 2) / 1000 for power in range(34))
+"""Bounds between classes of execution times, in seconds: from 1 ms to 92 s, each 1.41 times the
+one before."""
+
+FAILED = Q(status=Status.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """How many activities fall into one stretch of time."""
+
+    start: datetime
+    end: datetime
+    count: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """How many activities have the same values."""
+
+    values: tuple[Any, ...]
+    """One for each column that was asked."""
+    count: int
+    failed: int
+    mean: float | None = None
+    """Mean execution time in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What rows come to in a few figures."""
+
+    count: int = 0
+    failed: int = 0
+    actors: int = 0
+    """Users among the actors."""
+    logins: int = 0
+    failed_logins: int = 0
+
+    @property
+    def failure_rate(self) -> float:
+        """The share of failures, from 0 to 1."""
+        return self.failed / self.count if self.count else 0.0
+
+
+def histogram(rows: Rows, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
+    """Count rows between each two neighbours of `bounds`, which are aware and ascending."""
+    keys = [lowest_uuid7(bound) for bound in bounds]
+    within = rows.filter(pk__gte=keys[0], pk__lt=keys[-1])
+    found = _counted(within, _place("pk", keys[1:-1]))
+    return tuple(
+        Bucket(start=start, end=end, **found.get(place, {}))
+        for place, (start, end) in enumerate(pairwise(bounds))
+    )
+
+
+def latencies(rows: Rows) -> tuple[int, ...]:
+    """Count rows by execution time, in the classes between `LATENCIES` and beyond its ends."""
+    timed = rows.filter(execution_time__isnull=False)
+    found = _counted(timed, _place("execution_time", LATENCIES))
+    return tuple(found.get(place, {}).get("count", 0) for place in range(len(LATENCIES) + 1))
+
+
+def percentile(counts: Sequence[int], share: float) -> float | None:
+    """Return the execution time in seconds that `share` of the rows counted by `latencies()` do
+    not exceed, to a few per cent, or None for no rows."""
+    wanted = share * sum(counts)
+    if not wanted:
+        return None
+    edges = (0.0, *LATENCIES, LATENCIES[-1])
+    passed = 0
+    for place, count in enumerate(counts):
+        if count and passed + count >= wanted:
+            return edges[place] + (edges[place + 1] - edges[place]) * (wanted - passed) / count
+        passed += count
+    return edges[-1]
+
+
+def summary(rows: Rows) -> Summary:
+    """Return the figures of some rows."""
+    found = rows.order_by().aggregate(
+        count=Count("pk"),
+        failed=Count("pk", filter=FAILED),
+        actors=Count("actor_id", distinct=True),
+        logins=Count("pk", filter=Q(action_type=ActionType.LOGIN)),
+        failed_logins=Count("pk", filter=Q(action_type=ActionType.LOGIN_FAILED)),
+    )
+    return Summary(**found)
+
+
+def top(
+    rows: Rows, *columns: str, by: Literal["count", "failed", "mean"] = "count", limit: int = TOP
+) -> tuple[Top, ...]:
+    """Return the values of one or more columns that lead in a figure; empty ones are left out."""
+    leading = (
+        rows.order_by()
+        .exclude(_is_empty(rows, columns))
+        .values_list(*columns)
+        .annotate(
+            count=Count("pk"),
+            failed=Count("pk", filter=FAILED),
+            mean=Avg("execution_time"),
+        )
+        .filter(**{f"{by}__gt": 0})
+        .order_by(f"-{by}", *columns)
+    )
+    return tuple(
+        Top(values=tuple(values), count=count, failed=failed, mean=mean)
+        for *values, count, failed, mean in leading[:limit]
+    )
+
+
+def facets(rows: Rows, *columns: str) -> dict[str, tuple[Top, ...]]:
+    """Return how often each value of some columns with few of them occurs, by one query for all:
+    the database counts the combinations, of which there are not many either."""
+    combined = rows.order_by().values_list(*columns)
+    found: dict[str, dict[Any, list[int]]] = {name: {} for name in columns}
+    for *values, count, failed in combined.annotate(
+        count=Count("pk"), failed=Count("pk", filter=FAILED)
+    ):
+        for name, value in zip(columns, values, strict=True):
+            sums = found[name].setdefault(value, [0, 0])
+            sums[0] += count
+            sums[1] += failed
+    return {name: _leading(sums) for name, sums in found.items()}
+
+
+def _leading(sums: dict[Any, list[int]]) -> tuple[Top, ...]:
+    tops = [
+        Top(values=(value,), count=count, failed=failed)
+        for value, (count, failed) in sums.items()
+        if value not in (None, "")
+    ]
+    return tuple(sorted(tops, key=lambda top: (-top.count, str(top.values)))[:TOP])
+
+
+def _is_empty(rows: Rows, columns: tuple[str, ...]) -> Q:
+    empty = Q()
+    for name in columns:
+        nothing = {f"{name}__isnull": True} if rows.model._meta.get_field(name).null else {name: ""}
+        empty &= Q(**nothing)
+    return empty
+
+
+def _counted(rows: Rows, place: Combinable) -> dict[int, dict[str, int]]:
+    grouped = rows.order_by().annotate(place=place).values_list("place")
+    counted = grouped.annotate(count=Count("pk"), failed=Count("pk", filter=FAILED))
+    return {place: {"count": count, "failed": failed} for place, count, failed in counted}
+
+
+def _place(column: str, bounds: Sequence[Any], first: int = 0) -> Combinable:
+    """Return an expression for how many of `bounds` a column's value is not below."""
+    if not bounds:
+        return Value(first, output_field=IntegerField())
+    middle = len(bounds) // 2
+    return Case(
+        When(
+            **{f"{column}__lt": bounds[middle]},
+            then=_place(column, bounds[:middle], first),
+        ),
+        default=_place(column, bounds[middle + 1 :], first + middle + 1),
+        output_field=IntegerField(),
+    )
