@@ -5,8 +5,9 @@ Run it in the checkout, in an environment with the groups `demo` and `test`:
     python docs/screenshots.py
 
 It starts the demo with a database of its own in a temporary folder, opens the dashboard in
-Chromium as somebody who may see everything, and writes `docs/images/dashboard-light.png` and
-`dashboard-dark.png`. `CHROMIUM` names the browser where it is not found by itself.
+Chromium as somebody who may see everything, and writes `overview` and `dashboard`, each with
+`-light.png` and `-dark.png`, to `docs/images`. `CHROMIUM` names the browser where it is not found
+by itself.
 """
 
 import argparse
@@ -42,10 +43,11 @@ def main() -> None:
         page = _log_in(browser, f"{url}trackmate/", password)
         time.sleep(options.seconds)
         page.reload()
+        _shoot(page, "overview")
+        page.goto(f"{url}trackmate/activity/")
         # The picture shows that the page is live: it offers the rows that came meanwhile.
         page.locator("#tm-pill :is(a, button)").wait_for()
-        _shoot(page, "light")
-        _shoot(page, "dark")
+        _shoot(page, "dashboard")
         browser.close()
 
 
@@ -108,11 +110,13 @@ def _log_in(browser: Browser, url: str, password: str) -> Page:
     return page
 
 
-def _shoot(page: Page, scheme: Literal["light", "dark"]) -> None:
-    path = IMAGES / f"dashboard-{scheme}.png"
-    page.emulate_media(color_scheme=scheme)
-    page.screenshot(path=path, animations="disabled")
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")  # noqa: T201 (a script)
+def _shoot(page: Page, name: str) -> None:
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        path = IMAGES / f"{name}-{scheme}.png"
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=path, animations="disabled")
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")  # noqa: T201 (a script)
 
 
 if __name__ == "__main__":

@@ -463,3 +463,48 @@ def test_the_pill_says_of_which_kinds_the_news_are(staff):
 def test_a_page_says_what_it_cost(staff, headers):
     page = text_of(staff.get(reverse("trackmate:activity"), headers=headers))
     assert re.search(r'id="tm-cost"[^>]*>\d+ quer(?:y|ies) of the log.+s database, \d+ ms<', page)
+
+
+# Pages about what was long ago
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize("url", ["/trackmate/object/shop.order/7/", "/trackmate/request/r1/"])
+def test_an_object_and_a_request_are_shown_whenever_they_were(staff, url):
+    kind = ContentType.objects.get_for_model(Order)
+    row = activity(ago=400 * DAY, content_type_id=kind.pk, object_id="7", request_id="r1")
+    page = text_of(staff.get(url))
+    assert keys_in(page) == [str(row.pk)]
+    assert "Activities of all time, newest first" in page
+    assert keys_in(text_of(staff.get(url, {"range": "30d"}))) == []
+
+
+def test_the_histogram_of_all_time_begins_with_the_first_activity(staff):
+    kind = ContentType.objects.get_for_model(Order)
+    for ago in (0, 40 * DAY):
+        activity(ago=ago, content_type_id=kind.pk, object_id="7")
+    query = {"place": "object", "object": "shop.order/7"}
+    page = text_of(staff.get(FIGURES, query, headers=FRAGMENT))
+    assert "Activities, 1 day per bar" in page
+    assert sum(int(re.search(r": (\d+),", text)[1]) for _url, text in bars_in(page)) == 2
+    query["object"] = "shop.order/8"
+    assert "tm-bars" in text_of(staff.get(FIGURES, query, headers=FRAGMENT))
+
+
+def test_all_time_is_no_question_for_the_whole_log(staff):
+    page = text_of(staff.get(reverse("trackmate:activity"), {"range": "all"}))
+    assert "A filter needs another look" in page
+
+
+@pytest.mark.parametrize(
+    ("days", "query"),
+    [(0, ""), (3, "?range=7d"), (20, "?range=30d"), (90, r"?range=custom&amp;start=")],
+)
+def test_links_from_an_old_activity_lead_to_where_it_is_seen(staff, days, query):
+    row = activity(ago=days * DAY, ip_address="10.2.3.4")
+    page = text_of(staff.get(reverse("trackmate:detail", args=[row.pk])))
+    url = re.search(r'href="(/trackmate/address/10\.2\.3\.4/[^"]*)"', page)[1]
+    assert url.removeprefix("/trackmate/address/10.2.3.4/").startswith(query)
+    assert keys_in(text_of(staff.get(url.replace("&amp;", "&")))) == [str(row.pk)]

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from trackmate import selectors
 from trackmate.clock import aware
 from trackmate.dashboard import texts
-from trackmate.dashboard.windows import length_text
+from trackmate.dashboard.windows import CUSTOM, length_text, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,11 +156,7 @@ def bounds_of(start: datetime, end: datetime, step: timedelta) -> list[datetime]
 
 def between(start: datetime, end: datetime) -> dict[str, str]:
     """Return the filters of a stretch of time, in the form's own format."""
-    return {"range": "custom", "start": _written(start), "end": _written(end)}
-
-
-def _written(moment: datetime) -> str:
-    return timezone.localtime(moment).replace(tzinfo=None).isoformat(timespec="seconds")
+    return {"range": CUSTOM, "start": written(start), "end": written(end)}
 
 
 def _height(count: int, top: int) -> int:

@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from trackmate.clock import aware
 from trackmate.dashboard import texts
 from trackmate.dashboard.charts import between
-from trackmate.dashboard.places import actor_value, explorer_url, url_of
+from trackmate.dashboard.places import actor_value, explorer_url, place_of
 from trackmate.dashboard.tables import badge, status_mark
+from trackmate.dashboard.windows import reaching
 from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD
 
@@ -116,7 +117,7 @@ def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]
         Fact(name=_("Action type"), value=badge(row.action_type)),
         Fact(name=_("Action"), value=row.action),
         Fact(name=_("Object"), value=row.object_repr, url=_object_url(row, request, kind)),
-        Fact(name=_("Object key"), value=key, page=_page("object", key) if kind else ""),
+        Fact(name=_("Object key"), value=key, page=_page(row, "object", key) if kind else ""),
         Fact(name=_("Duration"), value=_duration(row)),
         Fact(name=_("Remarks"), value=row.remarks),
     )
@@ -128,11 +129,11 @@ def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
         Fact(
             name=_("Actor"),
             value=row.actor_label or actor_value(row),
-            page=_page("actor", actor_value(row)),
+            page=_page(row, "actor", actor_value(row)),
             url=user_url,
         ),
         Fact(name=_("User key"), value=row.actor_id),
-        Fact(name=_("Address"), value=row.ip_address, page=_page("address", row.ip_address)),
+        Fact(name=_("Address"), value=row.ip_address, page=_page(row, "address", row.ip_address)),
         Fact(name=_("User agent"), value=row.user_agent),
         Fact(name=_("Session"), value=row.session_hash),
     )
@@ -142,9 +143,11 @@ def _request(row: ActivityLog) -> tuple[Fact, ...]:
     return (
         Fact(name=_("Method"), value=row.method),
         Fact(name=_("Path"), value=row.path),
-        Fact(name=_("Route"), value=row.route, page=_page("route", row.route)),
+        Fact(name=_("Route"), value=row.route, page=_page(row, "route", row.route)),
         Fact(name=_("Status code"), value=row.status_code),
-        Fact(name=_("Request id"), value=row.request_id, page=_page("request", row.request_id)),
+        Fact(
+            name=_("Request id"), value=row.request_id, page=_page(row, "request", row.request_id)
+        ),
     )
 
 
@@ -181,8 +184,12 @@ def _admin_page(place: Place, row: ActivityLog, request: HttpRequest) -> str:
     return ""
 
 
-def _page(kind: str, value: str | None) -> str:
-    return url_of(kind, value) if value else ""
+def _page(row: ActivityLog, kind: str, value: str | None) -> str:
+    """Return the address of the page about something, over a time in which the row is seen."""
+    place = place_of(kind, value or "")
+    if not place.kind:
+        return ""
+    return place.url({} if place.is_timeless else reaching(row.action_time))
 
 
 def around_url(row: ActivityLog) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from trackmate.dashboard import charts, texts
 from trackmate.dashboard.filters import ActivityFilters
 from trackmate.dashboard.listing import asked_of
 from trackmate.dashboard.panels import Answer, Entry, Panel, answer, entries, panel
+from trackmate.dashboard.windows import BEGINNING, preset
 from trackmate.enums import ActionType
 
 if TYPE_CHECKING:
@@ -56,11 +57,19 @@ def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
         filters=filters,
         place=place,
         url=place.url(asked),
-        chart=answer(
-            lambda: charts.histogram(filters.of_any_time(rows), filters.window, place, asked)
-        ),
+        chart=answer(lambda: _chart(filters, rows, place, asked)),
         panels=tuple(_panels(filters.qs, place, asked)),
     )
+
+
+def _chart(
+    filters: ActivityFilters, rows: Rows, place: Place, asked: Mapping[str, str]
+) -> charts.Chart:
+    matching, window = filters.of_any_time(rows), filters.window
+    if window.start == BEGINNING:
+        first = selectors.ends(matching).first
+        window = preset("24h") if first is None else replace(window, start=first.action_time)
+    return charts.histogram(matching, window, place, asked)
 
 
 def _panels(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:

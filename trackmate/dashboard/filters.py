@@ -234,7 +234,14 @@ class ActivityFilters(WindowFilters):
             answers[name] = value
         # The log keeps methods as they came, which is in capitals.
         answers["method"] = answers.get("method", "").upper()
+        if place.is_timeless and not (
+            answers.get("range") or answers.get("start") or answers.get("end")
+        ):
+            answers["range"] = windows.ALL
         super().__init__(answers, queryset)
+        if place.is_timeless:
+            ranges = self.form.fields["range"]
+            ranges.choices = [*ranges.choices, (windows.ALL, _("All"))]
 
     @property
     def is_narrowed(self) -> bool:

@@ -104,7 +104,8 @@ class Listing:
     @property
     def figures_url(self) -> str:
         """The address of the histogram and of what occurs most; none for a wrong question."""
-        if self.state == State.INVALID:
+        if self.state == State.INVALID or self.place.kind == "request":
+            # A request has a few rows, which say more than any figure.
             return ""
         return f"{reverse('trackmate:figures')}?{self._question}"
 

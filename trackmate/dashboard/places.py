@@ -24,6 +24,10 @@ KINDS: dict[str, Any] = {
 """What has a page of its own: each is a filter, and the name of a URL."""
 
 
+TIMELESS = frozenset({"object", "request"})
+"""What has so few activities that nobody asks when they were."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A page with a list; without a `kind` it is the explorer."""
@@ -36,6 +40,11 @@ class Place:
     def settled(self) -> dict[str, str]:
         """The filters that nobody can change here."""
         return {self.kind: self.value} if self.kind else {}
+
+    @property
+    def is_timeless(self) -> bool:
+        """Say whether everything about it is shown, whenever that was."""
+        return self.kind in TIMELESS
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.utils import formats, timezone
@@ -29,6 +29,8 @@ PRESETS: dict[str, tuple[timedelta, StrPromise, StrPromise]] = {
 }
 DEFAULT = "default"
 CUSTOM = "custom"
+ALL = "all"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +76,29 @@ def default_name() -> str:
 
 def preset(name: str) -> Window:
     """Return the range of a choice, counted back from now."""
+    if name == ALL:
+        return Window(start=BEGINNING, text=gettext("all time"))
     if name in PRESETS:
         length, _short, said = PRESETS[name]
         return Window(start=timezone.now() - length, text=str(said))
     length = _default_length()
     text = gettext("the last %(length)s") % {"length": length_text(length)}
     return Window(start=timezone.now() - length, text=text)
+
+
+def reaching(moment: datetime) -> dict[str, str]:
+    """Return the question for a range that reaches from some moment until now."""
+    age = aware(timezone.now()) - aware(moment)
+    if age < _default_length():
+        return {}
+    name = next((name for name, (length, *_texts) in PRESETS.items() if age < length), CUSTOM)
+    return {"range": name} if name != CUSTOM else {"range": CUSTOM, "start": written(moment)}
+
+
+def written(moment: datetime) -> str:
+    """Return a moment as the form takes it: local, in whole seconds."""
+    local = timezone.localtime(aware(moment)).replace(tzinfo=None)
+    return local.isoformat(timespec="seconds")
 
 
 def between(start: datetime, end: datetime | None) -> Window:
