@@ -13,7 +13,7 @@ from django.forms.renderers import DjangoTemplates
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import moment_of
-from trackmate.dashboard import matching, windows
+from trackmate.dashboard import matching, query, windows
 from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Source, Status
 
@@ -166,10 +166,10 @@ class ActivityFilters(WindowFilters):
     """The filters of every list of activities."""
 
     q = TypedFilter(
-        reading=matching.anywhere,
+        reading=query.read,
         label=_("Search"),
-        max_length=200,
-        help_text=_("Action, remarks, path, object, actor."),
+        max_length=500,
+        help_text=_("Any text, or actor:alice -type:Read status:>=500 created:-2h.."),
     )
     actor = TypedFilter(
         reading=matching.actor,
