@@ -508,3 +508,15 @@ def test_links_from_an_old_activity_lead_to_where_it_is_seen(staff, days, query)
     url = re.search(r'href="(/trackmate/address/10\.2\.3\.4/[^"]*)"', page)[1]
     assert url.removeprefix("/trackmate/address/10.2.3.4/").startswith(query)
     assert keys_in(text_of(staff.get(url.replace("&amp;", "&")))) == [str(row.pk)]
+
+
+def test_what_occurs_most_can_be_left_out(staff):
+    activities(3, route="a/", actor_label="ann")
+    rest = activities(2, route="b/")
+    page = text_of(staff.get(FIGURES, {"range": "1h"}, headers=FRAGMENT))
+    [url] = re.findall(r'<a href="([^"]+)" title="Leave out">(?=[^/]*/span>[^/]*out a/<)', page)
+    found = staff.get(url.replace("&amp;", "&"))
+    assert keys_in(text_of(found)) == [str(row.pk) for row in rest]
+    again = text_of(staff.get(FIGURES, {"q": '-route:"a/"', "route": "b/"}, headers=FRAGMENT))
+    assert "Leave out b/<" not in again
+    assert "Leave out" not in text_of(staff.get(OVERVIEW)).replace(">Leave out</th>", "")

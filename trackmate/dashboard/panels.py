@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import Error
 
-from trackmate.dashboard import texts
+from trackmate.dashboard import query, texts
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.listing import State, failure, within_budget
 from trackmate.dashboard.places import EXPLORER, place_of
@@ -55,6 +55,8 @@ class Entry:
     url: str = ""
     """The activities that were counted, if a filter can ask for them."""
     number: str
+    without_url: str = ""
+    """The same list without these."""
     failed: int = 0
     failed_url: str = ""
     share: int = 0
@@ -122,10 +124,30 @@ def _entry(
         page_url=about.url(times_of(asked)) if about.kind else "",
         url=failed_url if by == "failed" else place.url(question),
         number=texts.duration(size) if by == "mean" else texts.number(size),
+        without_url=_without_url(place, asked, name, value) if by == "count" else "",
         failed=top.failed if by == "count" else 0,
         failed_url=failed_url,
         share=round(100 * size / most) if most else 0,
     )
+
+
+TOKENS = {
+    "action_type": "type",
+    "actor": "actor",
+    "address": "ip",
+    "method": "method",
+    "route": "route",
+    "source": "source",
+    "status": "status",
+    "status_code": "status",
+}
+"""What the query line calls a filter."""
+
+
+def _without_url(place: Place, asked: Mapping[str, str], name: str, value: str) -> str:
+    if name in asked or not (token := query.written(TOKENS[name], value, minus=True)):
+        return ""
+    return place.url({**asked, "q": f"{asked.get('q', '')} {token}".strip()})
 
 
 def _value_and_label(top: Top) -> tuple[str, str]:
