@@ -11,13 +11,14 @@ from xml.etree import ElementTree as ET
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.rows import activities, activity, person
 from tests.shop.models import Order
+from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.export import COLUMNS, harmless
 from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD, pages
@@ -182,10 +183,11 @@ def test_nothing_is_read_before_it_is_asked_for(exporter, django_assert_num_quer
     response = exporter.get(url_of("csv"))
     blocks = iter(response.streaming_content)
     with django_assert_num_queries(0):
+        heading, _first, _second = next(blocks), next(blocks), next(blocks)
+    assert heading.startswith(b"id,")
+    with CaptureQueriesContext(connection) as found:
         next(blocks)
-    with django_assert_num_queries(1):
-        next(blocks)
-        next(blocks)
+    assert len([each for each in found if "trackmate_activitylog" in each["sql"]]) == 1
     hang_up(response)
 
 
@@ -270,7 +272,33 @@ def test_a_format_that_nobody_writes(exporter):
     assert exporter.get(url_of("pdf")).status_code == 404
 
 
-def test_a_wrong_question_leads_to_the_list_that_says_so(exporter):
+def test_a_wrong_question_is_refused(exporter):
     response = exporter.get(url_of("csv"), {"status_code": "many"})
-    assert response.url == "/trackmate/activity/?status_code=many"
+    assert response.status_code == 400
+    assert "A filter needs another look." in response.content.decode()
     assert not exports().exists()
+
+
+def test_asking_for_the_head_of_a_file_takes_nothing_out(exporter):
+    response = exporter.head(url_of("csv"))
+    assert (response.status_code, response["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert not exports().exists()
+
+
+@pytest.mark.parametrize("error", [OperationalError, BudgetExceededError])
+def test_a_log_that_cannot_be_read_is_said_before_anything_is_sent(exporter, monkeypatch, error):
+    def broken():
+        raise error
+
+    monkeypatch.setattr("trackmate.dashboard.downloads.within_budget", broken)
+    assert exporter.get(url_of("csv")).status_code == 503
+    assert not exports().exists()
+
+
+def test_slices_with_the_payload_are_small(reader, monkeypatch):
+    monkeypatch.setattr(pages, "STREAM_SLICE", 20)
+    activities(5)
+    with CaptureQueriesContext(connection) as found:
+        assert len(objects_of(reader.get(url_of("ndjson")))) == 5
+    slices = [each["sql"] for each in found if "LIMIT 2" in each["sql"]]
+    assert len([sql for sql in slices if 'FROM "trackmate' in sql.replace("`", '"')]) == 3

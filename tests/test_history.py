@@ -128,3 +128,23 @@ def test_the_change_form_of_an_object_shows_its_history(client, order, permissio
     page = client.get(f"/admin/shop/order/{order.pk}/change/").content.decode()
     assert ("order.approved" in page) is seen
     assert "order.approved" not in client.get("/admin/shop/order/add/").content.decode()
+
+
+def asks_for_the_mail(request, rows):
+    return rows.filter(actor_label=request.user.email)
+
+
+def test_a_rule_of_the_project_that_fails_does_not_take_the_page_with_it(order, settings):
+    rule = "tests.test_history.asks_for_the_mail"
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_QUERYSET": rule}
+    assert "The history cannot be read" in shown(order)
+
+
+@pytest.mark.parametrize("limit", ["'5'", "-1", "nothing"])
+def test_a_limit_that_is_none(order, limit):
+    template = Template(f"{{% load trackmate %}}{{% trackmate_history order limit={limit} %}}")
+    assert "The history cannot be read" in shown(order, template=template)
+
+
+def test_an_object_that_is_missing():
+    assert "The history cannot be read" in shown(None)

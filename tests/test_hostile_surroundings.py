@@ -3,11 +3,13 @@
 import asyncio
 import functools
 import gc
+from contextlib import suppress
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.handlers.wsgi import WSGIHandler
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import set_script_prefix
@@ -231,3 +233,14 @@ def test_a_coroutine_that_is_closed_does_not_wait(activities):
 async def begin_and_close(coroutine):
     coroutine.send(None)
     coroutine.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_happens_in_a_broken_transaction_waits_in_the_spool(spool_directory):
+    with suppress(ValueError), transaction.atomic():
+        with suppress(ValueError), transaction.atomic(savepoint=False):
+            raise ValueError
+        track("sync.failed")
+        raise ValueError
+    assert ActivityLog.objects.count() == 0
+    assert "sync.failed" in (spool_directory / "open.jsonl").read_text()

@@ -13,7 +13,8 @@ from django.utils import timezone, translation
 
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from tests.shop.models import Order
-from trackmate.dashboard import budget, charts
+from trackmate.dashboard import budget, charts, windows
+from trackmate.dashboard.filters import MomentField
 from trackmate.dashboard.places import EXPLORER, Place, place_of
 from trackmate.models import ActivityLog
 
@@ -195,7 +196,7 @@ def test_bars_begin_at_round_local_times():
 
 
 def bars_in(page):
-    return re.findall(r'<a href="([^"]+)" aria-label="([^"]+)"><title>', page)
+    return re.findall(r'<a href="([^"]+)" aria-label="([^"]+)" tabindex="-1"><title>', page)
 
 
 def test_every_bar_leads_to_its_own_time(staff):
@@ -321,7 +322,7 @@ def test_the_page_of_an_activity_leads_to_the_pages_about_its_things(staff, orde
     )
     page = text_of(staff.get(reverse("trackmate:detail", args=[row.pk])))
     for url in (
-        "actor/cron:nightly/",
+        "actor/=cron:nightly/",
         "object/shop.order/7/",
         "route/a/",
         "address/10.2.3.4/",
@@ -520,3 +521,60 @@ def test_what_occurs_most_can_be_left_out(staff):
     again = text_of(staff.get(FIGURES, {"q": '-route:"a/"', "route": "b/"}, headers=FRAGMENT))
     assert "Leave out b/<" not in again
     assert "Leave out" not in text_of(staff.get(OVERVIEW)).replace(">Leave out</th>", "")
+
+
+@pytest.mark.parametrize("url", [OVERVIEW, FIGURES, "/trackmate/activity/"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"start": "0001-01-01T00:00"},
+        {"start": "2026-01-01T00:00", "end": "9999-12-31T23:59:59"},
+        {"start": "9999-12-31T23:59:59"},
+        {"start": "1970-01-02T00:00"},
+        {"actor": "#99999999999999999999999999"},
+        {"q": "actor:#99999999999999999999999999"},
+    ],
+)
+def test_no_number_and_no_date_is_too_large(staff, url, query):
+    activity()
+    assert staff.get(url, query).status_code == 200
+
+
+def test_a_name_that_is_a_part_of_another_is_somebody_else(staff):
+    activity(actor=person("alice"), actor_label="alice")
+    row = activity(actor_label="ali")
+    activity(actor_label="cron:nightly")
+    page = text_of(staff.get("/trackmate/actor/=ali/"))
+    assert keys_in(page) == [str(row.pk)]
+    assert "<bdi>ali</bdi></h1>" in page
+    typed = text_of(staff.get("/trackmate/actor/ali/"))
+    assert len(keys_in(typed)) == 2
+    assert "<bdi>ali</bdi></h1>" in typed
+    figures = text_of(staff.get(FIGURES, headers=FRAGMENT))
+    assert "/trackmate/actor/=cron:nightly/" in figures
+
+
+def test_all_objects_of_a_kind_are_not_shown_of_all_time(staff):
+    kind = ContentType.objects.get_for_model(Order)
+    activity(content_type_id=kind.pk, object_id="1")
+    page = text_of(staff.get("/trackmate/object/shop.order/"))
+    assert "Activities of the last 24 hours" in page
+
+
+@pytest.mark.parametrize(("hour", "offset"), [(0, "+02:00"), (1, "+01:00")])
+def test_links_tell_the_hour_that_comes_twice_apart(settings, hour, offset):
+    settings.TIME_ZONE = "Europe/Berlin"
+    moment = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+    text = windows.written(moment)
+    assert text == f"2026-10-25T02:30:00{offset}"
+    assert MomentField().clean(text) == moment
+
+
+def test_methods_that_clients_make_up_do_not_fill_the_memory(staff, monkeypatch):
+    monkeypatch.setattr("trackmate.selectors.counts.MOST_COMBINATIONS", 3)
+    for number in range(9):
+        activity(method=f"M{number}")
+    activities(2, method="GET")
+    page = text_of(staff.get(FIGURES, headers=FRAGMENT))
+    assert panel_of(page, "Method")[0] == ("GET", "2")
+    assert len(panel_of(page, "Method")) == 3

@@ -164,6 +164,9 @@ def plain(text: Any, default: str = "") -> str:
     thing that only has a text; `default` for None."""
     if type(text) is str:
         return text
+    if isinstance(text, str):
+        # Its characters, which for a member of an enumeration are not what it calls itself.
+        return str.__str__(text)
     return default if text is None else str.__str__(text_of(text))
 
 

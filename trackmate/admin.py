@@ -216,7 +216,10 @@ class HistoryMixin:
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Tell the template whether this person sees the history."""
-        log = admin.site.get_model_admin(ActivityLog)
-        context = {"shows_history": log.has_view_permission(request), **(extra_context or {})}
+        site = admin.site
+        shows = site.is_registered(ActivityLog) and site.get_model_admin(
+            ActivityLog
+        ).has_view_permission(request)
+        context = {"shows_history": shows, **(extra_context or {})}
         view: Any = super()
         return view.changeform_view(request, object_id, form_url, context)

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +26,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from django.core import mail
 from django.db import connections
 
 from trackmate.activity import Activity
@@ -160,8 +160,13 @@ def default_directory() -> Path:
 
 
 def _default_directory_now() -> Path:
-    # Django's test runner, and pytest-django, catch what is mailed there, and nobody else does.
-    return _directory_of_tests(os.getpid()) if hasattr(mail, "outbox") else default_directory()
+    return _directory_of_tests(os.getpid()) if _is_under_test() else default_directory()
+
+
+def _is_under_test() -> bool:
+    """Say whether `setup_test_environment()` was called, as Django's test runner does."""
+    utilities = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utilities, "_TestState", None), "saved_data")
 
 
 @cache

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from unicodedata import normalize
@@ -127,17 +128,36 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
     A blank password or a stale CSRF token sends no signal, and the name may be a password all the
     same. Where a login was tried, the signal has settled what may be seen.
     """
-    data = activity.data
-    if not isinstance(data, dict) or "password" not in data or activity.actor_id is not None:
+    if activity.actor_id is not None or not isinstance(activity.data, dict):
+        return activity
+    fields = list(_fields(activity.data))
+    if not any(name == "password" for name, _value in fields):
         return activity
     was_taken = activity.status_code in _TAKEN or any(
         each.source == Source.AUTH for each in scope.activities
     )
     if was_taken or get_settings().FAILED_LOGIN_IDENTIFIER == "full":
         return activity
-    name = _name_among(data)
-    return _without(text_of(name), activity) if name else activity
+    query = (activity.extra or {}).get("query", "")
+    names = {get_user_model().USERNAME_FIELD.lower(), "username", "email"}
+    for name, value in (*fields, *_fields(dict(parse_qsl(query, errors="replace")))):
+        if name in names and value:
+            activity = _without(value, activity)
+    return activity
 
+
+def _fields(data: Any, depth: int = 3) -> Iterator[tuple[str, str]]:
+    """Yield the last word of each name in a form or in JSON, with the texts behind it."""
+    for name, value in data.items() if isinstance(data, dict) else ():
+        for each in value[:MAX_VALUES] if isinstance(value, list) else (value,):
+            if isinstance(each, dict) and depth:
+                yield from _fields(each, depth - 1)
+            elif each is None or isinstance(each, str):
+                yield _LAST_WORD.search(str(name).lower())[0], each or ""  # type: ignore[index]
+
+
+MAX_VALUES = 10
+_LAST_WORD = re.compile(r"[^\W_]*$")  # always found, if only at the end
 
 _TAKEN = frozenset({201, 204, 301, 302, 303, 307, 308})
 """Status codes of a form that was accepted."""

@@ -49,6 +49,7 @@ class Bar:
 
     x: int
     bucket: Bucket
+    time: str
     text: str
     url: str
     good: int
@@ -117,6 +118,7 @@ def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]
         Bar(
             x=x,
             bucket=bucket,
+            time=_time(bucket),
             text=_text(bucket),
             url=place.url({**kept, **between(bucket.start, bucket.end)}),
             good=_height(bucket.count - bucket.failed, top),
@@ -163,12 +165,18 @@ def _height(count: int, top: int) -> int:
     return max(LEAST, round(count * (HEIGHT - 2 * LEAST) / top)) if count else 0
 
 
-def _text(bucket: Bucket) -> str:
+def _time(bucket: Bucket) -> str:
     start, end = timezone.localtime(bucket.start), timezone.localtime(bucket.end)
     until = formats.date_format(end, "H:i:s" if end.date() == start.date() else "j M H:i:s")
-    return _("%(start)s to %(end)s: %(count)s, %(failed)s failed") % {
+    return _("%(start)s to %(end)s") % {
         "start": formats.date_format(start, "j M H:i:s"),
         "end": until,
+    }
+
+
+def _text(bucket: Bucket) -> str:
+    return _("%(time)s: %(count)s, %(failed)s failed") % {
+        "time": _time(bucket),
         "count": texts.number(bucket.count),
         "failed": texts.number(bucket.failed),
     }

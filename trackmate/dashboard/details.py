@@ -128,7 +128,7 @@ def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
     return (
         Fact(
             name=_("Actor"),
-            value=row.actor_label or actor_value(row),
+            value=row.actor_label or (f"#{row.actor_id}" if row.actor_id is not None else ""),
             page=_page(row, "actor", actor_value(row)),
             url=user_url,
         ),
@@ -172,8 +172,9 @@ def about(place: Place, ends: Ends | None, request: HttpRequest) -> dict[str, An
 
 
 def _name_of(place: Place, row: ActivityLog) -> str:
-    names = {"actor": row.actor_label, "object": row.object_repr}
-    return names.get(place.kind, "")
+    # What a person typed may be a part of several names.
+    actor = row.actor_label if place.value.startswith(("#", "=")) else ""
+    return {"actor": actor, "object": row.object_repr}.get(place.kind, "")
 
 
 def _admin_page(place: Place, row: ActivityLog, request: HttpRequest) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
@@ -16,7 +17,7 @@ from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.export import columns, formats
-from trackmate.dashboard.listing import asked_of
+from trackmate.dashboard.listing import asked_of, within_budget
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
 
     from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
 
-    from trackmate.dashboard.export import Write
     from trackmate.dashboard.filters import ActivityFilters
     from trackmate.dashboard.places import Place
     from trackmate.models import ActivityLog
@@ -46,22 +47,27 @@ class Download:
     rows: int = field(default=0, init=False)
     is_complete: bool = field(default=False, init=False)
 
-    def response(self) -> StreamingHttpResponse:
-        """Return the file, whose rows are read while it is sent."""
+    def response(self) -> HttpResponseBase:
+        """Return the file, whose rows are read while it is sent.
+
+        Raise BudgetExceededError or DatabaseError where not even the first of them can be read.
+        """
         _label, media_type, write = formats()[self.format]
-        blocks = _in_blocks(self._content(write, with_payload=may_see_payload(self.request)))
-        # Django would read a plain iterator to its end before an ASGI server gets the first byte.
-        content = _stepwise(blocks) if isinstance(self.request, ASGIRequest) else blocks
         name = f"activities-{timezone.localtime():%Y%m%d-%H%M%S}.{self.format}"
         disposition = content_disposition_header(as_attachment=True, filename=name) or ""
-        return StreamingHttpResponse(
-            content, content_type=media_type, headers={"Content-Disposition": disposition}
-        )
+        headers = {"Content-Disposition": disposition}
+        if self.request.method == "HEAD":
+            return HttpResponse(content_type=media_type, headers=headers)
+        with_payload = may_see_payload(self.request)
+        rows = _begun(self._rows(without=() if with_payload else PAYLOAD))
+        blocks = _in_blocks(self._content(write(rows, columns(with_payload=with_payload))))
+        # Django would read a plain iterator to its end before an ASGI server gets the first byte.
+        content = _stepwise(blocks) if isinstance(self.request, ASGIRequest) else blocks
+        return StreamingHttpResponse(content, content_type=media_type, headers=headers)
 
-    def _content(self, write: Write, *, with_payload: bool) -> Generator[bytes]:
-        rows = self._rows(without=() if with_payload else PAYLOAD)
+    def _content(self, lines: Iterator[bytes]) -> Generator[bytes]:
         try:
-            yield from write(rows, columns(with_payload=with_payload))
+            yield from lines
         finally:
             # Also when the client hangs up: what has gone out has gone out.
             self._tell()
@@ -69,7 +75,8 @@ class Download:
     def _rows(self, without: tuple[str, ...]) -> Iterator[ActivityLog]:
         limit = get_settings().EXPORT_MAX_ROWS
         # One more than may go out, to know whether that is all.
-        for row in selectors.stream(self.filters.qs, limit + 1, without=without):
+        rows = selectors.stream(self.filters.qs, limit + 1, without=without, guard=within_budget)
+        for row in rows:
             if self.rows == limit:
                 return
             self.rows += 1
@@ -77,7 +84,7 @@ class Download:
         self.is_complete = True
 
     def _tell(self) -> None:
-        activities_exported.send(
+        activities_exported.send_robust(
             sender=type(self),
             request=self.request,
             filters={**asked_of(self.filters, self.request.GET), **self.place.settled},
@@ -85,6 +92,12 @@ class Download:
             rows=self.rows,
             is_complete=self.is_complete,
         )
+
+
+def _begun(rows: Iterator[ActivityLog]) -> Iterator[ActivityLog]:
+    """Return rows of which the first has been read: an answer is not begun for nothing."""
+    first = next(rows, None)
+    return rows if first is None else chain([first], rows)
 
 
 def _in_blocks(lines: Generator[bytes]) -> Generator[bytes]:

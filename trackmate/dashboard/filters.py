@@ -10,9 +10,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.forms.renderers import DjangoTemplates
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import moment_of
+from trackmate.clock import aware, moment_of
 from trackmate.dashboard import matching, query, windows
 from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Source, Status
@@ -125,6 +126,8 @@ class WindowForm(forms.Form):
         if start is None:
             if "start" not in self.errors:
                 self.add_error("start", _("Say from when."))
+        elif not windows.BEGINNING < aware(start) < aware(timezone.now()):
+            self.add_error("start", _("This is in the future, or before 1970."))
         elif end is not None and end <= start:
             self.add_error("end", _("This is not after the beginning."))
         else:

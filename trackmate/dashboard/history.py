@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard import access, texts
-from trackmate.dashboard.panels import answer
+from trackmate.dashboard.listing import within_budget
 from trackmate.dashboard.places import url_of
 from trackmate.dashboard.tables import action_type_text
 from trackmate.enums import Status
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from trackmate.models import ActivityLog
     from trackmate.selectors import Rows
+
+logger = logging.getLogger("trackmate")
 
 LIMIT = 10
 
@@ -41,10 +44,10 @@ class Event:
 class History:
     """The newest activities of an object."""
 
-    events: tuple[Event, ...]
-    failed: bool
+    events: tuple[Event, ...] = ()
+    failed: bool = False
     """Whether the log could not be read."""
-    url: str
+    url: str = ""
     """The object's page in the dashboard, for those who may open it."""
 
 
@@ -53,16 +56,17 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
 
     Reads the log once, within the time budget, and never raises because of it.
     """
+    try:
+        with within_budget():
+            return History(events=_events(instance, request, limit), url=_url(instance, request))
+    except Exception:
+        # It stands on a page of the project's, whose visitors came for something else.
+        logger.exception("The history of %r could not be shown", type(instance))
+        return History(failed=True)
+
+
+def _events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[Event, ...]:
     with_payload = request is not None and access.may_see_payload(request)
-    found = answer(lambda: _events(instance, request, limit, with_payload=with_payload))
-    return History(
-        events=found.value or (), failed=found.state is not None, url=_url(instance, request)
-    )
-
-
-def _events(
-    instance: Model, request: HttpRequest | None, limit: int, *, with_payload: bool
-) -> tuple[Event, ...]:
     kind = ContentType.objects.get_for_model(instance)
     rows = _rows(request).filter(content_type_id=kind.pk, object_id=str(instance.pk))
     more = ("changes",) if with_payload else ()

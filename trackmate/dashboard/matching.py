@@ -23,6 +23,9 @@ from trackmate.conf import get_settings
 SEARCHED = ("action", "remarks", "path", "object_repr", "actor_label")
 USERS_CAP = 10
 
+MAX_INT = 2**63
+"""No database has a wider integer."""
+
 WIDEST_IPV4 = 8
 WIDEST_IPV6 = 16
 
@@ -33,10 +36,12 @@ _LOOKUPS = {"": "exact", ">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 
 def actor(text: str) -> Q:
-    """Match a user by name or primary key, by the key alone if it is written `#5`, and else
-    whoever was called so, in part."""
+    """Match a user by name or primary key, by the key alone if it is written `#5`, whoever was
+    called just so if it is written `=name`, and else whoever was called so, in part."""
     if text.startswith("#"):
         return Q(actor_id=_user_key(text))
+    if text.startswith("="):
+        return Q(actor_label=text[1:])
     users = _users_called(text)
     if not users and text.casefold() in ("anonymous", str(_("anonymous")).casefold()):
         return Q(actor_id__isnull=True, actor_label="")
@@ -60,12 +65,14 @@ def _users_called(text: str) -> list[Any]:
 
 
 def _user_key(text: str) -> Any:
+    wrong = ValidationError(_("“%(text)s” is not the key of a user."), params={"text": text})
     try:
-        return get_user_model()._meta.pk.to_python(text[1:])
+        key = get_user_model()._meta.pk.to_python(text[1:])
     except (ValidationError, OverflowError):
-        raise ValidationError(
-            _("“%(text)s” is not the key of a user."), params={"text": text}
-        ) from None
+        raise wrong from None
+    if isinstance(key, int) and not -MAX_INT <= key < MAX_INT:
+        raise wrong
+    return key
 
 
 def status_code(text: str) -> Q:

@@ -11,7 +11,7 @@ from django.db import Error
 from trackmate.dashboard import query, texts
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.listing import State, failure, within_budget
-from trackmate.dashboard.places import EXPLORER, place_of
+from trackmate.dashboard.places import EXPLORER, actor_token, place_of
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _value_and_label(top: Top) -> tuple[str, str]:
     if len(top.values) == 1:
         return str(top.values[0]), str(top.values[0])
     key, label = top.values
-    value = label if key is None else f"#{key}"
+    value = actor_token(key, label)
     return value, label or value
 
 

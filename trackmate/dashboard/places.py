@@ -24,10 +24,6 @@ KINDS: dict[str, Any] = {
 """What has a page of its own: each is a filter, and the name of a URL."""
 
 
-TIMELESS = frozenset({"object", "request"})
-"""What has so few activities that nobody asks when they were."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A page with a list; without a `kind` it is the explorer."""
@@ -43,8 +39,8 @@ class Place:
 
     @property
     def is_timeless(self) -> bool:
-        """Say whether everything about it is shown, whenever that was."""
-        return self.kind in TIMELESS
+        """Say whether there is so little about it that nobody asks when that was."""
+        return self.kind == "request" or (self.kind == "object" and "/" in self.value)
 
     @property
     def label(self) -> str:
@@ -79,7 +75,12 @@ def explorer_url(asked: Mapping[str, str] | None = None) -> str:
 
 def actor_value(row: ActivityLog) -> str:
     """Return what the filter of actors calls the actor of a row."""
-    return f"#{row.actor_id}" if row.actor_id is not None else row.actor_label
+    return actor_token(row.actor_id, row.actor_label)
+
+
+def actor_token(key: object, label: str) -> str:
+    """Return what the filter of actors calls an actor with a key, or with a name only."""
+    return f"#{key}" if key is not None else label and f"={label}"
 
 
 def _explorer() -> str:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import Error
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
-from django.shortcuts import redirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseNotFound,
+    QueryDict,
+)
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
@@ -95,10 +100,15 @@ class ExportView(DashboardView):
             context = {"permission": "trackmate.export_activitylog"}
             return self.show("trackmate/forbidden.html", context, status=403)
         if format not in formats():
-            raise Http404(_("There is no format “%(format)s”.") % {"format": format})
+            text = _("There is no format “%(format)s”.") % {"format": format[:100]}
+            return HttpResponseNotFound(text, content_type="text/plain; charset=utf-8")
         if not filters.is_valid():
-            return redirect(place.url(asked_of(filters, request.GET)))
-        return Download(request, filters, place, format).response()
+            # The page of figures says so too, and has the way back.
+            return self.show("trackmate/figures_page.html", {"place": place}, status=400)
+        try:
+            return Download(request, filters, place, format).response()
+        except (BudgetExceededError, Error) as error:
+            return self.show("trackmate/failed.html", {"state": failure(error)}, status=503)
 
 
 class TickView(DashboardView):

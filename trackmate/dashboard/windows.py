@@ -97,7 +97,10 @@ def reaching(moment: datetime) -> dict[str, str]:
 
 def written(moment: datetime) -> str:
     """Return a moment as the form takes it: local, in whole seconds."""
-    local = timezone.localtime(aware(moment)).replace(tzinfo=None)
+    local = timezone.localtime(aware(moment))
+    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
+        local = local.replace(tzinfo=None)
+    # In the hour that comes twice, only the offset tells which one it is.
     return local.isoformat(timespec="seconds")
 
 
@@ -106,7 +109,10 @@ def between(start: datetime, end: datetime | None) -> Window:
     values = {"start": _date_text(start), "end": "" if end is None else _date_text(end)}
     if end is None:
         return Window(start=start, text=gettext("the time since %(start)s") % values)
-    return Window(start=start, end=end, text=gettext("%(start)s to %(end)s") % values)
+    text = gettext("%(start)s to %(end)s") % values
+    # What is to come has no rows, and a far date is more than a database can reckon with.
+    is_over = aware(end) <= aware(timezone.now())
+    return Window(start=start, end=end if is_over else None, text=text)
 
 
 def wider(window: Window) -> list[tuple[str, StrPromise]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +17,8 @@ from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 Rows = QuerySet[ActivityLog]
 
@@ -169,25 +171,34 @@ def neighbours(rows: Rows, pk: UUID) -> Neighbours:
     )
 
 
-def stream(rows: Rows, limit: int, *, without: Iterable[str] = ()) -> Iterator[ActivityLog]:
+def stream(
+    rows: Rows,
+    limit: int,
+    *,
+    without: Iterable[str] = (),
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[ActivityLog]:
     """Yield the newest rows, so many at most, each with the label of its object's type as
     `object_type`.
 
-    They are read in slices, each from where the one before it ended: memory stays flat, and no
-    transaction is held open for as long as a client takes to read.
+    They are read in slices, each from where the one before it ended and within a `guard()`:
+    memory stays flat, and no transaction is held open for as long as a client takes to read.
+    Slices with the payload are small, since a row of it may not be.
     """
     rows = rows.defer(*without).order_by("-pk")
+    size = STREAM_SLICE if without else STREAM_SLICE // 10
     last: UUID | None = None
     types: dict[int, str] = {}
     while limit > 0:
         older = rows if last is None else rows.filter(pk__lt=last)
-        found = list(older[: min(limit, STREAM_SLICE)])
-        types |= object_types(row for row in found if row.content_type_id not in types)
+        with guard():
+            found = list(older[: min(limit, size)])
+            types |= object_types(row for row in found if row.content_type_id not in types)
         for row in found:
             row.object_type = types.get(row.content_type_id or 0, "")  # type: ignore[attr-defined]
             yield row
         limit -= len(found)
-        if len(found) < STREAM_SLICE:
+        if len(found) < size:
             return
         last = found[-1].pk
 
