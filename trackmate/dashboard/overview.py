@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trackmate.selectors import Rows, Summary
 
 LATEST = 8
-"""Failures that the page lists."""
+"""Failures, and activities, that the page lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +46,22 @@ class Overview:
     """The page, ready to be shown."""
 
     filters: WindowFilters
+    asked: Mapping[str, str] = field(default_factory=dict)
     cards: Answer | None = None
     chart: Answer | None = None
     panels: tuple[Panel, ...] = ()
+    failures: Answer | None = None
     latest: Answer | None = None
 
     @property
     def is_valid(self) -> bool:
         """Say whether there is a range of time to tell of."""
         return bool(self.filters.is_valid())
+
+    @property
+    def latest_url(self) -> str:
+        """The list of all activities of this range of time."""
+        return explorer_url(self.asked)
 
     @property
     def is_live(self) -> bool:
@@ -72,10 +79,12 @@ def overview(rows: Rows, query: QueryDict) -> Overview:
     inside = window.narrow(rows)
     return Overview(
         filters=filters,
+        asked=asked,
         cards=answer(lambda: _cards(rows, window, asked)),
         chart=answer(lambda: charts.histogram(rows, window, EXPLORER, asked)),
         panels=tuple(_panels(inside, asked)),
-        latest=answer(lambda: _latest(inside, asked)),
+        failures=answer(lambda: _failures_table(inside, asked)),
+        latest=answer(lambda: _latest_table(inside, asked)),
     )
 
 
@@ -202,13 +211,22 @@ def _change(value: float, former: float, more_is: str) -> tuple[str, str]:
     return _("%(change)s %% vs. before") % {"change": f"{change:+d}"}, tone
 
 
-def _latest(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
-    found = selectors.newest(rows.filter(status=Status.FAILED), LATEST)
+def _failures_table(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
+    failed = rows.filter(status=Status.FAILED)
+    question = {**asked, "status": Status.FAILED.value}
+    caption = _("Latest failures, newest first")
+    return _table(failed, question, caption, row_name="tm-failure")
+
+
+def _latest_table(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
+    return _table(rows, asked, _("Latest activities, newest first"), row_name="tm-row")
+
+
+def _table(
+    rows: Rows, asked: Mapping[str, str], caption: str, *, row_name: str
+) -> ActivityTable | None:
+    found = selectors.newest(rows, LATEST)
     if not found:
         return None
-    return ActivityTable(
-        found,
-        caption=_("Latest failures, newest first"),
-        types=selectors.object_types(found),
-        asked={**asked, "status": Status.FAILED.value},
-    )
+    types = selectors.object_types(found)
+    return ActivityTable(found, caption=caption, types=types, asked=asked, row_name=row_name)

@@ -55,7 +55,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         orderable = False
         template_name = "trackmate/table.html"
         row_attrs = {  # noqa: RUF012 (the shape that django-tables2 reads)
-            "id": lambda record: f"tm-row-{record.pk}",
+            "id": lambda record, table: f"{table.row_name}-{record.pk}",
             "class": lambda record: "tm-failed" if record.status == Status.FAILED else None,
             "aria-current": lambda record, table: "true" if record.pk == table.current else None,
         }
@@ -70,8 +70,10 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         place: Place = EXPLORER,
         asked: Mapping[str, str] | None = None,
         current: UUID | None = None,
+        row_name: str = "tm-row",
     ) -> None:
         super().__init__(rows)
+        self.row_name = row_name
         self.caption = caption
         self.direction = direction
         self.types = types
