@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from playwright.sync_api import sync_playwright
 
+from tests.rows import person
 from tests.servers import application_server
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE, announced
@@ -89,6 +90,19 @@ def configure(settings):
         settings.TRACKMATE = {**settings.TRACKMATE, **values}
 
     return change
+
+
+@pytest.fixture
+def unrecorded(settings):
+    """Record nothing of what the test asks for: its rows are those that it makes."""
+    settings.TRACKMATE = {"ENABLED": False}
+
+
+@pytest.fixture
+def staff(client):
+    """A client of somebody who may open the dashboard, and no more."""
+    client.force_login(person("staff", is_staff=True))
+    return client
 
 
 @pytest.fixture

@@ -8,19 +8,14 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
+from tests.pages import FRAGMENT
 from tests.rows import activity, person
 from trackmate.dashboard.access import login_url, to_login
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
-FRAGMENT = {"HX-Request": "true"}
 SECRET = "opensesame"
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
 
 
 def everyone():

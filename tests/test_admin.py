@@ -10,23 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from tests.pages import text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person, user_page
 from tests.shop.models import Order
 from trackmate import admin as trackmate_admin
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 LIST = "/admin/trackmate/activitylog/"
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
-
-
-def text_of(response):
-    return response.content.decode()
 
 
 def keys_in(response):

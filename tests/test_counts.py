@@ -10,12 +10,7 @@ from tests.rows import activities, activity, person
 from trackmate import selectors
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 
 def every():

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import (
     SCRIPT,
     UNKNOWN,
@@ -30,31 +31,15 @@ from trackmate.dashboard import budget, texts
 from trackmate.models import ActivityLog
 from trackmate.selectors import TICK_CAP
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
-FRAGMENT = {"HX-Request": "true"}
 LIST = "/trackmate/activity/"
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
-
-
-@pytest.fixture
-def staff(client):
-    client.force_login(person("staff", is_staff=True))
-    return client
 
 
 @pytest.fixture
 def reader(client):
     client.force_login(person("reader", "view_payload", is_staff=True))
     return client
-
-
-def text_of(response):
-    return response.content.decode()
 
 
 def keys_in(response):
@@ -68,10 +53,6 @@ def state_of(response):
 def error_of(response, field):
     found = re.search(rf'id="tm-error-{field}"[^>]*>(.*?)</p>', text_of(response), re.DOTALL)
     return found[1].strip()
-
-
-def log_queries(captured):
-    return [each["sql"] for each in captured if "trackmate_activitylog" in each["sql"]]
 
 
 # The list

@@ -11,18 +11,14 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
+from tests.pages import log_queries
 from tests.rows import SCRIPT, activities, activity, person
 from tests.shop.models import Order
 from trackmate.admin import HistoryMixin
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 PAGE = Template("{% load trackmate %}{% trackmate_history order %}")
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def test_the_newest_activities_of_an_object(order):
     activities(3)
     with CaptureQueriesContext(connection) as queries:
         page = shown(order)
-    assert len([each for each in queries if "trackmate_activitylog" in each["sql"]]) == 1
+    assert len(log_queries(queries)) == 1
     assert page.index("<bdi>Update</bdi> (Failed)") < page.index("<bdi>order.create</bdi>")
     assert ("ann" in page, "anonymous" in page, "another.order" in page) == (True, True, False)
     assert "<a " not in page

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from tests.shop.models import Order
 from trackmate.dashboard import budget, charts, windows
@@ -18,26 +19,10 @@ from trackmate.dashboard.filters import MomentField
 from trackmate.dashboard.places import EXPLORER, Place, place_of
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
-FRAGMENT = {"HX-Request": "true"}
 OVERVIEW = "/trackmate/"
 FIGURES = "/trackmate/activity/figures/"
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
-
-
-@pytest.fixture
-def staff(client):
-    client.force_login(person("staff", is_staff=True))
-    return client
-
-
-def text_of(response):
-    return response.content.decode()
 
 
 def keys_in(page):
@@ -153,7 +138,7 @@ def test_the_number_of_queries_does_not_grow_with_rows(staff):
         activities(number, source="request", route="a/", actor_label="ann", status="Failed")
         with CaptureQueriesContext(connection) as found:
             staff.get(OVERVIEW)
-        counted.append(len([each for each in found if "trackmate_activitylog" in each["sql"]]))
+        counted.append(len(log_queries(found)))
     assert counted == [13, 13]
 
 

@@ -9,12 +9,7 @@ from tests.rows import activity, person
 from trackmate.dashboard.query import READINGS, read, written
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 
 def found(line):

@@ -9,12 +9,7 @@ from trackmate import selectors
 from trackmate.clock import lowest_uuid7, uuid7
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def unrecorded(settings):
-    settings.TRACKMATE = {"ENABLED": False}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 
 def every():

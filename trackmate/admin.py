@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import admin_filters, texts
 from trackmate.dashboard.access import may_open, may_see_payload, visible_rows
+from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.budget import BudgetExceededError
-from trackmate.dashboard.listing import within_budget
 from trackmate.enums import Status
 from trackmate.models import ActivityLog
 from trackmate.selectors import LISTED, object_types, one

@@ -6,7 +6,7 @@ made within one millisecond still sort by time, to a quarter of a microsecond.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from os import urandom
 from uuid import UUID
 
@@ -18,8 +18,11 @@ _VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
 _RANDOM_BITS = (1 << 62) - 1
 
 
-def aware(moment: datetime) -> datetime:
-    """Return `moment` as an aware time, a naive one being taken in the current time zone."""
+def aware(moment: date) -> datetime:
+    """Return `moment` as an aware time, a naive one being taken in the current time zone; a date
+    stands for its first moment."""
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time.min)
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.contenttypes.models import ContentType
@@ -12,6 +11,8 @@ from trackmate.clock import aware, lowest_uuid7
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from trackmate.models import ActivityLog  # noqa: F401 (read in a string)
 
 
@@ -45,9 +46,9 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         """
         rows = self
         if start is not None:
-            rows = rows.filter(pk__gte=lowest_uuid7(_moment(start)))
+            rows = rows.filter(pk__gte=lowest_uuid7(aware(start)))
         if end is not None:
-            rows = rows.filter(pk__lt=lowest_uuid7(_moment(end)))
+            rows = rows.filter(pk__lt=lowest_uuid7(aware(end)))
         return rows
 
     def of_request(self, request_id: str) -> Self:
@@ -57,9 +58,3 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     def newest_first(self) -> Self:
         """Order by the clock, newest first."""
         return self.order_by("-pk")
-
-
-def _moment(when: date) -> datetime:
-    if not isinstance(when, datetime):
-        when = datetime.combine(when, time.min)
-    return aware(when)

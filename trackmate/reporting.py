@@ -7,6 +7,7 @@ import sysconfig
 from collections import Counter
 from threading import Lock
 from time import monotonic
+from traceback import walk_tb
 
 logger = logging.getLogger("trackmate")
 
@@ -47,10 +48,8 @@ def forget() -> None:
 
 def place_of(error: BaseException) -> str:
     """Name an error by its type and place; its text may quote what must not be seen."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    places = _places_of(error)
+    where = f" at {places[-1]}" if places else ""
     return f"{type(error).__name__}{where}"
 
 
@@ -65,16 +64,15 @@ def exception_of(error: BaseException) -> dict[str, str]:
 
 
 def _own_place_of(error: BaseException) -> str:
-    own = last = None
-    trace = error.__traceback__
-    while trace is not None:
-        last = trace
-        if not trace.tb_frame.f_code.co_filename.startswith(_OTHERS):
-            own = trace
-        trace = trace.tb_next
-    found = own or last
-    return f"{found.tb_frame.f_code.co_filename}:{found.tb_lineno}" if found else ""
+    places = _places_of(error)
+    own = [place for place in places if not place.startswith(_OTHERS)]
+    return (own or places or [""])[-1]
 
 
-# Where Python and installed packages are, in this order: the latter may be within the former.
-_OTHERS = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")} | {"<"})
+def _places_of(error: BaseException) -> list[str]:
+    """Return the lines that an error came through, the one that raised it last."""
+    return [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
+
+
+_OTHERS = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
+"""What the files of Python itself, of installed packages and of generated code begin with."""

@@ -108,8 +108,12 @@ def _identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
 
 
 def _name_among(credentials: Mapping[str, Any]) -> Any:
-    names = (get_user_model().USERNAME_FIELD, "username", "email")
-    return next((credentials[name] for name in names if credentials.get(name)), None)
+    return next((credentials[name] for name in _names() if credentials.get(name)), None)
+
+
+def _names() -> tuple[str, ...]:
+    """Return what the name of an account is called, the likeliest first."""
+    return (get_user_model().USERNAME_FIELD, "username", "email")
 
 
 def _hide_from_request(identifier: str) -> None:
@@ -139,7 +143,7 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
     if was_taken or get_settings().FAILED_LOGIN_IDENTIFIER == "full":
         return activity
     query = (activity.extra or {}).get("query", "")
-    names = {get_user_model().USERNAME_FIELD.lower(), "username", "email"}
+    names = {name.lower() for name in _names()}
     for name, value in (*fields, *_fields(dict(parse_qsl(query, errors="replace")))):
         if name in names and value:
             activity = _without(value, activity)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from trackmate import selectors
 from trackmate.clock import aware
 from trackmate.dashboard import texts
-from trackmate.dashboard.windows import CUSTOM, length_text, written
+from trackmate.dashboard.windows import CUSTOM, length_text, timeless, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,8 +80,6 @@ class Chart:
     """A histogram, ready to be drawn."""
 
     bars: tuple[Bar, ...]
-    top: int
-    """Most activities of one stretch, now or before."""
     step: str
     """How much time a bar stands for."""
 
@@ -89,16 +87,6 @@ class Chart:
     def width(self) -> int:
         """Of the drawing."""
         return len(self.bars)
-
-    @property
-    def count(self) -> int:
-        """Activities in all bars."""
-        return sum(bar.bucket.count for bar in self.bars)
-
-    @property
-    def failed(self) -> int:
-        """Failures in all bars."""
-        return sum(bar.bucket.failed for bar in self.bars)
 
 
 def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]) -> Chart:
@@ -113,7 +101,7 @@ def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]
     now = selectors.histogram(rows, bounds)
     before = selectors.histogram(rows, [bound - length for bound in bounds])
     top = max(bucket.count for bucket in (*now, *before))
-    kept = {name: value for name, value in asked.items() if name not in ("range", "start", "end")}
+    kept = timeless(asked)
     bars = tuple(
         Bar(
             x=x,
@@ -127,7 +115,7 @@ def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]
         )
         for x, (bucket, earlier) in enumerate(zip(now, before, strict=True))
     )
-    return Chart(bars=bars, top=top, step=length_text(step))
+    return Chart(bars=bars, step=length_text(step))
 
 
 def span(window: Window) -> tuple[datetime, datetime]:

@@ -16,8 +16,9 @@ from django.utils.http import content_disposition_header
 from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import may_see_payload
+from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.export import columns, formats
-from trackmate.dashboard.listing import asked_of, within_budget
+from trackmate.dashboard.listing import asked_of
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,6 @@ COLUMNS = (
 )
 """What a file holds; `object_type` is the label of the model, as in "shop.order"."""
 
-DOCUMENTS = frozenset({"extra", *PAYLOAD})
 TIMES = frozenset({"action_time", "recorded_at"})
 
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -59,6 +59,7 @@ def columns(*, with_payload: bool) -> tuple[str, ...]:
     return COLUMNS if with_payload else tuple(name for name in COLUMNS if name not in PAYLOAD)
 
 
+@cache
 def formats() -> dict[str, tuple[Any, str, Write]]:
     """Return the formats that can be written: name, media type and writer of each."""
     found: dict[str, tuple[Any, str, Write]] = {

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate import selectors
 from trackmate.dashboard import charts, texts
+from trackmate.dashboard.answers import Answer, answer
 from trackmate.dashboard.filters import ActivityFilters
 from trackmate.dashboard.listing import asked_of
-from trackmate.dashboard.panels import Answer, Entry, Panel, answer, entries, panel
+from trackmate.dashboard.panels import Entry, Panel, entries, panel
 from trackmate.dashboard.windows import BEGINNING, preset
 from trackmate.enums import ActionType
 
@@ -39,8 +40,6 @@ FEW: dict[str, Any] = {
 class Figures:
     """The figures of one list, ready to be shown."""
 
-    filters: ActivityFilters
-    place: Place
     url: str
     """The list that they are of."""
     chart: Answer
@@ -54,8 +53,6 @@ def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
         return None
     asked = asked_of(filters, query)
     return Figures(
-        filters=filters,
-        place=place,
         url=place.url(asked),
         chart=answer(lambda: _chart(filters, rows, place, asked)),
         panels=tuple(_panels(filters.qs, place, asked)),

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard import access, texts
-from trackmate.dashboard.listing import within_budget
+from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.places import url_of
 from trackmate.dashboard.tables import action_type_text
 from trackmate.enums import Status
@@ -76,12 +76,9 @@ def _events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[E
 def _rows(request: HttpRequest | None) -> Rows:
     if request is not None:
         return access.visible_rows(request)
+    rows = selectors.every_row()
     # Without a request nobody can say which rows a project's own rule would leave.
-    return selectors.every_row() if get_settings().DASHBOARD_QUERYSET is None else _none()
-
-
-def _none() -> Rows:
-    return selectors.every_row().none()
+    return rows if get_settings().DASHBOARD_QUERYSET is None else rows.none()
 
 
 def _event(row: ActivityLog) -> Event:

@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from django.db import Error
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.clock import lowest_uuid7
-from trackmate.conf import get_settings
 from trackmate.dashboard import windows
-from trackmate.dashboard.budget import BudgetExceededError, time_budget
+from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.export import formats
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
 from trackmate.dashboard.places import EXPLORER
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from django.http import QueryDict
 
     from trackmate.dashboard.places import Place
     from trackmate.selectors import Page, Rows
-
-logger = logging.getLogger("trackmate")
-
-
-class State(StrEnum):
-    """What a list has to say; each has a template of its own."""
-
-    ROWS = "rows"
-    EMPTY = "empty"
-    NO_MATCH = "no_match"
-    INVALID = "invalid"
-    TOO_SLOW = "too_slow"
-    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +79,7 @@ class Listing:
     def wider_urls(self) -> list[tuple[str, str]]:
         """Links to the same question over longer ranges of time."""
         return [
-            (self.place.url({**_undated(self.asked), "range": name}), str(text))
+            (self.place.url({"range": name, **windows.timeless(self.asked)}), str(text))
             for name, text in windows.wider(self.filters.window)
         ]
 
@@ -137,12 +119,15 @@ def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))
-    try:
-        with within_budget():
-            page = selectors.page(filters.qs, before=before, after=after)
-            state = _state_of(page, rows)
-    except (BudgetExceededError, Error) as error:
-        return found(state=failure(error))
+
+    def read() -> tuple[Page, State]:
+        page = selectors.page(filters.qs, before=before, after=after)
+        return page, _state_of(page, rows)
+
+    answered = answer(read)
+    if answered.state is not None:
+        return found(state=answered.state)
+    page, state = answered.value
     return found(
         state=state,
         page=page,
@@ -150,20 +135,6 @@ def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
         since=page.rows[0].pk if page.rows else filters.window.first,
         shown=shown,
     )
-
-
-def within_budget() -> AbstractContextManager[None]:
-    """Return the guard for every read of the log."""
-    settings = get_settings()
-    return time_budget(settings.DATABASE, milliseconds=settings.QUERY_TIMEOUT)
-
-
-def failure(error: Exception) -> State:
-    """Return the state that tells of a failed read, and leave the reason to the site's own log."""
-    if isinstance(error, BudgetExceededError):
-        return State.TOO_SLOW
-    logger.error("The dashboard could not read the log: %s", error, exc_info=error)
-    return State.UNAVAILABLE
 
 
 def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
@@ -184,7 +155,3 @@ def _table(
     caption = _("Activities of %(window)s, newest first") % {"window": filters.window.text}
     types = selectors.object_types(page.rows)
     return ActivityTable(page.rows, caption=caption, types=types, place=place, asked=asked)
-
-
-def _undated(asked: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in asked.items() if name not in ("start", "end")}

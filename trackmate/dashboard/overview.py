@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.dashboard import charts, texts
+from trackmate.dashboard.answers import Answer, answer
 from trackmate.dashboard.filters import WindowFilters
-from trackmate.dashboard.panels import Answer, Panel, answer, panel
+from trackmate.dashboard.panels import Panel, panel
 from trackmate.dashboard.places import EXPLORER, explorer_url
 from trackmate.dashboard.tables import ActivityTable
-from trackmate.dashboard.windows import Window
-from trackmate.enums import ActionType, Status
+from trackmate.dashboard.windows import Window, times_of
+from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +76,7 @@ def overview(rows: Rows, query: QueryDict) -> Overview:
     if not filters.is_valid():
         return Overview(filters=filters)
     window = filters.window
-    asked = {name: str(query[name]) for name in ("range", "start", "end") if query.get(name)}
+    asked = times_of(query)
     inside = window.narrow(rows)
     return Overview(
         filters=filters,
@@ -89,7 +90,7 @@ def overview(rows: Rows, query: QueryDict) -> Overview:
 
 
 def _panels(rows: Rows, asked: Mapping[str, str]) -> list[Panel]:
-    top, requests = selectors.top, rows.filter(source="request")
+    top, requests = selectors.top, rows.filter(source=Source.REQUEST)
     refused = {**asked, "action_type": ActionType.LOGIN_FAILED.value}
     by_route = partial(panel, name="route", asked=asked)
     return [
@@ -177,14 +178,7 @@ def _failures(now: Summary, before: Summary, asked: Mapping[str, str]) -> Card:
         more_is="bad",
     )
     note = _("%(share)s of all") % {"share": texts.share(now.failure_rate)}
-    return Card(
-        title=card.title,
-        value=card.value,
-        note=note,
-        change=card.change,
-        tone=card.tone,
-        url=card.url,
-    )
+    return replace(card, note=note)
 
 
 def _time(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
-
-from django.db import Error
+from typing import TYPE_CHECKING, Literal
 
 from trackmate.dashboard import query, texts
-from trackmate.dashboard.budget import BudgetExceededError
-from trackmate.dashboard.listing import State, failure, within_budget
+from trackmate.dashboard.answers import Answer, answer
 from trackmate.dashboard.places import EXPLORER, actor_token, place_of
+from trackmate.dashboard.windows import times_of
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
@@ -21,28 +19,6 @@ if TYPE_CHECKING:
     from trackmate.selectors import Top
 
 Figure = Literal["count", "failed", "mean"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a part of a page found, or why it found nothing."""
-
-    value: Any = None
-    state: State | None = None
-
-    @property
-    def is_too_slow(self) -> bool:
-        """Say whether the database stopped looking."""
-        return self.state == State.TOO_SLOW
-
-
-def answer(find: Callable[[], Any]) -> Answer:
-    """Look for something within the time budget; one part that fails does not take the page."""
-    try:
-        with within_budget():
-            return Answer(value=find())
-    except (BudgetExceededError, Error) as error:
-        return Answer(state=failure(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +133,3 @@ def _value_and_label(top: Top) -> tuple[str, str]:
     key, label = top.values
     value = actor_token(key, label)
     return value, label or value
-
-
-def times_of(asked: Mapping[str, str]) -> dict[str, str]:
-    """Return the part of a question that is about time."""
-    return {name: asked[name] for name in ("range", "start", "end") if name in asked}

@@ -74,23 +74,26 @@ def _condition(token: re.Match[str], value: str) -> Q:
 
 
 def _status(text: str) -> Q:
-    by_name = {name.casefold(): name for name in Status.values}
-    found = by_name.get(text.casefold())
+    found = _named(text, Status.values)
     return Q(status=found) if found else matching.status_code(text)
 
 
 def _action_type(text: str) -> Q:
-    by_name = {name.casefold(): name for name in ActionType.values}
-    return Q(action_type=by_name.get(text.casefold(), text))
+    return Q(action_type=_named(text, ActionType.values) or text)
 
 
 def _source(text: str) -> Q:
-    if text.casefold() not in Source.values:
+    if (found := _named(text, Source.values)) is None:
         raise ValidationError(
             _("“%(text)s” is not a source. Write %(names)s."),
             params={"text": text, "names": ", ".join(Source.values)},
         )
-    return Q(source=text.casefold())
+    return Q(source=found)
+
+
+def _named(text: str, values: list[str]) -> str | None:
+    """Return the one of some values that a text means, in capitals or not."""
+    return next((value for value in values if value.casefold() == text.casefold()), None)
 
 
 def _created(text: str) -> Q:
@@ -116,10 +119,8 @@ def _moment(text: str) -> datetime:
     try:
         if found := _AGO.fullmatch(text):
             return now - timedelta(**{_UNITS[found["unit"]]: int(found["number"])})
-        if date := parse_date(text):
-            return aware(datetime(date.year, date.month, date.day))  # noqa: DTZ001 (made aware)
-        if moment := parse_datetime(text):
-            return aware(moment)
+        if when := parse_date(text) or parse_datetime(text):
+            return aware(when)
     except (ValueError, OverflowError):
         pass
     raise ValidationError(

@@ -17,15 +17,15 @@ from django.utils.translation import gettext as _
 from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard import access, details, texts
+from trackmate.dashboard.answers import State, answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.downloads import Download
 from trackmate.dashboard.export import formats
 from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
-from trackmate.dashboard.listing import State, asked_of, failure, listing, within_budget
+from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.panels import answer
 from trackmate.dashboard.places import Place, explorer_url, place_of
 from trackmate.dashboard.tables import ASCENDING, ActivityTable, action_type_text
 
@@ -123,12 +123,10 @@ class TickView(DashboardView):
             return HttpResponseBadRequest(_("“since” is not the identifier of an activity."))
         if not filters.is_valid():
             return HttpResponse(status=204)
-        try:
-            with within_budget():
-                tick = selectors.tick(filters.qs, since=since, shown=asked["shown"])
-        except (BudgetExceededError, Error) as error:
-            failure(error)
+        found = answer(lambda: selectors.tick(filters.qs, since=since, shown=asked["shown"]))
+        if found.state is not None:
             return HttpResponse(status=503)
+        tick = found.value
         if not tick.count:
             return HttpResponse(status=204)
         url = place.url(asked_of(filters, request.GET))
@@ -140,19 +138,21 @@ class DetailView(DashboardView):
     """Everything that one activity holds."""
 
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
-        with_payload = access.may_see_payload(request)
-        try:
-            with within_budget():
-                row = selectors.one(self.rows, pk, with_payload=with_payload)
-                if row is None:
-                    return self.show("trackmate/missing.html", {"pk": pk}, status=404)
-                companions = selectors.companions(self.rows, row)
-        except (BudgetExceededError, Error) as error:
-            return self.show("trackmate/failed.html", {"state": failure(error)}, status=503)
+        found = answer(lambda: self._read(pk))
+        if found.state is not None:
+            return self.show("trackmate/failed.html", {"state": found.state}, status=503)
+        row, companions = found.value
+        if row is None:
+            return self.show("trackmate/missing.html", {"pk": pk}, status=404)
         return self.show(
             "trackmate/detail.html",
             {"row": row, **self._around(row), **self._about(row, companions)},
         )
+
+    def _read(self, pk: UUID) -> tuple[ActivityLog | None, tuple[ActivityLog, ...]]:
+        with_payload = access.may_see_payload(self.request)
+        row = selectors.one(self.rows, pk, with_payload=with_payload)
+        return row, selectors.companions(self.rows, row) if row is not None else ()
 
     def _about(self, row: ActivityLog, companions: tuple[ActivityLog, ...]) -> dict[str, Any]:
         types = selectors.object_types([row, *companions])
@@ -177,12 +177,10 @@ class DetailView(DashboardView):
     def _neighbours(self, filters: ActivityFilters, row: ActivityLog) -> Neighbours | None:
         if not filters.is_valid():
             return None
-        try:
-            with within_budget():
-                return selectors.neighbours(filters.qs, row.pk)
-        except (BudgetExceededError, Error) as error:
-            failure(error)
-            return None
+        neighbours: Neighbours | None = answer(
+            lambda: selectors.neighbours(filters.qs, row.pk)
+        ).value
+        return neighbours
 
 
 def _place_of(request: HttpRequest) -> Place:

@@ -14,8 +14,10 @@ from trackmate.clock import aware, lowest_uuid7
 from trackmate.conf import get_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
+    from django.http import QueryDict
     from django_stubs_ext import StrPromise
 
     from trackmate.selectors import Rows
@@ -29,6 +31,8 @@ PRESETS: dict[str, tuple[timedelta, StrPromise, StrPromise]] = {
 }
 DEFAULT = "default"
 CUSTOM = "custom"
+FIELDS = ("range", "start", "end")
+"""What the form asks about time."""
 ALL = "all"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -84,6 +88,16 @@ def preset(name: str) -> Window:
     length = _default_length()
     text = gettext("the last %(length)s") % {"length": length_text(length)}
     return Window(start=timezone.now() - length, text=text)
+
+
+def times_of(asked: Mapping[str, str] | QueryDict) -> dict[str, str]:
+    """Return the part of a question that is about time."""
+    return {name: str(asked[name]) for name in FIELDS if asked.get(name)}
+
+
+def timeless(asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the rest of a question."""
+    return {name: value for name, value in asked.items() if name not in FIELDS}
 
 
 def reaching(moment: datetime) -> dict[str, str]:
