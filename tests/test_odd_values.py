@@ -141,6 +141,12 @@ def test_a_name_beside_a_refused_password_is_masked(data, status, shown):
     assert ("MyS3cretTyped" in repr(row.data)) is shown
 
 
+def test_a_name_that_stands_twice_in_the_query_is_masked_twice():
+    path = "/login/?username=MyS3cretTyped&username=other"
+    refuses(RequestFactory().post(path, {"password": ""}, content_type="application/json"))
+    assert "MyS3cretTyped" not in repr(ActivityLog.objects.get().extra)
+
+
 def test_a_project_may_keep_such_names(configure):
     configure(FAILED_LOGIN_IDENTIFIER="full")
     data = {"username": "ann", "password": ""}

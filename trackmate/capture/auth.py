@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 from unicodedata import normalize
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
@@ -144,7 +144,7 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
         return activity
     query = (activity.extra or {}).get("query", "")
     names = {name.lower() for name in _names()}
-    for name, value in (*fields, *_fields(dict(parse_qsl(query, errors="replace")))):
+    for name, value in (*fields, *_fields(parse_qs(query, errors="replace"))):
         if name in names and value:
             activity = _without(value, activity)
     return activity
