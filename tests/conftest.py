@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.rows import person
 from tests.servers import application_server
@@ -32,6 +32,10 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+# The dashboard asks for news every five seconds, give or take a tenth; a busy machine takes longer.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(config, items):

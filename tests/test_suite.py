@@ -36,8 +36,9 @@ def run_tests(tmp_path):
     """Run a file of tests under the rules of this suite, and count."""
 
     def run(text, **environment):
+        (tmp_path / "conftest.py").write_text('pytest_plugins = ["tests.conftest"]\n')
         (tmp_path / "test_rules.py").write_text(text)
-        options = ["-p", "tests.conftest", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path]
+        options = ["-c", ROOT / "pyproject.toml", "--rootdir", tmp_path]
         report = tmp_path / "report.xml"
         command = [sys.executable, "-m", "pytest", *options, f"--junit-xml={report}", tmp_path]
         subprocess.run(
