@@ -16,6 +16,7 @@ from tests import test_packaging
 from trackmate import conf, enums, urls
 from trackmate.activity import Activity
 from trackmate.backends import base as base_backend
+from trackmate.dashboard import columns
 from trackmate.dashboard.filters import ActivityFilters, WindowForm
 from trackmate.models import ActivityLog
 from trackmate.querysets import ActivityLogQuerySet
@@ -364,3 +365,15 @@ def test_the_docs_name_no_setting_that_does_not_exist():
         for name in re.findall(r'TRACKMATE\["([A-Z_]+)"\]', page.read_text())
     }
     assert quoted <= set(SETTINGS)
+
+
+def test_every_column_of_a_list_is_listed():
+    listed = re.search(r"\| `columns` \|.*`(time,[\w,]+)`", reference("dashboard"))[1]
+    assert listed.split(",") == list(columns.BUILT_IN)
+
+
+def test_every_property_of_the_style_sheet_is_listed():
+    page = (DOCS / "howto" / "extend-the-dashboard.md").read_text()
+    sheet = (ROOT / "trackmate/static/trackmate/trackmate.css").read_text()
+    defined = set(re.findall(r"^    (--tm-[\w-]+):", sheet, re.MULTILINE))
+    assert defined == set(re.findall(r"`(--tm-[\w-]+)`", page))

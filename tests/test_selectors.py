@@ -147,3 +147,53 @@ def test_rows_of_the_future_come_first():
     row = activity(ago=-60, actor=user)
     assert row.pk > lowest_uuid7(activity().action_time)
     assert selectors.page(every()).rows[0].pk == row.pk
+
+
+# Sorted by other columns
+
+
+SORTS = [
+    ("execution_time", [None, 0.5, 0.25, 0.5, None, 2.0, 0.1]),
+    ("status", ["Failed", "Success", "Success", "Failed", "Success", "Success", "Failed"]),
+    ("actor_label", ["bob", "ann", "", "bob", "\N{SNOWMAN}", "cid", ""]),
+]
+
+
+@pytest.mark.parametrize("is_descending", [True, False])
+@pytest.mark.parametrize(("column", "values"), SORTS)
+def test_pages_of_every_order_hold_each_row_once_both_ways(
+    monkeypatch, column, values, is_descending
+):
+    monkeypatch.setattr("trackmate.selectors.pages.PAGE_SIZE", 2)
+    stored = [activity(ago=age, **{column: value}) for age, value in enumerate(values * 2)]
+    order = selectors.Order(column=column, is_descending=is_descending)
+
+    pages = [selectors.page(every(), order=order)]
+    while pages[-1].older:
+        pages.append(selectors.page(every(), before=pages[-1].older, order=order))
+    there = [row.pk for page in pages for row in page.rows]
+    assert there == [row.pk for row in order.sort(every())]
+    assert sorted(there) == sorted(row.pk for row in stored)
+
+    page, back = pages[-1], list(reversed(pages[-1].rows))
+    while page.newer:
+        page = selectors.page(every(), after=page.newer, order=order)
+        back += reversed(page.rows)
+    assert [row.pk for row in reversed(back)] == there
+
+
+@pytest.mark.parametrize("is_descending", [True, False])
+def test_rows_without_a_value_come_last(is_descending):
+    without, with_one = activity(), activity(execution_time=1.0)
+    order = selectors.Order(column="execution_time", is_descending=is_descending)
+    assert selectors.page(every(), order=order).rows == (with_one, without)
+
+
+def test_a_page_goes_on_behind_a_row_that_no_filter_keeps():
+    gone, kept = activity(execution_time=2.0, status="Failed"), activity(execution_time=1.0)
+    rows = every().filter(status="Success")
+    order = selectors.Order(column="execution_time")
+    page = selectors.page(rows, before=gone.pk, order=order, among=every())
+    assert page.rows == (kept,)
+    gone.delete()
+    assert selectors.page(rows, before=gone.pk, order=order).rows == (kept,)

@@ -172,4 +172,10 @@ def _check_loading() -> Iterable[CheckMessage]:
             import_string(path) if isinstance(path, str) else None
         except ImportError as error:
             yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+    for name in ("TABLE_COLUMNS",):
+        for path in getattr(get_settings(), name):
+            try:
+                import_string(path) if isinstance(path, str) else None
+            except ImportError as error:
+                yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
     yield from found

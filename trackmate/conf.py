@@ -131,6 +131,10 @@ class Settings:
     DASHBOARD_REFRESH: int = 5
     """Seconds between two looks of the live dashboard for newer rows; 0 turns it off."""
 
+    TABLE_COLUMNS: Sequence[Dotted] = ()
+    """More columns for the lists of the dashboard: callables `(row, request)`, or their dotted
+    paths, that return what a cell shows."""
+
     EXPORT_MAX_ROWS: int = 100_000
     """Most activities that one export holds, the newest first."""
 

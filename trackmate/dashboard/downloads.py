@@ -18,7 +18,7 @@ from trackmate.conf import get_settings
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.export import columns, formats
-from trackmate.dashboard.listing import asked_of
+from trackmate.dashboard.listing import set_filters
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported
 
@@ -88,7 +88,7 @@ class Download:
         activities_exported.send_robust(
             sender=type(self),
             request=self.request,
-            filters={**asked_of(self.filters, self.request.GET), **self.place.settled},
+            filters={**set_filters(self.filters, self.request.GET), **self.place.settled},
             format=self.format,
             rows=self.rows,
             is_complete=self.is_complete,

@@ -13,19 +13,21 @@ from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.clock import lowest_uuid7
-from trackmate.dashboard import windows
+from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.export import formats
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.looks import Look, Sorting
 from trackmate.dashboard.places import EXPLORER
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http import QueryDict
+    from django.http import HttpRequest, QueryDict
 
     from trackmate.dashboard.places import Place
+    from trackmate.dashboard.windows import Window
     from trackmate.selectors import Page, Rows
 
 
@@ -38,6 +40,8 @@ class Listing:
     asked: dict[str, str]
     state: State
     place: Place
+    look: Look
+    sorting: Sorting
     table: ActivityTable | None = None
     page: Page | None = None
     since: UUID | None = None
@@ -53,7 +57,8 @@ class Listing:
     @property
     def is_live(self) -> bool:
         """Say whether news can come: on the newest page of a range that lasts until now."""
-        return self.since is not None and not self.is_turned and self.filters.window.is_open
+        is_newest = self.sorting.is_usual and not self.is_turned
+        return is_newest and self.since is not None and self.filters.window.is_open
 
     @property
     def is_turned(self) -> bool:
@@ -74,6 +79,16 @@ class Listing:
     def newest_url(self) -> str:
         """The link to the newest page."""
         return self.place.url(self.asked)
+
+    @property
+    def pinned_url(self) -> str:
+        """The same list over the present moment's range of time, for a link that lasts; nothing
+        where the range is one of dates already."""
+        window = self.filters.window
+        if "end" in self.asked or window.start == windows.BEGINNING:
+            return ""
+        kept = windows.timeless(self.asked)
+        return self.place.url({**kept, **charts.between(*charts.span(window))})
 
     @property
     def wider_urls(self) -> list[tuple[str, str]]:
@@ -109,19 +124,37 @@ class Listing:
         return "" if pk is None else self.place.url({**self.asked, side: str(pk)})
 
 
-def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
-    """Return the list that a query string asks for; a wrong question reads no rows at all."""
+def listing(rows: Rows, request: HttpRequest, place: Place = EXPLORER) -> Listing:
+    """Return the list that a request asks for; a wrong question reads no rows at all."""
+    query = request.GET
     filters, cursor = ActivityFilters(query, rows, place), CursorForm(query)
     asked = asked_of(filters, query)
-    found = partial(Listing, filters=filters, cursor=cursor, asked=asked, place=place)
+    look, sorting = looks.look_of(query), looks.sorting_of(query.get(looks.SORT, ""))
+    found = partial(
+        Listing,
+        filters=filters,
+        cursor=cursor,
+        asked=asked,
+        place=place,
+        look=look,
+        sorting=sorting,
+    )
     if not (filters.is_valid() and cursor.is_valid()):
         return found(state=State.INVALID)
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
+    with_payload = access.may_see_payload(request)
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))
 
     def read() -> tuple[Page, State]:
-        page = selectors.page(filters.qs, before=before, after=after)
+        page = selectors.page(
+            filters.qs,
+            before=before,
+            after=after,
+            order=sorting.order,
+            among=rows,
+            more=columns.needed(look.columns, with_payload=with_payload),
+        )
         return page, _state_of(page, rows)
 
     answered = answer(read)
@@ -131,14 +164,34 @@ def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
     return found(
         state=state,
         page=page,
-        table=_table(page, filters, place, asked),
+        table=ActivityTable(
+            page.rows,
+            caption=_caption(filters.window, sorting),
+            sorting=sorting,
+            look=look,
+            request=request,
+            with_payload=with_payload,
+            can_be_sorted=True,
+            types=selectors.object_types(page.rows),
+            place=place,
+            asked=asked,
+        ),
         since=page.rows[0].pk if page.rows else filters.window.first,
         shown=shown,
     )
 
 
 def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
-    """Return what was asked beside the page: the filters that are set, as they were written."""
+    """Return what was asked beside the page: the filters, how the list is sorted, its look."""
+    asked = set_filters(filters, query)
+    sorting = looks.sorting_of(query.get(looks.SORT, ""))
+    if not sorting.is_usual:
+        asked[looks.SORT] = sorting.written
+    return {**asked, **looks.look_of(query).said}
+
+
+def set_filters(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
+    """Return the filters that are set, as they were written, without those that are settled."""
     names = [name for name in filters.form.fields if name not in filters.settled]
     return {name: str(query[name]) for name in names if query.get(name)}
 
@@ -149,9 +202,8 @@ def _state_of(page: Page, rows: Rows) -> State:
     return State.EMPTY if selectors.is_empty(rows) else State.NO_MATCH
 
 
-def _table(
-    page: Page, filters: ActivityFilters, place: Place, asked: dict[str, str]
-) -> ActivityTable:
-    caption = _("Activities of %(window)s, newest first") % {"window": filters.window.text}
-    types = selectors.object_types(page.rows)
-    return ActivityTable(page.rows, caption=caption, types=types, place=place, asked=asked)
+def _caption(window: Window, sorting: Sorting) -> str:
+    if sorting.is_usual:
+        return _("Activities of %(window)s, newest first") % {"window": window.text}
+    by = columns.BUILT_IN[sorting.name]
+    return _("Activities of %(window)s, by %(column)s") % {"window": window.text, "column": by}

@@ -12,6 +12,7 @@ from trackmate import selectors
 from trackmate.dashboard import charts, texts
 from trackmate.dashboard.answers import Answer, answer
 from trackmate.dashboard.filters import WindowFilters
+from trackmate.dashboard.looks import look_of
 from trackmate.dashboard.panels import Panel, panel
 from trackmate.dashboard.places import EXPLORER, explorer_url
 from trackmate.dashboard.tables import ActivityTable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from django.http import QueryDict
 
+    from trackmate.dashboard.looks import Look
     from trackmate.selectors import Rows, Summary
 
 LATEST = 8
@@ -70,22 +72,22 @@ class Overview:
         return self.is_valid and self.filters.window.is_open
 
 
-def overview(rows: Rows, query: QueryDict) -> Overview:
+def overview(rows: Rows, query: QueryDict, look: Look) -> Overview:
     """Return the page that a query string asks for; a wrong question reads nothing."""
     filters = WindowFilters(query, rows)
     if not filters.is_valid():
         return Overview(filters=filters)
     window = filters.window
-    asked = times_of(query)
     inside = window.narrow(rows)
+    asked = {**times_of(query), **look_of(query).said}
     return Overview(
         filters=filters,
         asked=asked,
         cards=answer(lambda: _cards(rows, window, asked)),
         chart=answer(lambda: charts.histogram(rows, window, EXPLORER, asked)),
         panels=tuple(_panels(inside, asked)),
-        failures=answer(lambda: _failures_table(inside, asked)),
-        latest=answer(lambda: _latest_table(inside, asked)),
+        failures=answer(lambda: _failures_table(inside, asked, look)),
+        latest=answer(lambda: _latest_table(inside, asked, look)),
     )
 
 
@@ -205,22 +207,29 @@ def _change(value: float, former: float, more_is: str) -> tuple[str, str]:
     return _("%(change)s %% vs. before") % {"change": f"{change:+d}"}, tone
 
 
-def _failures_table(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
+def _failures_table(rows: Rows, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
     failed = rows.filter(status=Status.FAILED)
     question = {**asked, "status": Status.FAILED.value}
     caption = _("Latest failures, newest first")
-    return _table(failed, question, caption, row_name="tm-failure")
+    return _table(failed, question, look, caption, row_name="tm-failure")
 
 
-def _latest_table(rows: Rows, asked: Mapping[str, str]) -> ActivityTable | None:
-    return _table(rows, asked, _("Latest activities, newest first"), row_name="tm-row")
+def _latest_table(rows: Rows, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
+    return _table(rows, asked, look, _("Latest activities, newest first"), row_name="tm-row")
 
 
 def _table(
-    rows: Rows, asked: Mapping[str, str], caption: str, *, row_name: str
+    rows: Rows, asked: Mapping[str, str], look: Look, caption: str, *, row_name: str
 ) -> ActivityTable | None:
     found = selectors.newest(rows, LATEST)
     if not found:
         return None
     types = selectors.object_types(found)
-    return ActivityTable(found, caption=caption, types=types, asked=asked, row_name=row_name)
+    return ActivityTable(
+        found,
+        caption=caption,
+        look=look.with_usual_columns,
+        types=types,
+        asked=asked,
+        row_name=row_name,
+    )

@@ -13,6 +13,7 @@ from trackmate.conf import get_settings
 from trackmate.dashboard import access
 from trackmate.dashboard.costs import counted
 from trackmate.dashboard.headers import protect
+from trackmate.dashboard.looks import look_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
     from trackmate.dashboard.costs import Cost
+    from trackmate.dashboard.looks import Look
     from trackmate.selectors import Rows
 
 
@@ -31,6 +33,7 @@ class DashboardView(View):
 
     htmx: HtmxDetails
     cost: Cost
+    look: Look
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer those who may see the page, turn the others away, and protect either answer."""
@@ -41,9 +44,11 @@ class DashboardView(View):
         return response
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if access.may_open(request):
+        if not access.may_open(request):
+            return self.refuse()
+        self.look = look_of(request.GET)
+        with self.look.zone:
             return super().dispatch(request, *args, **kwargs)
-        return self.refuse()
 
     def refuse(self) -> HttpResponseBase:
         """Send a visitor without a name to log in, and tell the others that they may not."""

@@ -36,6 +36,17 @@ def moment(value: datetime) -> SafeString:
     )
 
 
+def age(value: datetime) -> SafeString:
+    """Return a time for a list as how long ago it was; all of it as the title."""
+    local = timezone.localtime(aware(value))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(timespec="milliseconds"),
+        exact(local),
+        ago(local),
+    )
+
+
 def full_moment(value: datetime) -> SafeString:
     """Return a time in full, and how long ago that is."""
     local = timezone.localtime(aware(value))

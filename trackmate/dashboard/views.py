@@ -27,7 +27,7 @@ from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
-from trackmate.dashboard.tables import ASCENDING, ActivityTable, action_type_text
+from trackmate.dashboard.tables import OLDEST_FIRST, ActivityTable, action_type_text
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,7 +42,7 @@ class OverviewView(DashboardView):
     """What a range of time came to."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        page = overview(self.rows, request.GET)
+        page = overview(self.rows, request.GET, self.look)
         if self.wants_fragment:
             return self.show("trackmate/overview_parts.html", {"page": page, "is_fragment": True})
         return self.show("trackmate/overview.html", {"page": page})
@@ -58,7 +58,7 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
-        found = listing(self.rows, request.GET, place)
+        found = listing(self.rows, request, place)
         context = {
             "listing": found,
             "may_export": access.may_export(request),
@@ -197,7 +197,7 @@ def _companions_table(
     return ActivityTable(
         companions,
         caption=_("Everything that this request did, in order"),
-        direction=ASCENDING,
+        sorting=OLDEST_FIRST,
         types=types,
         current=row.pk,
     )

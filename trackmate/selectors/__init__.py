@@ -16,6 +16,7 @@ from trackmate.selectors.counts import (
     summary,
     top,
 )
+from trackmate.selectors.orders import CLOCK, NEWEST_FIRST, Order
 from trackmate.selectors.pages import (
     LISTED,
     PAGE_SIZE,
@@ -40,14 +41,17 @@ from trackmate.selectors.pages import (
 )
 
 __all__ = [
+    "CLOCK",
     "LATENCIES",
     "LISTED",
+    "NEWEST_FIRST",
     "PAGE_SIZE",
     "PAYLOAD",
     "TICK_CAP",
     "Bucket",
     "Ends",
     "Neighbours",
+    "Order",
     "Page",
     "Rows",
     "Summary",

@@ -15,10 +15,13 @@ from django.db.models import Q, QuerySet
 from trackmate.clock import lowest_uuid7, moment_of
 from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
+from trackmate.selectors.orders import NEWEST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+
+    from trackmate.selectors.orders import Order
 
 Rows = QuerySet[ActivityLog]
 
@@ -55,13 +58,14 @@ PAYLOAD = ("data", "response", "changes")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of rows, newest first."""
+    """One page of rows."""
 
     rows: tuple[ActivityLog, ...]
     newer: UUID | None = None
-    """Cursor of the next newer page: rows after this one."""
+    """Cursor of the page before this one, if there is one: its first row. With the newest rows
+    first, that page has newer ones."""
     older: UUID | None = None
-    """Cursor of the next older page: rows before this one."""
+    """Cursor of the page behind this one, if there is one: its last row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,27 +105,45 @@ def newest(rows: Rows, number: int, *more: str) -> tuple[ActivityLog, ...]:
     return tuple(rows.only(*LISTED, *more).order_by("-pk")[:number])
 
 
-def page(rows: Rows, *, before: UUID | None = None, after: UUID | None = None) -> Page:
-    """Return the newest page, the one just before (older than) or just after (newer than) a row."""
-    listed = rows.only(*LISTED)
+def page(
+    rows: Rows,
+    *,
+    before: UUID | None = None,
+    after: UUID | None = None,
+    order: Order = NEWEST_FIRST,
+    among: Rows | None = None,
+    more: Iterable[str] = (),
+) -> Page:
+    """Return the first page, the one behind the row `before` or the one up to the row `after`.
+
+    Such a row is looked up `among` rows that need not be asked for (any more); `more` columns are
+    read beside those of a list.
+    """
+    listed = rows.only(*LISTED, *more)
+    among = rows if among is None else among
     if after is not None:
-        return _page_after(listed, after)
+        return _page_up_to(listed, after, order, among)
     if before is not None:
-        listed = listed.filter(pk__lt=before)
-    found = tuple(listed.order_by("-pk")[: PAGE_SIZE + 1])
+        return _page_of(order.behind(listed, before, among), order, is_first=False)
+    return _page_of(listed, order)
+
+
+def _page_of(listed: Rows, order: Order, *, is_first: bool = True) -> Page:
+    found = tuple(order.sort(listed)[: PAGE_SIZE + 1])
     shown = found[:PAGE_SIZE]
     return Page(
         rows=shown,
-        newer=None if before is None else (shown[0].pk if shown else None),
+        newer=None if is_first or not shown else shown[0].pk,
         older=shown[-1].pk if len(found) > PAGE_SIZE else None,
     )
 
 
-def _page_after(listed: Rows, after: UUID) -> Page:
-    found = tuple(listed.filter(pk__gt=after).order_by("pk")[: PAGE_SIZE + 1])
+def _page_up_to(listed: Rows, after: UUID, order: Order, among: Rows) -> Page:
+    earlier = order.behind(listed, after, among, backwards=True)
+    found = tuple(order.sort(earlier, backwards=True)[: PAGE_SIZE + 1])
     if not found:
-        # Nothing is newer any more: the newest page is what was meant.
-        return page(listed)
+        # Nothing comes before it any more: the first page is what was meant.
+        return _page_of(listed, order)
     shown = found[:PAGE_SIZE][::-1]
     return Page(
         rows=shown,
