@@ -375,5 +375,5 @@ def test_every_column_of_a_list_is_listed():
 def test_every_property_of_the_style_sheet_is_listed():
     page = (DOCS / "howto" / "extend-the-dashboard.md").read_text()
     sheet = (ROOT / "trackmate/static/trackmate/trackmate.css").read_text()
-    defined = set(re.findall(r"^    (--tm-[\w-]+):", sheet, re.MULTILINE))
+    defined = set(re.findall(r"^ +(--tm-[\w-]+):", sheet, re.MULTILINE))
     assert defined == set(re.findall(r"`(--tm-[\w-]+)`", page))

@@ -16,6 +16,7 @@
   let lastSign = Date.now();
   let lastAnnouncement = 0;
   let paused = recall("tm-paused") === "true";
+  let follows = recall("tm-follows") === "true";
 
   const isIdle = () => Date.now() - lastSign > IDLE_AFTER;
 
@@ -23,7 +24,16 @@
     if (!document.querySelector('[data-live="on"]')) return "still";
     if (paused) return "paused";
     if (isIdle()) return "idle";
-    return failures ? "failing" : "live";
+    if (failures) return "failing";
+    return follows && find("tm-show") ? "holding" : "live";
+  }
+
+  // What somebody reads must not move: an open activity, marked text, rows scrolled away from their head.
+  function isReading() {
+    const rows = find("tm-rows");
+    if (!rows || find("tm-drawer")?.open || rows.getBoundingClientRect().top < 0) return true;
+    const marked = getSelection();
+    return (!marked.isCollapsed && rows.contains(marked.anchorNode)) || rows.querySelector("tbody :focus") !== null;
   }
 
   function interval() {
@@ -34,7 +44,7 @@
 
   function tick() {
     schedule();
-    if (document.hidden || !["live", "failing"].includes(state())) return;
+    if (document.hidden || !["live", "failing", "holding"].includes(state())) return;
     find("tm-live")?.dispatchEvent(new CustomEvent("tm:tick"));
   }
 
@@ -52,7 +62,8 @@
     const now = state();
     text.dataset.is = now;
     if (text.textContent !== text.dataset[now]) text.textContent = text.dataset[now];
-    find("tm-pause").setAttribute("aria-pressed", String(paused));
+    find("tm-pause").setAttribute("aria-pressed", paused);
+    find("tm-follow")?.setAttribute("aria-pressed", follows);
     const every = recall("tm-every");
     if (every && find("tm-every").querySelector(`option[value="${CSS.escape(every)}"]`)) find("tm-every").value = every;
   }
@@ -111,23 +122,173 @@
     const source = event.detail.ctx.sourceElement;
     if (isTick(event)) {
       announce(find("tm-show")?.textContent.trim() ?? "");
+      if (follows && !isReading()) find("tm-show")?.click();
+      show();
       return;
     }
     markFields();
     schedule();
+    drawn();
+    const drawer = find("tm-drawer");
+    if (drawer?.contains(event.detail.ctx.target)) {
+      if (!drawer.open) drawer.showModal();
+      drawer.scrollTop = 0;
+      return;
+    }
     // The button that was pressed is gone: leave the keyboard at what it brought.
     if (document.activeElement === document.body && !source?.matches?.("body, form")) {
       (find("tm-rows") ?? find("tm-overview"))?.focus({ preventScroll: true });
     }
   });
 
+  // The drawer: one activity beside the list. With a key held down a link stays a link.
+
+  function open(link) {
+    document.querySelector("tr[data-tm-open]")?.removeAttribute("data-tm-open");
+    link.closest("tr").dataset.tmOpen = "";
+    htmx.ajax("GET", link.href, { target: "#tm-drawer-body" });
+  }
+
+  function step(by) {
+    const links = [...document.querySelectorAll("#tm-rows .tm-open")];
+    const row = find("tm-drawer").open ? document.querySelector("tr[data-tm-open]") : document.activeElement.closest("tr");
+    const at = links.findIndex((link) => link.closest("tr") === row);
+    const link = links[at < 0 ? 0 : at + by];
+    if (!link) return;
+    if (find("tm-drawer").open) open(link);
+    else link.focus();
+  }
+
+  const PRESSED = {
+    "tm-pause": () => {
+      paused = !paused;
+      keep("tm-paused", paused);
+      if (paused) schedule();
+      else tick();
+    },
+    "tm-follow": () => {
+      follows = !follows;
+      keep("tm-follows", follows);
+      tick();
+    },
+    "tm-keys": () => find("tm-help").showModal(),
+  };
+
   document.addEventListener("click", (event) => {
-    if (!event.target.closest("#tm-pause")) return;
-    paused = !paused;
-    keep("tm-paused", paused);
-    if (paused) schedule();
-    else tick();
+    const { target } = event;
+    const link = target.closest("#tm-rows .tm-open");
+    if (link && find("tm-drawer") && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
+      event.preventDefault();
+      open(link);
+    } else if (target.matches("dialog") || target.closest("[data-tm-close]")) {
+      target.closest("dialog").close();
+    } else {
+      PRESSED[target.closest("button")?.id]?.();
+    }
   });
+
+  const KEYS = {
+    "/": () => document.querySelector('#tm-filters [name="q"]'),
+    "?": () => find("tm-keys"),
+    p: () => find("tm-pause"),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (document.body.dataset.tmKeys === "off" || event.target.matches("input, select, textarea")) return;
+    if (find("tm-rows") && find("tm-drawer") && (event.key === "j" || event.key === "k")) step(event.key === "j" ? 1 : -1);
+    const wanted = document.querySelector("dialog[open]") ? null : KEYS[event.key]?.();
+    if (!wanted) return;
+    event.preventDefault();
+    if (wanted.matches("button")) wanted.click();
+    else wanted.focus();
+  });
+
+  // The brush: two thumbs on the histogram; what lies between them is the time to look at.
+
+  function drawn() {
+    for (const plot of document.querySelectorAll(".tm-plot:not([data-tm-drawn])")) {
+      plot.dataset.tmDrawn = "";
+      brush(plot, [...plot.querySelectorAll("a")]);
+    }
+  }
+
+  function brush(plot, bars) {
+    const [band, from, to] = plot.querySelector(".tm-brush").children;
+    const ends = [0, bars.length];
+    const timeAt = (place, side) => new URL(bars[place].href.baseVal, location).searchParams.get(side);
+    let began = -1;
+    let moved = false;
+
+    function draw() {
+      const [first, last] = ends.map((end) => `${(100 * end) / bars.length}%`);
+      plot.querySelector(".tm-brush").hidden = bars.length < 2;
+      band.hidden = ends[0] === 0 && ends[1] === bars.length;
+      band.style.insetInlineStart = from.style.insetInlineStart = first;
+      to.style.insetInlineStart = last;
+      band.style.inlineSize = `calc(${last} - ${first})`;
+      for (const [thumb, at, text] of [[from, ends[0], timeAt(ends[0], "start")], [to, ends[1], timeAt(ends[1] - 1, "end")]]) {
+        thumb.setAttribute("aria-valuemax", bars.length);
+        thumb.setAttribute("aria-valuenow", at);
+        thumb.setAttribute("aria-valuetext", text.replace("T", " "));
+        thumb.title = thumb.ariaValueText;
+      }
+    }
+
+    function look() {
+      const url = new URL(bars[ends[0]].href.baseVal, location);
+      url.searchParams.set("end", timeAt(ends[1] - 1, "end"));
+      location.assign(url);
+    }
+
+    function barAt(event) {
+      const box = plot.getBoundingClientRect();
+      const share = (event.clientX - box.left) / box.width;
+      const place = Math.floor((document.dir === "rtl" ? 1 - share : share) * bars.length);
+      return Math.max(0, Math.min(bars.length - 1, place));
+    }
+
+    plot.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      const which = [from, to].indexOf(event.target);
+      // A thumb that is dragged leaves the other one where it is.
+      began = which < 0 ? barAt(event) : ends[1 - which] - (which ? 0 : 1);
+      moved = false;
+    });
+    plot.addEventListener("pointermove", (event) => {
+      if (began < 0) return;
+      const at = barAt(event);
+      if (at !== began && !moved) {
+        moved = true;
+        plot.setPointerCapture(event.pointerId);
+      }
+      if (!moved) return;
+      ends[0] = Math.min(at, began);
+      ends[1] = Math.max(at, began) + 1;
+      draw();
+    });
+    plot.addEventListener("pointerup", () => {
+      if (moved) look();
+      began = -1;
+    });
+    plot.addEventListener("pointercancel", () => { began = -1; });
+    plot.addEventListener("dragstart", (event) => event.preventDefault());
+    plot.addEventListener("click", (event) => { if (moved) event.preventDefault(); }, true);
+
+    plot.addEventListener("keydown", (event) => {
+      const which = [from, to].indexOf(event.target);
+      if (which < 0) return;
+      const right = document.dir === "rtl" ? -1 : 1;
+      const steps = { ArrowLeft: -right, ArrowRight: right, ArrowDown: -1, ArrowUp: 1, PageDown: -6, PageUp: 6, Home: -99, End: 99 };
+      if (event.key === "Enter" || event.key === " ") look();
+      else if (!(event.key in steps)) return;
+      event.preventDefault();
+      const [low, high] = which ? [ends[0] + 1, bars.length] : [0, ends[1] - 1];
+      ends[which] = Math.max(low, Math.min(high, ends[which] + (steps[event.key] ?? 0)));
+      draw();
+    });
+    draw();
+  }
 
   document.addEventListener("change", (event) => {
     if (event.target.id !== "tm-every") return;
@@ -138,6 +299,8 @@
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : tick()));
   for (const kind of ["pointerdown", "keydown", "scroll"]) addEventListener(kind, sign, { passive: true });
 
+  find("tm-keys").hidden = document.body.dataset.tmKeys === "off";
   markFields();
+  drawn();
   schedule();
 })();

@@ -1,0 +1,241 @@
+"""Reading the list in a real browser: the drawer, the keyboard, rows that hold still, the brush."""
+
+# ruff: noqa: F811 (fixtures)
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.rows import activities, activity
+from tests.test_dashboard_browser import quick, row, static_root, visit  # noqa: F401 (fixtures)
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DRAWER = "#tm-drawer"
+
+
+def open_row(page, stored):
+    row(page, stored).locator(".tm-open").click()
+    expect(page.locator(DRAWER)).to_be_visible()
+
+
+# The drawer
+
+
+def test_an_activity_opens_beside_the_list(page, visit):
+    stored = activity(action="shop.order.update", data={"word": "opensesame"})
+    visit(page)
+    address = page.url
+    open_row(page, stored)
+    drawer = page.locator(DRAWER)
+    expect(drawer.get_by_role("heading", level=1)).to_have_text("shop.order.update")
+    expect(drawer).to_contain_text("opensesame")
+    assert page.url == address
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(row(page, stored).locator(".tm-open")).to_be_focused()
+
+
+def test_the_drawer_closes_by_its_button_and_beside_it(page, visit):
+    stored = activity()
+    visit(page)
+    for close in (
+        lambda: page.locator(DRAWER).get_by_role("button", name="Close").click(),
+        lambda: page.mouse.click(5, 300),
+    ):
+        open_row(page, stored)
+        close()
+        expect(page.locator(DRAWER)).to_be_hidden()
+
+
+def test_a_key_held_down_makes_it_a_page(page, visit):
+    stored = activity(action="opened.apart")
+    visit(page)
+    with page.context.expect_page() as opened:
+        row(page, stored).locator(".tm-open").click(modifiers=["Control"])
+    expect(opened.value.get_by_role("heading", level=1)).to_have_text("opened.apart")
+    expect(page.locator(DRAWER)).to_be_hidden()
+
+
+# The keyboard
+
+
+def test_the_keyboard_goes_through_the_list(page, visit):
+    rows = activities(3)
+    visit(page)
+    page.keyboard.press("j")
+    expect(row(page, rows[0]).locator(".tm-open")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("j")  # there is nothing behind the last one
+    expect(row(page, rows[2]).locator(".tm-open")).to_be_focused()
+    page.keyboard.press("k")
+    page.keyboard.press("Enter")
+    heading = page.locator(DRAWER).get_by_role("heading", level=1)
+    expect(heading).to_have_text("n1")
+    page.keyboard.press("j")
+    expect(heading).to_have_text("n2")
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search")).to_be_focused()
+    page.keyboard.type("jkp?")
+    expect(page.get_by_label("Search")).to_have_value("jkp?")
+
+
+def test_p_pauses_and_the_question_mark_helps(page, visit):
+    activity()
+    visit(page)
+    page.keyboard.press("p")
+    expect(page.locator("[data-tm-state]")).to_have_text("Paused")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("p")
+    expect(page.locator("[data-tm-state]")).to_have_text("Paused")
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+
+
+# Rows that hold still
+
+
+def follow(page):
+    page.get_by_role("button", name="Follow").click()
+
+
+def test_a_list_that_is_followed_shows_news_by_itself(page, visit):
+    activity()
+    visit(page)
+    follow(page)
+    news = activity(action="came.by.itself")
+    expect(row(page, news)).to_be_visible()
+    expect(page.locator("#tm-pill")).to_be_empty()
+
+
+def select_text(page, stored):
+    page.evaluate(
+        "(id) => getSelection().selectAllChildren(document.getElementById(id))",
+        f"tm-row-{stored.pk}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (open_row, lambda page: page.keyboard.press("Escape") or page.locator("h1").first.click()),
+        (select_text, lambda page: page.evaluate("getSelection().removeAllRanges()")),
+        (
+            lambda page, _stored: page.evaluate("scrollTo(0, document.body.scrollHeight)"),
+            lambda page: page.evaluate("scrollTo(0, 0)"),
+        ),
+    ],
+    ids=["an open row", "marked text", "scrolled away"],
+)
+def test_what_one_reads_holds_still_and_nothing_is_missed(page, visit, begin, end):
+    old = activities(60)
+    visit(page)
+    expect(page.locator(".tm-bars").first).to_be_visible()
+    follow(page)
+    begin(page, old[0])
+    news = activities(3, step=0.001, actor_label="new")
+    expect(page.locator("#tm-show")).to_contain_text("3 new")
+    more = activity(action_type="Login")
+    expect(page.locator("#tm-show")).to_contain_text("4 new")
+    expect(page.locator("[data-tm-state]")).to_have_text("Holding while you read")
+    expect(row(page, news[0])).to_have_count(0)
+    end(page)
+    for each in (*news, more):
+        expect(row(page, each)).to_be_visible()
+
+
+# The brush
+
+
+def brushed(page):
+    return re.search(r"range=custom&start=([^&]+)&end=([^&#]+)", page.url)
+
+
+def test_a_stretch_of_time_is_drawn_with_the_mouse(page, visit):
+    activities(5, step=3600)
+    visit(page)
+    plot = page.locator(".tm-plot")
+    box = plot.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.70, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.80, middle, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 0.90, middle, steps=4)
+    expect(page.locator(".tm-brush > :first-child")).to_be_visible()
+    page.mouse.up()
+    page.wait_for_url(re.compile("range=custom"))
+    start, end = brushed(page).groups()
+    assert start < end
+
+
+def test_a_stretch_of_time_is_chosen_by_keyboard(page, visit):
+    activities(5, step=3600)
+    visit(page)
+    begin = page.get_by_role("slider", name="Beginning of the time to look at")
+    finish = page.get_by_role("slider", name="End of the time to look at")
+    last = int(finish.get_attribute("aria-valuemax"))
+    begin.focus()
+    page.keyboard.press("End")
+    expect(begin).to_have_attribute("aria-valuenow", str(last - 1))
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("PageDown")
+    expect(begin).to_have_attribute("aria-valuenow", str(last - 8))
+    finish.focus()
+    page.keyboard.press("ArrowDown")
+    expect(finish).to_have_attribute("aria-valuenow", str(last - 1))
+    wanted = (begin.get_attribute("aria-valuetext"), finish.get_attribute("aria-valuetext"))
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("range=custom"))
+    assert (
+        tuple(each.replace("T", " ").replace("%3A", ":") for each in brushed(page).groups())
+        == wanted
+    )
+
+
+def test_a_stretch_of_time_is_drawn_with_a_finger(open_page, visit):
+    activities(5, step=3600)
+    page = visit(open_page(has_touch=True))
+    box = page.locator(".tm-plot").bounding_box()
+    session = page.context.new_cdp_session(page)
+    at = [{"x": box["x"] + box["width"] * share, "y": box["y"] + 40} for share in (0.6, 0.7, 0.8)]
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at[0]]})
+    for point in at[1:]:
+        session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_url(re.compile("range=custom"))
+
+
+def test_a_bar_is_still_a_link(page, visit):
+    activities(5, step=3600)
+    visit(page)
+    page.locator('.tm-bars a[aria-label*=": 1, 0 failed"]').first.click()
+    page.wait_for_url(re.compile("range=custom"))
+    expect(page.locator("#tm-rows tbody tr")).to_have_count(1)
+
+
+# Sorting
+
+
+def test_a_heading_sorts_and_the_filters_keep_the_order(page, visit):
+    slow = activity(execution_time=5, actor_label="ann", ago=60)
+    quick_one = activity(execution_time=0.1, actor_label="ann")
+    visit(page)
+    page.get_by_role("columnheader", name="Duration").get_by_role("link").click()
+    rows = page.locator("#tm-rows tbody tr")
+    expect(rows.first).to_have_id(f"tm-row-{slow.pk}")
+    expect(page.get_by_role("columnheader", name="Duration")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    page.get_by_label("Actor").fill("ann")
+    page.wait_for_url(re.compile("actor=ann"))
+    assert "sort=-duration" in page.url
+    expect(rows.first).to_have_id(f"tm-row-{slow.pk}")
+    page.get_by_role("columnheader", name="Duration").get_by_role("link").click()
+    expect(rows.first).to_have_id(f"tm-row-{quick_one.pk}")
+    page.go_back()
+    expect(rows.first).to_have_id(f"tm-row-{slow.pk}")
