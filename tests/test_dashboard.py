@@ -477,6 +477,20 @@ def test_a_slow_question_is_stopped_and_said_so(staff, settings):
     assert len(keys_in(staff.get(LIST))) == 1
 
 
+@pytest.mark.parametrize("path", [LIST, f"{LIST}figures/", "/trackmate/"])
+def test_who_will_wait_is_given_more_time(staff, settings, path):
+    settings.TRACKMATE = {"ENABLED": False, "QUERY_TIMEOUT": 50}
+    activity()
+    with connection.execute_wrapper(slow_log):
+        page = text_of(staff.get(path, {"range": "1h"}))
+        anyway = re.search(r'href="([^"]*anyway=1)">', page)[1].replace("&amp;", "&")
+        assert anyway == f"{path}?range=1h&anyway=1"
+        more = text_of(staff.get(anyway))
+    assert "500 ms" in more
+    assert "anyway=1" not in more
+    assert len(keys_in(staff.get(LIST, {"anyway": "1"}))) == 1
+
+
 def test_the_budget_is_taken_back(staff):
     with budget.time_budget("default", milliseconds=50):
         pass

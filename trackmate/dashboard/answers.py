@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,13 @@ from trackmate.conf import get_settings
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+PATIENCE = 10
+"""How many times its budget a read gets when somebody says that he will wait."""
+
+_patience = ContextVar("trackmate_patience", default=1)
 
 logger = logging.getLogger("trackmate")
 
@@ -54,8 +61,22 @@ def answer(find: Callable[[], Any]) -> Answer:
 
 def within_budget() -> AbstractContextManager[None]:
     """Return the guard for every read of the log."""
-    settings = get_settings()
-    return time_budget(settings.DATABASE, milliseconds=settings.QUERY_TIMEOUT)
+    return time_budget(get_settings().DATABASE, milliseconds=budget())
+
+
+def budget() -> int:
+    """Return how many milliseconds a read may take."""
+    return get_settings().QUERY_TIMEOUT * _patience.get()
+
+
+@contextmanager
+def patience(*, is_asked: bool) -> Iterator[None]:
+    """Give reads in this block more time, if somebody asks for it."""
+    token = _patience.set(PATIENCE if is_asked else 1)
+    try:
+        yield
+    finally:
+        _patience.reset(token)
 
 
 def failure(error: Exception) -> State:

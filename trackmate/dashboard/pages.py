@@ -11,6 +11,7 @@ from django_htmx.middleware import HtmxDetails
 
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
+from trackmate.dashboard.answers import budget, patience
 from trackmate.dashboard.costs import counted
 from trackmate.dashboard.headers import protect
 from trackmate.dashboard.looks import look_of
@@ -47,7 +48,7 @@ class DashboardView(View):
         if not access.may_open(request):
             return self.refuse()
         self.look = look_of(request.GET)
-        with self.look.zone:
+        with self.look.zone, patience(is_asked=self.waits):
             return super().dispatch(request, *args, **kwargs)
 
     def refuse(self) -> HttpResponseBase:
@@ -63,6 +64,11 @@ class DashboardView(View):
         return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
 
     @property
+    def waits(self) -> bool:
+        """Say whether this person would rather wait than be told that it takes too long."""
+        return self.request.GET.get("anyway") == "1"
+
+    @property
     def rows(self) -> Rows:
         """The rows that this person may see."""
         return access.visible_rows(self.request)
@@ -75,11 +81,19 @@ class DashboardView(View):
             "viewer": access.user_of(self.request),
             "admin_url": _admin_url(self.request),
             "refresh": max(0, get_settings().DASHBOARD_REFRESH),
-            "budget": get_settings().QUERY_TIMEOUT,
+            "budget": budget(),
+            "anyway_url": "" if self.waits else _anyway_url(self.request),
             # Read last, when nearly everything has been paid for.
             "cost": self.cost,
         }
         return render(self.request, template, {**frame, **(context or {})}, status=status)
+
+
+def _anyway_url(request: HttpRequest) -> str:
+    """Return the address of the same page with more time for each of its queries."""
+    query = request.GET.copy()
+    query["anyway"] = "1"
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _admin_url(request: HttpRequest) -> str:
