@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from trackmate.dashboard.shelf import SavedViewsView
 from trackmate.dashboard.views import (
     ActivityListView,
     DetailView,
@@ -19,6 +20,7 @@ urlpatterns = [
     path("activity/figures/", FiguresView.as_view(), name="figures"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
+    path("views/", SavedViewsView.as_view(), name="views"),
     path("actor/<path:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
     path("object/<path:value>/", ActivityListView.as_view(kind="object"), name="object"),
     path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 from django_htmx.middleware import HtmxDetails
 
@@ -15,7 +17,7 @@ from trackmate.dashboard.costs import counted
 from trackmate.dashboard.headers import protect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
     from trackmate.selectors import Rows
 
 
+# Also where the project has no middleware for it.
+@method_decorator(csrf_protect, name="dispatch")
 class DashboardView(View):
-    """A page or fragment that only those see who may open the dashboard."""
+    """A page or fragment that only those see who may open the dashboard.
 
-    http_method_names = ("get", "head", "options")
+    It answers GET alone; a page that takes a POST says so, and is protected like any other.
+    """
+
+    http_method_names: Sequence[str] = ("get", "head", "options")
 
     htmx: HtmxDetails
     cost: Cost

@@ -10,6 +10,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseNotFound,
+    HttpResponseRedirect,
     QueryDict,
 )
 from django.utils.translation import gettext as _
@@ -27,6 +28,7 @@ from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
+from trackmate.dashboard.shelf import shelf_beside
 from trackmate.dashboard.tables import ASCENDING, ActivityTable, action_type_text
 
 if TYPE_CHECKING:
@@ -58,9 +60,14 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
+        known_url = self.htmx.current_url if self.wants_fragment else None
+        shelf = None if place.kind else shelf_beside(request, known_url)
+        if shelf is not None and shelf.home_url and not self.wants_fragment:
+            return HttpResponseRedirect(shelf.home_url)
         found = listing(self.rows, request.GET, place)
-        context = {
+        context: dict[str, Any] = {
             "listing": found,
+            "shelf": shelf,
             "may_export": access.may_export(request),
             "export_limit": texts.number(get_settings().EXPORT_MAX_ROWS),
         }
