@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from playwright.sync_api import expect, sync_playwright
@@ -117,6 +117,39 @@ def activities(spool_directory):
 
 
 @pytest.fixture
+def broken_table():
+    """Move a table out of sight: `broken_table("trackmate_savedview")`; not in a transaction."""
+    moved = []
+
+    def rename(old, new):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    def move(table):
+        rename(table, "elsewhere")
+        moved.append(table)
+
+    yield move
+    for table in moved:
+        rename("elsewhere", table)
+
+
+@pytest.fixture
+def failing_query():
+    """Let the database refuse what is about a table: `with failing_query("trackmate_x")`."""
+
+    def failing(table):
+        def execute_badly(execute, sql, params, many, context):
+            if table in sql:
+                sql, params = "SELECT nothing FROM nowhere", None
+            return execute(sql, params, many, context)
+
+        return connection.execute_wrapper(execute_badly)
+
+    return failing
+
+
+@pytest.fixture
 def thread_connections():
     """Close the connections that other threads opened, which nobody does for them in tests."""
     opened = []
@@ -127,10 +160,10 @@ def thread_connections():
     connection_created.connect(note)
     yield
     connection_created.disconnect(note)
-    for connection in opened:
-        if connection is not connections[connection.alias]:
-            connection.inc_thread_sharing()
-            BaseDatabaseWrapper.close(connection)  # SQLite's own leaves one in memory open
+    for one in opened:
+        if one is not connections[one.alias]:
+            one.inc_thread_sharing()
+            BaseDatabaseWrapper.close(one)  # SQLite's own leaves one in memory open
 
 
 def _needed(variable):

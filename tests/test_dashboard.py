@@ -182,8 +182,9 @@ def test_a_page_reads_the_log_once_however_long_it_is(staff, number):
     assert "COUNT(" not in query
     assert "OFFSET" not in query
     assert "remarks" not in query
-    # The session, the user, his permissions twice, the rows, the names of object types.
-    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 6 + _budget()
+    # The session, the user, his permissions twice, what he likes, the saved views, the rows,
+    # the names of object types.
+    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 8 + _budget()
 
 
 def _budget():
@@ -417,7 +418,7 @@ def test_nothing_in_this_time_offers_longer_times(staff):
     activity(ago=200_000)
     response = staff.get(LIST)
     assert "No activity in this time" in text_of(response)
-    assert re.findall(r'href="/trackmate/activity/\?range=(\w+)"', text_of(response)) == [
+    assert re.findall(r'\?range=(\w+)">Look at', text_of(response)) == [
         "7d",
         "30d",
     ]

@@ -5,6 +5,7 @@ from datetime import UTC
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import format_html
@@ -189,6 +190,95 @@ def test_a_range_of_time_can_be_pinned(staff):
     pinned = re.search(r'href="([^"]+)"[^>]*>Pin this time', page)[1].replace("&amp;", "&")
     assert re.search(r"\?range=custom&start=[^&]+&end=[^&]+$", pinned)
     assert "Pin this time" not in text_of(staff.get(pinned))
+
+
+# What a person has chosen
+
+LOOK = "/trackmate/activity/look/"
+USUAL = {
+    "columns": list(columns.USUAL),
+    "density": "normal",
+    "zone": "local",
+    "times": "absolute",
+    "keys": "on",
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "address"),
+    [
+        ({}, LIST),
+        ({"density": "compact"}, f"{LIST}?density=compact"),
+        ({"zone": "utc", "times": "relative"}, f"{LIST}?zone=utc&times=relative"),
+        ({"columns": ["time", "agent"]}, f"{LIST}?columns=time%2Cagent"),
+        ({"query": "actor=ann&sort=-duration"}, f"{LIST}?actor=ann&sort=-duration"),
+        ({"query": "zone=utc&range=1h"}, f"{LIST}?range=1h"),
+        ({"query": "next=https://elsewhere&actor="}, LIST),
+        ({"kind": "actor", "value": "ann", "query": "range=1h"}, "/trackmate/actor/ann/?range=1h"),
+        ({"kind": "elsewhere", "value": "//x"}, LIST),
+    ],
+)
+def test_what_is_chosen_is_in_the_address(staff, chosen, address):
+    response = staff.post(LOOK, {**USUAL, **chosen})
+    assert (response.status_code, response.url) == (302, address)
+
+
+def test_what_is_chosen_is_remembered(staff):
+    activity()
+    assert staff.post(LOOK, {**USUAL, "zone": "utc", "keys": "off"}).status_code == 302
+    response = staff.get(LIST, {"range": "1h"})
+    assert (response.status_code, response.url) == (302, f"{LIST}?range=1h&zone=utc")
+    page = text_of(staff.get(response.url))
+    assert "Time (UTC)" in page
+    assert '<option value="utc" selected>' in page
+    assert '<body class="tm-body" data-tm-keys="off">' in page
+    assert "Time (UTC)" in text_of(staff.get("/trackmate/"))
+
+
+def test_an_address_that_says_how_it_looks_has_the_last_word(staff):
+    activity()
+    staff.post(LOOK, {**USUAL, "zone": "utc"})
+    page = staff.get(LIST, {"density": "compact"})
+    assert page.status_code == 200
+    assert "Time (UTC)" not in text_of(page)
+
+
+def test_one_goes_back_to_the_usual_look(staff):
+    activity()
+    for chosen in ("utc", "local"):
+        staff.post(LOOK, {**USUAL, "zone": chosen})
+    assert staff.get(LIST).status_code == 200
+
+
+def test_what_cannot_be_chosen_is_not(staff):
+    response = staff.post(LOOK, {**USUAL, "zone": "Mars", "query": "zone=utc"})
+    assert response.url == f"{LIST}?zone=utc"
+    assert staff.get(LIST).status_code == 200
+
+
+def test_a_part_of_a_page_asks_for_no_preference(staff):
+    activity()
+    staff.post(LOOK, {**USUAL, "zone": "utc"})
+    with CaptureQueriesContext(connection) as captured:
+        assert "Time (UTC)" not in text_of(staff.get(LIST, headers=FRAGMENT))
+    assert "trackmate_preference" not in "".join(each["sql"] for each in captured)
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_a_look_is_posted(staff, method):
+    assert getattr(staff, method)(LOOK).status_code == 405
+
+
+def test_a_look_is_protected_against_other_sites():
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(person("staff", is_staff=True))
+    assert client.post(LOOK, USUAL).status_code == 403
+
+
+def test_a_look_that_cannot_be_kept_is_said_so(staff, failing_query):
+    with failing_query("trackmate_preference"):
+        assert staff.post(LOOK, {**USUAL, "zone": "utc"}).status_code == 503
+        assert staff.get(LIST).status_code == 200
 
 
 # Columns of the project

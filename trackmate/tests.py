@@ -8,6 +8,7 @@ from __future__ import annotations
 from secrets import token_hex
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import authenticate, get_user_model
 from django.core.checks import run_checks
@@ -62,9 +63,11 @@ class InstallationTests(TestCase):
         except NoReverseMatch:
             self.fail('path("trackmate/", include("trackmate.urls")) is missing in the URLs')
 
-    def test_the_table_is_there(self) -> None:
+    def test_the_tables_are_there(self) -> None:
         """`migrate` was run for the database that keeps the log."""
-        ActivityLog.objects.using(get_settings().DATABASE).exists()
+        for model in apps.get_app_config("trackmate").get_models():
+            with self.subTest(model=model.__name__):
+                model._default_manager.using(get_settings().DATABASE).exists()
 
 
 @override_settings(TRACKMATE=_everything())

@@ -2,6 +2,8 @@
 
 from django.urls import path
 
+from trackmate.dashboard.look_form import LookView
+from trackmate.dashboard.shelf import SavedViewsView
 from trackmate.dashboard.views import (
     ActivityListView,
     DetailView,
@@ -18,7 +20,9 @@ urlpatterns = [
     path("activity/tick/", TickView.as_view(), name="tick"),
     path("activity/figures/", FiguresView.as_view(), name="figures"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
+    path("activity/look/", LookView.as_view(), name="look"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
+    path("views/", SavedViewsView.as_view(), name="views"),
     path("actor/<path:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
     path("object/<path:value>/", ActivityListView.as_view(kind="object"), name="object"),
     path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),

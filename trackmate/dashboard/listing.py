@@ -115,6 +115,11 @@ class Listing:
         ]
 
     @property
+    def query(self) -> str:
+        """What is asked here, as a query string."""
+        return urlencode(self.asked)
+
+    @property
     def _question(self) -> str:
         """Everything that is asked here, for a part of the page that has an address of its own."""
         settled = {"place": self.place.kind, **self.place.settled} if self.place.kind else {}

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from django import forms
-from django.forms.renderers import DjangoTemplates
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 DENSITIES: dict[str, StrPromise] = {"normal": _("Comfortable"), "compact": _("Compact")}
 ZONES: dict[str, StrPromise] = {"local": _("Local time"), "utc": _("UTC")}
 TIMES: dict[str, StrPromise] = {"absolute": _("Date and time"), "relative": _("How long ago")}
-KEYS: dict[str, StrPromise] = {"on": _("On"), "off": _("Off")}
 
 CHOICES = {"density": DENSITIES, "zone": ZONES, "times": TIMES}
 """What an address can say of the look beside the columns; the first choice is the usual one."""
@@ -127,30 +124,3 @@ def sorting_of(text: str) -> Sorting:
     """Return what the parameter `sort` says: "duration", or "-duration" for the largest first."""
     name = text.removeprefix("-")
     return Sorting(name=name, is_descending=text != name) if name in SORTED else Sorting()
-
-
-class LookForm(forms.Form):
-    """What a person can choose for good."""
-
-    default_renderer = DjangoTemplates
-    use_required_attribute = False
-
-    columns = forms.MultipleChoiceField(
-        label=_("Columns"),
-        choices=columns.choices,
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-    )
-    density = forms.ChoiceField(label=_("Lines"), choices=DENSITIES.items(), required=False)
-    zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES.items(), required=False)
-    times = forms.ChoiceField(label=_("Times"), choices=TIMES.items(), required=False)
-    keys = forms.ChoiceField(label=_("Keyboard shortcuts"), choices=KEYS.items(), required=False)
-
-    @property
-    def said(self) -> dict[str, str]:
-        """What was chosen beside the usual, as parameters."""
-        chosen = {name: self.cleaned_data[name] for name in (*CHOICES, "keys")}
-        said = {name: value for name, value in chosen.items() if value}
-        if shown := self.cleaned_data["columns"]:
-            said["columns"] = ",".join(shown)
-        return said

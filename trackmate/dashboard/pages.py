@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
 from django_htmx.middleware import HtmxDetails
 
 from trackmate.conf import get_settings
-from trackmate.dashboard import access
+from trackmate.dashboard import access, preferences
 from trackmate.dashboard.answers import budget, patience
 from trackmate.dashboard.costs import counted
 from trackmate.dashboard.headers import protect
-from trackmate.dashboard.looks import look_of
+from trackmate.dashboard.looks import NAMES, look_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
@@ -27,10 +30,18 @@ if TYPE_CHECKING:
     from trackmate.selectors import Rows
 
 
+# Also where the project has no middleware for it.
+@method_decorator(csrf_protect, name="dispatch")
 class DashboardView(View):
-    """A page or fragment that only those see who may open the dashboard."""
+    """A page or fragment that only those see who may open the dashboard.
 
-    http_method_names = ("get", "head", "options")
+    It answers GET alone; a page that takes a POST says so, and is protected like any other.
+    """
+
+    http_method_names: Sequence[str] = ("get", "head", "options")
+
+    is_page = False
+    """Whether it is a page of lists or times, which look as the person likes it."""
 
     htmx: HtmxDetails
     cost: Cost
@@ -47,7 +58,7 @@ class DashboardView(View):
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not access.may_open(request):
             return self.refuse()
-        self.look = look_of(request.GET)
+        self.look = self._look()
         with self.look.zone, patience(is_asked=self.waits):
             return super().dispatch(request, *args, **kwargs)
 
@@ -62,6 +73,19 @@ class DashboardView(View):
         """Say whether htmx asks for a part of the page, not for the page."""
         htmx = self.htmx
         return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+    @property
+    def says_look(self) -> bool:
+        """Say whether the address says how lists are to look."""
+        return any(name in self.request.GET for name in NAMES)
+
+    def _look(self) -> Look:
+        return look_of(self.request.GET if self.says_look else self.remembered)
+
+    @cached_property
+    def remembered(self) -> Mapping[str, str]:
+        """What this person has chosen for good; a part of a page does as its page says."""
+        return preferences.look_of(self.request) if self.is_page and not self.htmx else {}
 
     @property
     def waits(self) -> bool:
@@ -83,6 +107,7 @@ class DashboardView(View):
             "refresh": max(0, get_settings().DASHBOARD_REFRESH),
             "budget": budget(),
             "anyway_url": "" if self.waits else _anyway_url(self.request),
+            "remembered": self.remembered,
             # Read last, when nearly everything has been paid for.
             "cost": self.cost,
         }

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from trackmate.dashboard import windows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,6 +54,11 @@ class Place:
         url = reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
         return _with_query(url, asked)
 
+    @property
+    def cleared_url(self) -> str:
+        """The address of this page without any filter."""
+        return self.url() if self.kind else explorer_url()
+
 
 EXPLORER = Place()
 
@@ -69,8 +76,11 @@ def url_of(kind: str, value: str) -> str:
 
 
 def explorer_url(asked: Mapping[str, str] | None = None) -> str:
-    """Return the address of the explorer with some filters."""
-    return _with_query(_explorer(), asked)
+    """Return the address of the explorer with some filters.
+
+    Without any it names the usual range of time: the bare address opens a person's default view.
+    """
+    return _with_query(_explorer(), asked or {"range": windows.default_name()})
 
 
 def actor_value(row: ActivityLog) -> str:

@@ -10,6 +10,7 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseNotFound,
+    HttpResponseRedirect,
     QueryDict,
 )
 from django.utils.translation import gettext as _
@@ -24,9 +25,11 @@ from trackmate.dashboard.export import formats
 from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
 from trackmate.dashboard.listing import asked_of, listing
+from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
+from trackmate.dashboard.shelf import shelf_beside
 from trackmate.dashboard.tables import OLDEST_FIRST, ActivityTable, action_type_text
 
 if TYPE_CHECKING:
@@ -34,12 +37,15 @@ if TYPE_CHECKING:
 
     from django.http.response import HttpResponseBase
 
+    from trackmate.dashboard.looks import Look
     from trackmate.models import ActivityLog
     from trackmate.selectors import Neighbours
 
 
 class OverviewView(DashboardView):
     """What a range of time came to."""
+
+    is_page = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         page = overview(self.rows, request.GET, self.look)
@@ -54,13 +60,23 @@ class ActivityListView(DashboardView):
     With a `kind`, the page about one thing: the same list with that filter settled.
     """
 
+    is_page = True
     kind = ""
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
+        known_url = self.htmx.current_url if self.wants_fragment else None
+        shelf = None if place.kind else shelf_beside(request, known_url)
+        if shelf is not None and shelf.home_url and not self.wants_fragment:
+            return HttpResponseRedirect(shelf.home_url)
+        if self.look.said and not self.says_look and not self.wants_fragment:
+            # The address is what the page shows, so that others who open it see the same.
+            return HttpResponseRedirect(_with_look(request, self.look))
         found = listing(self.rows, request, place)
-        context = {
+        context: dict[str, Any] = {
             "listing": found,
+            "shelf": shelf,
+            "look_form": look_form(self.look, self.remembered),
             "may_export": access.may_export(request),
             "export_limit": texts.number(get_settings().EXPORT_MAX_ROWS),
         }
@@ -137,6 +153,8 @@ class TickView(DashboardView):
 class DetailView(DashboardView):
     """Everything that one activity holds."""
 
+    is_page = True
+
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         found = answer(lambda: self._read(pk))
         if found.state is not None:
@@ -181,6 +199,12 @@ class DetailView(DashboardView):
             lambda: selectors.neighbours(filters.qs, row.pk)
         ).value
         return neighbours
+
+
+def _with_look(request: HttpRequest, look: Look) -> str:
+    query = request.GET.copy()
+    query.update(look.said)
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _place_of(request: HttpRequest) -> Place:

@@ -18,16 +18,6 @@ from trackmate.querysets import ActivityLogQuerySet
 if TYPE_CHECKING:
     from django.db.models.fields.mixins import FieldCacheMixin
 
-CREATE = ActionType.CREATE
-READ = ActionType.READ
-UPDATE = ActionType.UPDATE
-DELETE = ActionType.DELETE
-LOGIN = ActionType.LOGIN
-LOGOUT = ActionType.LOGOUT
-LOGIN_FAILED = ActionType.LOGIN_FAILED
-SUCCESS = Status.SUCCESS
-FAILED = Status.FAILED
-
 
 class ActivityLog(models.Model):
     """One activity: who did what, when, from where, and how it went.
@@ -133,8 +123,8 @@ class ActivityLog(models.Model):
         A failed login has failed, whether or not that was said.
         """
         if self._state.adding:
-            if self.action_type == LOGIN_FAILED:
-                self.status = FAILED
+            if self.action_type == ActionType.LOGIN_FAILED:
+                self.status = Status.FAILED
             self.actor_label = self.actor_label or self._name_of("actor")
             self.object_repr = self.object_repr or self._name_of("content_object")
         super().save(*args, **kwargs)
