@@ -412,7 +412,7 @@ def test_pages_about_one_thing_have_no_shelf(ann, place):
     of_ann()
     with CaptureQueriesContext(connection) as captured:
         page = text_of(ann.get(f"/trackmate/{place}"))
-    assert "tm-view" not in page
+    assert "tm-views" not in page
     assert queries_of(captured) == []
 
 
@@ -526,7 +526,7 @@ def test_without_its_table_the_list_is_there_all_the_same(ann, broken_table, cap
     broken_table("trackmate_savedview")
     page = ann.get(LIST)
     assert page.status_code == 200
-    assert "tm-view" not in text_of(page)
+    assert "tm-views" not in text_of(page)
     assert "could not read" in caplog.text
     assert ann.get(VIEWS).status_code == 503
     assert save(ann).status_code == 503
