@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from playwright.sync_api import expect, sync_playwright
@@ -122,7 +122,7 @@ def broken_table():
     moved = []
 
     def rename(old, new):
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
 
     def move(table):
@@ -136,7 +136,7 @@ def broken_table():
 
 @pytest.fixture
 def failing_query():
-    """Let the database refuse what is about a table: `with failing_query("trackmate_x")`."""
+    """Let the database refuse what is about a table: `with failing_query("a_table"): ...`."""
 
     def failing(table):
         def execute_badly(execute, sql, params, many, context):
@@ -144,7 +144,7 @@ def failing_query():
                 sql, params = "SELECT nothing FROM nowhere", None
             return execute(sql, params, many, context)
 
-        return connection.execute_wrapper(execute_badly)
+        return connections[DEFAULT_DB_ALIAS].execute_wrapper(execute_badly)
 
     return failing
 
@@ -160,10 +160,10 @@ def thread_connections():
     connection_created.connect(note)
     yield
     connection_created.disconnect(note)
-    for one in opened:
-        if one is not connections[one.alias]:
-            one.inc_thread_sharing()
-            BaseDatabaseWrapper.close(one)  # SQLite's own leaves one in memory open
+    for connection in opened:
+        if connection is not connections[connection.alias]:
+            connection.inc_thread_sharing()
+            BaseDatabaseWrapper.close(connection)  # SQLite's own leaves one in memory open
 
 
 def _needed(variable):

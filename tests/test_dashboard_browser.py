@@ -151,6 +151,60 @@ def test_pages_turn_and_the_oldest_is_not_live(page, visit):
     expect(page.locator("[data-tm-state]")).to_have_text("Live")
 
 
+def test_what_the_list_shows_is_saved_as_it_is_then(page, visit):
+    ann, bob = activity(actor_label="ann"), activity(actor_label="bob")
+    visit(page, "/trackmate/activity/?range=7d")
+    page.get_by_label("Actor").fill("ann")
+    expect(row(page, bob)).to_have_count(0)
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name").fill("What Ann did")
+    page.get_by_label("Open the list with it").check()
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/trackmate/activity/?range=7d&actor=ann")
+    link = page.get_by_role("link", name="What Ann did")
+    expect(link).to_have_attribute("aria-current", "true")
+    page.get_by_label("Actor").fill("")
+    expect(row(page, bob)).to_be_visible()
+    expect(link).not_to_have_attribute("aria-current", "true")
+    link.click()
+    expect(link).to_have_attribute("aria-current", "true")
+    expect(row(page, bob)).to_have_count(0)
+    page.get_by_role("link", name="Clear").click()
+    expect(row(page, bob)).to_be_visible()
+    page.get_by_role("link", name="Activity", exact=True).click()
+    expect(row(page, ann)).to_be_visible()
+    expect(row(page, bob)).to_have_count(0)
+
+
+def test_what_one_types_for_a_view_outlasts_a_change_of_filters(page, visit):
+    rows = [activity(actor_label="ann"), activity(actor_label="bob")]
+    visit(page)
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name").fill("Half a na")
+    page.get_by_label("Actor").fill("ann")
+    expect(row(page, rows[1])).to_have_count(0)
+    expect(page.get_by_label("Name")).to_have_value("Half a na")
+    expect(page.locator("#tm-view-query")).to_have_value("range=24h&actor=ann")
+
+
+def test_views_are_changed_and_deleted_without_javascript(open_page, visit):
+    page = visit(open_page(java_script_enabled=False), "/trackmate/activity/?status=Failed")
+    page.get_by_text("Save this view").click()
+    page.get_by_label("Name").fill("Errors")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="All views").click()
+    page.locator("summary", has_text="Change").click()
+    page.get_by_label("Name").fill("Failures")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_have_text("The view was changed.")
+    page.get_by_role("link", name="Failures").click()
+    assert page.url.endswith("/trackmate/activity/?status=Failed")
+    page.go_back()
+    page.locator("summary", has_text="Change").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("article")).to_have_count(0)
+
+
 def test_an_activity_opens_and_leads_back_to_its_row(page, visit):
     stored = activity(action="shop.order.update", data={"word": "opensesame"})
     visit(page)

@@ -47,7 +47,7 @@ def test_the_last_choice_takes_the_place_of_the_one_before(ann):
     assert Preference.objects.count() == 1
 
 
-def test_a_choice_is_one_query(ann, django_assert_num_queries):
+def test_a_choice_is_one_query(ann):
     preferences.remember(ann, {"zone": "utc"})
     with CaptureQueriesContext(connection) as captured:
         preferences.look_of(ann)
