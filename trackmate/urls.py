@@ -8,6 +8,7 @@ from trackmate.dashboard.views import (
     ExportView,
     FiguresView,
     OverviewView,
+    SuggestView,
     TickView,
 )
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("activity/", ActivityListView.as_view(), name="activity"),
     path("activity/tick/", TickView.as_view(), name="tick"),
     path("activity/figures/", FiguresView.as_view(), name="figures"),
+    path("activity/suggest/", SuggestView.as_view(), name="suggest"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
     path("actor/<path:value>/", ActivityListView.as_view(kind="actor"), name="actor"),

@@ -139,8 +139,7 @@ def listing(rows: Rows, query: QueryDict, place: Place = EXPLORER) -> Listing:
 
 def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
     """Return what was asked beside the page: the filters that are set, as they were written."""
-    names = [name for name in filters.form.fields if name not in filters.settled]
-    return {name: str(query[name]) for name in names if query.get(name)}
+    return {name: filters.asked[name] for name in filters.form.fields if name in filters.asked}
 
 
 def _state_of(page: Page, rows: Rows) -> State:

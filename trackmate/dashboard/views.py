@@ -12,11 +12,13 @@ from django.http import (
     HttpResponseNotFound,
     QueryDict,
 )
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django_htmx.http import push_url
 
 from trackmate import selectors
 from trackmate.conf import get_settings
-from trackmate.dashboard import access, details, texts
+from trackmate.dashboard import access, details, suggestions, texts
 from trackmate.dashboard.answers import State, answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.downloads import Download
@@ -24,6 +26,7 @@ from trackmate.dashboard.export import formats
 from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
 from trackmate.dashboard.listing import asked_of, listing
+from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
@@ -58,6 +61,11 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
+        is_form = "was" in request.GET
+        if is_form and not self.wants_fragment:
+            # What a form says in two ways, the address says once.
+            filters = ActivityFilters(request.GET, self.rows, place)
+            return redirect(place.url(asked_of(filters, request.GET)))
         found = listing(self.rows, request.GET, place)
         context = {
             "listing": found,
@@ -66,10 +74,16 @@ class ActivityListView(DashboardView):
         }
         if self.wants_fragment:
             # A fragment tells of a failure in the place of the rows, so it has to arrive.
-            return self.show("trackmate/rows.html", {**context, "is_fragment": True})
+            fragment = self.show("trackmate/rows.html", {**context, "is_fragment": True})
+            return self._pushed(fragment, found.newest_url) if is_form else fragment
         status = 503 if found.state == State.UNAVAILABLE else 200
         context |= {"place": place, **self._about(place)}
         return self.show("trackmate/activity.html", context, status=status)
+
+    def _pushed(self, fragment: HttpResponse, url: str) -> HttpResponse:
+        """Let the browser's address be the state, and its history hold each state once."""
+        is_new = url != self.htmx.current_url_abs_path
+        return push_url(fragment, url if is_new else False)
 
     def _about(self, place: Place) -> dict[str, Any]:
         """Return what stands above the list: the name of the thing, and when it was seen."""
@@ -132,6 +146,20 @@ class TickView(DashboardView):
         url = place.url(asked_of(filters, request.GET))
         kinds = [(action_type_text(kind), count) for kind, count in tick.kinds]
         return self.show("trackmate/pill.html", {"tick": tick, "kinds": kinds, "url": url})
+
+
+class SuggestView(DashboardView):
+    """How a field can go on: options for a list, the number of which comes first."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        name, text = request.GET.get("name", "q"), request.GET.get("q", "")[:LONGEST]
+        if name == "q":
+            at = request.GET.get("at", "")[:4]
+            cursor = int(at) if at.isdecimal() else LONGEST
+            found = suggestions.of_line(request, self.rows, text, min(cursor, len(text)))
+        else:
+            found = suggestions.of_field(request, self.rows, name, text)
+        return self.show("trackmate/options.html", {"options": found})
 
 
 class DetailView(DashboardView):
