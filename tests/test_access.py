@@ -45,6 +45,7 @@ def address_of(name):
         "figures": reverse("trackmate:figures"),
         "views": reverse("trackmate:views"),
         "request page": reverse("trackmate:request", args=["r"]),
+        "suggest": reverse("trackmate:suggest") + "?q=actor:",
         "export": reverse("trackmate:export", args=["ndjson"]),
         "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
         "admin list": reverse("admin:trackmate_activitylog_changelist"),
@@ -65,7 +66,7 @@ EXPORTS = {**DASHBOARD, "staff": 403, "payload": 403, "viewer": 403}
 WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
 MATRIX = {
     **dict.fromkeys(("index", "activity", "detail", "tick"), (DASHBOARD, FRAGMENTS)),
-    **dict.fromkeys(("figures", "request page", "views"), (DASHBOARD, FRAGMENTS)),
+    **dict.fromkeys(("figures", "request page", "suggest", "views"), (DASHBOARD, FRAGMENTS)),
     "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),

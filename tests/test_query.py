@@ -1,11 +1,14 @@
 """The query line: what each token means, and what is said of a wrong one."""
 
+import re
 from contextlib import suppress
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 
 from tests.rows import activity, person
+from tests.shop.models import Order
 from trackmate.dashboard.query import READINGS, read, written
 from trackmate.models import ActivityLog
 
@@ -87,6 +90,43 @@ def test_what_a_line_finds(rows, line, remarks):
     assert found(line) == set(remarks)
 
 
+def test_the_line_of_the_docs_finds_just_what_it_says(client):
+    alice, kind = person("alice"), ContentType.objects.get_for_model(Order)
+    wanted = {
+        "actor": alice,
+        "action_type": "Update",
+        "status_code": 503,
+        "route": "api/orders/<int:pk>",
+        "content_type_id": kind.pk,
+        "object_id": "42",
+        "ip_address": "10.1.2.3",
+        "request_id": "r1",
+        "remarks": "some free text",
+    }
+    row = activity(**wanted)
+    others = {
+        "actor": person("bob"),
+        "action_type": "Read",
+        "status_code": 404,
+        "route": "api/orders/",
+        "object_id": "43",
+        "ip_address": "11.1.2.3",
+        "request_id": "r2",
+        "remarks": "",
+        "ago": 3 * 3600,
+    }
+    for name, value in others.items():
+        activity(**{**wanted, name: value})
+    line = (
+        'actor:alice -type:Read status:>=500 route:"api/orders/<int:pk>" object:shop.order/42 '
+        'ip:10.0.0.0/8 request:r1 created:-2h..now "free text"'
+    )
+    assert [found.pk for found in ActivityLog.objects.filter(read(line))] == [row.pk]
+    client.force_login(person("staff", is_staff=True))
+    page = client.get("/trackmate/activity/", {"q": line}).content.decode()
+    assert re.findall(r'id="tm-row-([0-9a-f-]{36})"', page) == [str(row.pk)]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -102,6 +142,8 @@ def test_what_a_line_finds(rows, line, remarks):
         ("created:yesterday", "“yesterday” is not a range of time"),
         ("created:yesterday..", "“yesterday” is not a moment"),
         ("created:2026-02-30..", "“2026-02-30” is not a moment"),
+        ("created:-1h..-2h", "“-1h..-2h” begins in the future, or after its end"),
+        ("created:2999-01-01..", "“2999-01-01..” begins in the future"),
         ("created:-999999w..", "“-999999w” is not a moment"),
         ("actor:#zzz", "“#zzz” is not the key of a user"),
     ],

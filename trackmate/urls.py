@@ -10,6 +10,7 @@ from trackmate.dashboard.views import (
     ExportView,
     FiguresView,
     OverviewView,
+    SuggestView,
     TickView,
 )
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("activity/", ActivityListView.as_view(), name="activity"),
     path("activity/tick/", TickView.as_view(), name="tick"),
     path("activity/figures/", FiguresView.as_view(), name="figures"),
+    path("activity/suggest/", SuggestView.as_view(), name="suggest"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/look/", LookView.as_view(), name="look"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),

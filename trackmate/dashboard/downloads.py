@@ -88,7 +88,7 @@ class Download:
         activities_exported.send_robust(
             sender=type(self),
             request=self.request,
-            filters={**set_filters(self.filters, self.request.GET), **self.place.settled},
+            filters={**set_filters(self.filters), **self.place.settled},
             format=self.format,
             rows=self.rows,
             is_complete=self.is_complete,

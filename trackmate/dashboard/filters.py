@@ -10,11 +10,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.forms.renderers import DjangoTemplates
+from django.forms.utils import ErrorList
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import aware, moment_of
-from trackmate.dashboard import matching, query, windows
+from trackmate.dashboard import matching, query, times, windows
+from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Source, Status
 
@@ -22,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from django.http import QueryDict
-
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Rows
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+LINES = ("q", "was")
+SUGGESTED = ("q", "actor", "path", "route", "address", "object")
+"""The fields that suggest what to write."""
 ANY = _("Any")
 
 
@@ -43,6 +47,31 @@ class TypedField(forms.CharField):
         """Return the condition, or None for an empty text."""
         text = super().clean(value)
         return self.reading(text) if text else None
+
+
+class LineField(TypedField):
+    """The query line: it reads the rest, and shows the line that says all of the state."""
+
+    line = ""
+
+    def bound_data(self, data: Any, initial: Any) -> str:
+        return self.line
+
+
+class RangeField(forms.ChoiceField):
+    """A range of time out of a list, or one that was typed: `-3d..-1d`."""
+
+    def valid_value(self, value: str) -> bool:
+        """Accept what can be read as a range; the choice is then offered too."""
+        if super().valid_value(value):
+            return True
+        try:
+            times.typed(value)
+        except ValidationError:
+            return False
+        offered: Any = self.choices
+        self.choices = [*offered, (value, value)]
+        return True
 
 
 class OpenChoiceField(forms.ChoiceField):
@@ -87,6 +116,12 @@ class TypedFilter(django_filters.Filter):  # type: ignore[misc]
         return rows if value is None else rows.filter(value)
 
 
+class LineFilter(TypedFilter):
+    """Narrows by the rest of the query line."""
+
+    field_class = LineField
+
+
 class OpenChoiceFilter(django_filters.Filter):  # type: ignore[misc]
     """Narrows to one value of a column, listed or not."""
 
@@ -99,7 +134,7 @@ class WindowForm(forms.Form):
     default_renderer = DjangoTemplates
     use_required_attribute = False
 
-    range = forms.ChoiceField(
+    range = RangeField(
         label=_("Time"), choices=windows.choices, widget=forms.RadioSelect, required=False
     )
     start = MomentField(label=_("From"), required=False)
@@ -119,8 +154,9 @@ class WindowForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Settle the range of time that the answers add up to."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("range") != windows.CUSTOM:
-            self.window = windows.preset(cleaned.get("range") or windows.default_name())
+        name = cleaned.get("range") or windows.default_name()
+        if name != windows.CUSTOM:
+            self.window = times.typed(name) if ".." in name else windows.preset(name)
             return cleaned
         start, end = cleaned.get("start"), cleaned.get("end")
         if start is None:
@@ -168,10 +204,10 @@ class WindowFilters(django_filters.FilterSet):  # type: ignore[misc]
 class ActivityFilters(WindowFilters):
     """The filters of every list of activities."""
 
-    q = TypedFilter(
+    q = LineFilter(
         reading=query.read,
         label=_("Search"),
-        max_length=500,
+        max_length=LONGEST,
         help_text=_("Any text, or actor:alice -type:Read status:>=500 created:-2h.."),
     )
     actor = TypedFilter(
@@ -232,19 +268,38 @@ class ActivityFilters(WindowFilters):
 
     def __init__(self, data: QueryDict, queryset: Rows, place: Place = EXPLORER) -> None:
         self.settled = place.settled
-        answers = data.copy()
-        for name, value in self.settled.items():
-            answers[name] = value
-        # The log keeps methods as they came, which is in capitals.
-        answers["method"] = answers.get("method", "").upper()
-        if place.is_timeless and not (
-            answers.get("range") or answers.get("start") or answers.get("end")
-        ):
+        usual = windows.ALL if place.is_timeless else windows.default_name()
+        mirrored = self._mirror(usual).mirrored(_stripped(data))
+        self.asked = mirrored.answers
+        """What is asked beside the settled filters, each thing once."""
+        self.line = mirrored.line
+        answers = QueryDict(mutable=True)
+        answers.update({**self.asked, **self.settled})
+        if place.is_timeless and not windows.times_of(self.asked):
             answers["range"] = windows.ALL
         super().__init__(answers, queryset)
+        self.form.fields["q"].line = self.line
+        for name in SUGGESTED:
+            attrs = {"data-tm-suggest": query.NAMES.get(name, name), "autocomplete": "off"}
+            self.form.fields[name].widget.attrs.update(attrs)
         if place.is_timeless:
             ranges = self.form.fields["range"]
             ranges.choices = [*ranges.choices, (windows.ALL, _("All"))]
+
+    def _mirror(self, usual: str) -> Mirror:
+        names = self.base_filters.keys() - {"q", *self.settled}
+        limits = {name: self.base_filters[name].extra.get("max_length") for name in names}
+        return Mirror(limits=limits, usual=usual)
+
+    @property
+    def pointed(self) -> tuple[str, str, str] | None:
+        """The line with its wrong token apart: what stands before it, it, and what follows."""
+        for error in self.form.errors.get("q", ErrorList()).as_data():
+            wrong = (error.params or {}).get("token")
+            for token in query.tokens(self.line):
+                if token.text == wrong:
+                    return self.line[: token.start], wrong, self.line[token.end :]
+        return None
 
     @property
     def is_narrowed(self) -> bool:
@@ -266,6 +321,14 @@ class ActivityFilters(WindowFilters):
     def is_unfolded(self) -> bool:
         """Say whether a folded field holds something to see."""
         return any(bound.data or bound.errors for bound in self.folded_fields)
+
+
+def _stripped(data: QueryDict) -> dict[str, str]:
+    """Return a question as the fields read it; the line stays as it was written."""
+    asked = {name: str(data[name]) for name in data}
+    asked = {name: value if name in LINES else value.strip() for name, value in asked.items()}
+    # The log keeps methods as they came, which is in capitals.
+    return {**asked, "method": asked.get("method", "").upper()}
 
 
 class CursorForm(forms.Form):

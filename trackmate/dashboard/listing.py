@@ -188,17 +188,16 @@ def listing(rows: Rows, request: HttpRequest, place: Place = EXPLORER) -> Listin
 
 def asked_of(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
     """Return what was asked beside the page: the filters, how the list is sorted, its look."""
-    asked = set_filters(filters, query)
+    asked = set_filters(filters)
     sorting = looks.sorting_of(query.get(looks.SORT, ""))
     if not sorting.is_usual:
         asked[looks.SORT] = sorting.written
     return {**asked, **looks.look_of(query).said}
 
 
-def set_filters(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
-    """Return the filters that are set, as they were written, without those that are settled."""
-    names = [name for name in filters.form.fields if name not in filters.settled]
-    return {name: str(query[name]) for name in names if query.get(name)}
+def set_filters(filters: ActivityFilters) -> dict[str, str]:
+    """Return the filters that are set, without those that are settled."""
+    return {name: filters.asked[name] for name in filters.form.fields if name in filters.asked}
 
 
 def _state_of(page: Page, rows: Rows) -> State:

@@ -107,21 +107,8 @@ def _entry(
     )
 
 
-TOKENS = {
-    "action_type": "type",
-    "actor": "actor",
-    "address": "ip",
-    "method": "method",
-    "route": "route",
-    "source": "source",
-    "status": "status",
-    "status_code": "status",
-}
-"""What the query line calls a filter."""
-
-
 def _without_url(place: Place, asked: Mapping[str, str], name: str, value: str) -> str:
-    if name in asked or not (token := query.written(TOKENS[name], value, minus=True)):
+    if name in asked or not (token := query.written(query.NAMES[name], value, minus=True)):
         return ""
     return place.url({**asked, "q": f"{asked.get('q', '')} {token}".strip()})
 

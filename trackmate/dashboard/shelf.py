@@ -110,10 +110,10 @@ class Shelf:
         return SaveForm(auto_id=IDS, initial={"query": self.question})
 
 
-def shelf_beside(request: HttpRequest, known_url: str | None) -> Shelf | None:
-    """Return the views for beside a list; nothing if they cannot be read, or if the page at
-    `known_url`, which asks for its list anew, has them as they are."""
-    question = saved.question_of(request.GET.urlencode())
+def shelf_beside(request: HttpRequest, query: str, known_url: str | None) -> Shelf | None:
+    """Return the views for beside a list that asks `query`; nothing if they cannot be read, or if
+    the page at `known_url`, which asks for its list anew, has them as they are."""
+    question = saved.question_of(query)
     if known_url is not None and question == saved.question_of(_query_of(known_url)):
         return None
     views = people.read(lambda: saved.seen_by(request), otherwise=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.db import Error
 from django.http import (
@@ -14,10 +15,11 @@ from django.http import (
     QueryDict,
 )
 from django.utils.translation import gettext as _
+from django_htmx.http import push_url
 
 from trackmate import selectors
 from trackmate.conf import get_settings
-from trackmate.dashboard import access, details, texts
+from trackmate.dashboard import access, details, suggestions, texts
 from trackmate.dashboard.answers import State, answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.downloads import Download
@@ -26,6 +28,7 @@ from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
 from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.look_form import look_form
+from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 
     from django.http.response import HttpResponseBase
 
-    from trackmate.dashboard.looks import Look
+    from trackmate.dashboard.shelf import Shelf
     from trackmate.models import ActivityLog
     from trackmate.selectors import Neighbours
 
@@ -65,13 +68,11 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
+        asked = asked_of(ActivityFilters(request.GET, self.rows, place), request.GET)
         known_url = self.htmx.current_url if self.wants_fragment else None
-        shelf = None if place.kind else shelf_beside(request, known_url)
-        if shelf is not None and shelf.home_url and not self.wants_fragment:
-            return HttpResponseRedirect(shelf.home_url)
-        if self.look.said and not self.says_look and not self.wants_fragment:
-            # The address is what the page shows, so that others who open it see the same.
-            return HttpResponseRedirect(_with_look(request, self.look))
+        shelf = None if place.kind else shelf_beside(request, urlencode(asked), known_url)
+        if not self.wants_fragment and (url := self._better_url(place, asked, shelf)):
+            return HttpResponseRedirect(url)
         found = listing(self.rows, request, place)
         context: dict[str, Any] = {
             "listing": found,
@@ -82,10 +83,31 @@ class ActivityListView(DashboardView):
         }
         if self.wants_fragment:
             # A fragment tells of a failure in the place of the rows, so it has to arrive.
-            return self.show("trackmate/rows.html", {**context, "is_fragment": True})
+            fragment = self.show("trackmate/rows.html", {**context, "is_fragment": True})
+            return self._pushed(fragment, found.newest_url)
         status = 503 if found.state == State.UNAVAILABLE else 200
         context |= {"place": place, **self._about(place)}
         return self.show("trackmate/activity.html", context, status=status)
+
+    def _better_url(self, place: Place, asked: dict[str, str], shelf: Shelf | None) -> str:
+        """Return the address that says what this page is to show, if its own does not."""
+        if "was" in self.request.GET:
+            # What a form says in two ways, the address says once.
+            return place.url(asked) if asked else place.cleared_url
+        if shelf is not None and shelf.home_url:
+            return shelf.home_url
+        if self.look.said and not self.says_look:
+            query = self.request.GET.copy()
+            query.update(self.look.said)
+            return f"{self.request.path}?{query.urlencode()}"
+        return ""
+
+    def _pushed(self, fragment: HttpResponse, url: str) -> HttpResponse:
+        """Let the browser's address be the state, and its history hold each state once."""
+        if "was" not in self.request.GET:
+            return fragment
+        is_new = url != self.htmx.current_url_abs_path
+        return push_url(fragment, url if is_new else False)
 
     def _about(self, place: Place) -> dict[str, Any]:
         """Return what stands above the list: the name of the thing, and when it was seen."""
@@ -150,6 +172,20 @@ class TickView(DashboardView):
         return self.show("trackmate/pill.html", {"tick": tick, "kinds": kinds, "url": url})
 
 
+class SuggestView(DashboardView):
+    """How a field can go on: options for a list, the number of which comes first."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        name, text = request.GET.get("name", "q"), request.GET.get("q", "")[:LONGEST]
+        if name == "q":
+            at = request.GET.get("at", "")[:4]
+            cursor = int(at) if at.isdecimal() else LONGEST
+            found = suggestions.of_line(request, self.rows, text, min(cursor, len(text)))
+        else:
+            found = suggestions.of_field(request, self.rows, name, text)
+        return self.show("trackmate/options.html", {"options": found})
+
+
 class DetailView(DashboardView):
     """Everything that one activity holds."""
 
@@ -199,12 +235,6 @@ class DetailView(DashboardView):
             lambda: selectors.neighbours(filters.qs, row.pk)
         ).value
         return neighbours
-
-
-def _with_look(request: HttpRequest, look: Look) -> str:
-    query = request.GET.copy()
-    query.update(look.said)
-    return f"{request.path}?{query.urlencode()}"
 
 
 def _place_of(request: HttpRequest) -> Place:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -47,9 +48,14 @@ class Window:
     """How to say it in a sentence: "the last hour"."""
 
     def narrow(self, rows: Rows) -> Rows:
-        """Keep the rows of this range: a range of primary keys."""
-        rows = rows.filter(pk__gte=self.first)
-        return rows if self.end is None else rows.filter(pk__lt=lowest_uuid7(aware(self.end)))
+        """Keep the rows of this range."""
+        return rows.filter(self.condition)
+
+    @property
+    def condition(self) -> Q:
+        """Return it as a range of primary keys."""
+        since = Q(pk__gte=self.first)
+        return since if self.end is None else since & Q(pk__lt=lowest_uuid7(aware(self.end)))
 
     @property
     def first(self) -> UUID:
@@ -127,6 +133,12 @@ def between(start: datetime, end: datetime | None) -> Window:
     # What is to come has no rows, and a far date is more than a database can reckon with.
     is_over = aware(end) <= aware(timezone.now())
     return Window(start=start, end=end if is_over else None, text=text)
+
+
+def until(end: datetime) -> Window:
+    """Return all the time before a date."""
+    text = gettext("the time before %(end)s") % {"end": _date_text(end)}
+    return Window(start=BEGINNING, end=end, text=text)
 
 
 def wider(window: Window) -> list[tuple[str, StrPromise]]:

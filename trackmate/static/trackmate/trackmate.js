@@ -15,6 +15,7 @@
   let failures = 0;
   let lastSign = Date.now();
   let lastAnnouncement = 0;
+  let changed = false;
   let paused = recall("tm-paused") === "true";
   let follows = recall("tm-follows") === "true";
 
@@ -68,7 +69,18 @@
     if (every && find("tm-every").querySelector(`option[value="${CSS.escape(every)}"]`)) find("tm-every").value = every;
   }
 
+  // The server has settled what each field says; what somebody is changing stays.
+  function showFields() {
+    if (changed) return;
+    for (const each of document.querySelectorAll("#tm-filters:has([name=was]) :is(input, option)")) {
+      if (each.type === "radio") each.checked = each.defaultChecked;
+      else if (each.matches("option")) each.selected = each.defaultSelected;
+      else if (each !== document.activeElement) each.value = each.defaultValue;
+    }
+  }
+
   function markFields() {
+    showFields();
     for (const field of document.querySelectorAll("[data-tm-field]")) {
       const wrong = field.querySelector(".tm-error")?.textContent.trim();
       const input = field.querySelector("input, select");
@@ -101,9 +113,17 @@
     }
   }
 
+  // An answer to what was asked before must not undo what is being changed now.
+  document.addEventListener("input", ({ target: { form } }) => {
+    if (form?.id !== "tm-filters") return;
+    changed = true;
+    form.dispatchEvent(new Event("htmx:abort"));
+  });
+
   document.addEventListener("htmx:config:request", (event) => {
-    const body = event.detail.ctx.request.body;
-    for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "") body.delete(name);
+    const { request: { body }, sourceElement } = event.detail.ctx;
+    if (sourceElement.matches("form")) changed = false;
+    for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
   });
 
   document.addEventListener("htmx:before:response", (event) => {
@@ -303,4 +323,95 @@
   markFields();
   drawn();
   schedule();
+})();
+
+/* Suggestions: a combobox over one list, for each field that says what it takes. */
+(() => {
+  "use strict";
+
+  const LOOKS = { role: "combobox", "aria-autocomplete": "list", "aria-controls": "tm-options", "aria-expanded": "false" };
+  const list = () => document.getElementById("tm-options");
+  const chosen = () => list().querySelector("[aria-selected]");
+
+  let field;
+  let timer = 0;
+
+  function ask() {
+    clearTimeout(timer);
+    const mine = timer = setTimeout(async () => {
+      const { dataset, value, selectionStart } = field;
+      const query = { name: dataset.tmSuggest, q: value, at: [...value.slice(0, selectionStart)].length };
+      const url = `${list().dataset.url}?${new URLSearchParams(query)}`;
+      const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
+      const html = answer?.ok ? await answer.text() : "";
+      if (mine === timer) show(html.trim());
+    }, 150);
+  }
+
+  function show(html) {
+    const box = field.getBoundingClientRect();
+    Object.assign(list().style, { left: `${box.left + scrollX}px`, top: `${box.bottom + scrollY}px`, width: `${box.width}px` });
+    list().innerHTML = html;
+    list().hidden = !html;
+    field.ariaExpanded = !!html;
+    field.removeAttribute("aria-activedescendant");
+    document.getElementById("tm-status").textContent = html && list().firstElementChild.textContent;
+  }
+
+  function close() {
+    timer = clearTimeout(timer);
+    if (list() && !list().hidden) show("");
+  }
+
+  function move(step) {
+    const all = [...list().querySelectorAll("[role]")];
+    const next = all.at((all.indexOf(chosen()) + step + (step < 0 && !chosen())) % all.length);
+    chosen()?.removeAttribute("aria-selected");
+    next.ariaSelected = true;
+    field.setAttribute("aria-activedescendant", next.id);
+    next.scrollIntoView({ block: "nearest" });
+  }
+
+  function accept({ dataset: { before, after } }) {
+    close();
+    field.value = before + after;
+    field.setSelectionRange(before.length, before.length);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    if (before.endsWith(":")) ask();
+  }
+
+  document.addEventListener("focusin", ({ target }) => {
+    if (!target.dataset.tmSuggest) return;
+    field = target;
+    for (const [name, value] of Object.entries(LOOKS)) field.setAttribute(name, value);
+  });
+
+  document.addEventListener("focusout", close);
+
+  document.addEventListener("input", ({ target, isTrusted }) => {
+    if (!isTrusted || target !== field) return;
+    if (/\S$/.test(field.value.slice(0, field.selectionStart))) ask();
+    else close();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const { key, target, isComposing } = event;
+    if (isComposing || !target.dataset?.tmSuggest) return;
+    const isOpen = !list().hidden;
+    if (key === "ArrowDown") isOpen ? move(1) : ask();
+    else if (key === "ArrowUp" && isOpen) move(-1);
+    else if (key === "Escape" && isOpen) close();
+    else if ((key === "Enter" || key === "Tab") && chosen()) accept(chosen());
+    else return;
+    event.preventDefault();
+  });
+
+  for (const kind of ["mousedown", "click"]) {
+    document.addEventListener(kind, (event) => {
+      const option = event.target.closest("#tm-options [role]");
+      if (!option) return;
+      event.preventDefault(); // the field keeps the focus
+      if (kind === "click") accept(option);
+    });
+  }
 })();

@@ -1,0 +1,219 @@
+"""The query line in a real browser: it mirrors the form both ways, and suggests how to go on."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.rows import activities, activity
+from tests.test_dashboard_browser import quick, static_root, visit
+
+__all__ = ["quick", "static_root", "visit"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def row(page, stored):
+    return page.locator(f"#tm-row-{stored.pk}")
+
+
+def line(page):
+    return page.get_by_label("Search")
+
+
+def options(page):
+    return page.locator("#tm-options [role=option]")
+
+
+def test_what_is_typed_in_the_line_appears_in_the_fields(page, visit):
+    ann, bob = activity(actor_label="ann", status="Failed"), activity(actor_label="bob")
+    visit(page)
+    line(page).press_sequentially("status:failed actor:ann x ")
+    expect(page.get_by_label("Actor")).to_have_value("ann")
+    expect(page.get_by_label("Status", exact=True)).to_have_value("Failed")
+    expect(line(page)).to_have_value("status:failed actor:ann x ")
+    expect(line(page)).to_be_focused()
+    line(page).press("Backspace")
+    line(page).press("Backspace")
+    expect(row(page, ann)).to_be_visible()
+    expect(row(page, bob)).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/activity/\?range=24h&actor=ann&status=Failed$"))
+    page.reload()
+    expect(line(page)).to_have_value("actor:ann status:Failed")
+    expect(row(page, ann)).to_be_visible()
+
+
+def test_what_is_chosen_in_the_fields_appears_in_the_line(page, visit):
+    activity(actor_label="ann")
+    visit(page, "/trackmate/activity/?q=-method:PUT")
+    page.get_by_label("Actor").press_sequentially("ann")
+    expect(line(page)).to_have_value("actor:ann -method:PUT")
+    expect(page.get_by_label("Actor")).to_be_focused()
+    page.get_by_label("Status", exact=True).select_option("Failed")
+    expect(line(page)).to_have_value("actor:ann status:Failed -method:PUT")
+    page.get_by_role("radio", name="7 d").check()
+    expect(line(page)).to_have_value("actor:ann status:Failed created:-7d.. -method:PUT")
+    page.go_back()
+    expect(line(page)).to_have_value("actor:ann status:Failed -method:PUT")
+    expect(page.get_by_role("radio", name="24 h")).to_be_checked()
+    page.go_back()
+    expect(page.get_by_label("Status", exact=True)).to_have_value("")
+
+
+def test_what_changed_last_wins(page, visit):
+    rows = {name: activity(actor_label=name) for name in ("ann", "bob", "cid")}
+    visit(page)
+    line(page).fill("actor:ann")
+    expect(page.get_by_label("Actor")).to_have_value("ann")
+    page.get_by_label("Actor").fill("bob")
+    expect(line(page)).to_have_value("actor:bob")
+    expect(row(page, rows["bob"])).to_be_visible()
+    expect(row(page, rows["ann"])).to_have_count(0)
+    line(page).fill("actor:cid")
+    expect(page.get_by_label("Actor")).to_have_value("cid")
+    expect(row(page, rows["cid"])).to_be_visible()
+    line(page).fill("")
+    expect(page.get_by_label("Actor")).to_have_value("")
+    expect(row(page, rows["ann"])).to_be_visible()
+
+
+def test_a_time_that_is_typed_can_be_chosen_away(page, visit):
+    old = activity(ago=3600 * 60)
+    visit(page)
+    line(page).fill("created:-3d..")
+    expect(page.get_by_role("radio", name="-3d..")).to_be_checked()
+    expect(row(page, old)).to_be_visible()
+    page.get_by_role("radio", name="1 h").check()
+    expect(line(page)).to_have_value("created:-1h..")
+    expect(row(page, old)).to_have_count(0)
+    page.get_by_role("radio", name="24 h").check()
+    expect(line(page)).to_have_value("")
+
+
+def test_a_usual_time_in_the_line_gives_way_too(page, visit):
+    activity()
+    visit(page, "/trackmate/activity/?range=7d")
+    expect(line(page)).to_have_value("created:-7d..")
+    line(page).fill("created:-24h..")
+    expect(page.get_by_role("radio", name="24 h")).to_be_checked()
+    page.get_by_role("radio", name="1 h").check()
+    expect(line(page)).to_have_value("created:-1h..")
+    expect(page.get_by_role("radio", name="1 h")).to_be_checked()
+
+
+def test_a_wrong_token_is_pointed_at_while_one_types(page, visit):
+    activity()
+    visit(page)
+    line(page).fill("actor:ann sttus:404 x")
+    expect(page.locator("#tm-error-q")).to_contain_text("“sttus:404”: there is no “sttus:”")
+    expect(page.locator("#tm-error-q mark")).to_have_text("sttus:404")
+    expect(page.locator("#tm-error-q .tm-pointed")).to_have_text("actor:ann sttus:404 x")
+    expect(line(page)).to_have_attribute("aria-invalid", "true")
+    line(page).fill("actor:ann")
+    expect(page.locator("#tm-error-q")).to_be_empty()
+
+
+def test_without_javascript_the_form_and_the_line_are_one(open_page, visit):
+    activities(2, actor_label="ann")
+    activity(actor_label="bob")
+    page = visit(open_page(java_script_enabled=False))
+    expect(line(page)).not_to_have_attribute("role", "combobox")
+    line(page).fill("actor:ann -type:Read")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_label("Actor")).to_have_value("ann")
+    assert page.url.endswith("/activity/?range=24h&q=-type%3ARead&actor=ann")
+    page.get_by_label("Actor").fill("bob")
+    page.get_by_role("button", name="Apply").click()
+    expect(line(page)).to_have_value("actor:bob -type:Read")
+    expect(page.locator("#tm-rows tbody tr")).to_have_count(1)
+    page.go_back()
+    expect(line(page)).to_have_value("actor:ann -type:Read")
+
+
+def test_suggestions_are_chosen_by_keyboard(page, visit):
+    ann = activity(actor_label="ann smith")
+    bob = activity(actor_label="bob")
+    visit(page)
+    line(page).press_sequentially("ac")
+    expect(line(page)).to_have_attribute("aria-expanded", "true")
+    expect(options(page)).to_have_text(["actor:", "action:"])
+    expect(page.locator("#tm-status")).to_have_text("2 suggestions")
+    line(page).press("ArrowDown")
+    expect(options(page).first).to_have_attribute("aria-selected", "true")
+    expect(line(page)).to_have_attribute("aria-activedescendant", "tm-option-1")
+    line(page).press("Enter")
+    expect(line(page)).to_have_value("actor:")
+    expect(options(page)).to_have_text(["actor:bob", 'actor:"ann smith"'])
+    line(page).press("ArrowUp")
+    line(page).press("Tab")
+    expect(line(page)).to_have_value('actor:"ann smith" ')
+    expect(line(page)).to_be_focused()
+    expect(line(page)).to_have_attribute("aria-expanded", "false")
+    expect(row(page, bob)).to_have_count(0)
+    expect(row(page, ann)).to_be_visible()
+
+
+def test_escape_closes_suggestions_and_enter_then_asks(page, visit):
+    activity()
+    visit(page)
+    line(page).press_sequentially("me")
+    expect(options(page)).to_have_text(["method:"])
+    line(page).press("Escape")
+    expect(options(page)).to_have_count(0)
+    expect(line(page)).to_have_value("me")
+    line(page).press("ArrowDown")
+    expect(options(page)).to_have_text(["method:"])
+    line(page).press("Enter")
+    expect(page).to_have_url(re.compile("q=me$"))
+    expect(line(page)).to_have_value("me")
+    page.get_by_label("Actor").focus()
+    expect(page.locator("#tm-options")).to_be_hidden()
+
+
+def test_a_suggestion_is_clicked_in_the_middle_of_a_line(page, visit):
+    activity(action_type="Approve")
+    visit(page)
+    line(page).fill("type:A 😀 source:auth")
+    line(page).evaluate("each => each.setSelectionRange(6, 6)")
+    line(page).press("ArrowDown")
+    options(page).filter(has_text="Approve").click()
+    expect(line(page)).to_have_value("type:Approve 😀 source:auth")
+    expect(line(page)).to_be_focused()
+    assert line(page).evaluate("each => each.selectionStart") == len("type:Approve ")
+
+
+def test_other_fields_suggest_too(page, visit):
+    stored = activity(actor_label="ann smith")
+    activity(actor_label="bob")
+    visit(page)
+    page.get_by_label("Actor").press_sequentially("smi")
+    page.get_by_label("Actor").press("ArrowDown")
+    expect(options(page)).to_have_text(["ann smith"])
+    options(page).first.click()
+    expect(page.get_by_label("Actor")).to_have_value("ann smith")
+    expect(line(page)).to_have_value('actor:"ann smith"')
+    expect(row(page, stored)).to_be_visible()
+
+
+def test_suggestions_stay_beside_the_field_on_a_narrow_screen(page, visit):
+    activities(20, actor_label="x" * 255)
+    page.set_viewport_size({"width": 320, "height": 700})
+    visit(page)
+    line(page).press_sequentially("actor:x")
+    expect(options(page)).to_have_count(1)
+    field, shown = line(page).bounding_box(), page.locator("#tm-options").bounding_box()
+    assert shown["y"] >= field["y"] + field["height"]
+    assert shown["x"] + shown["width"] <= 320
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert options(page).first.bounding_box()["height"] >= 24
+
+
+def test_without_suggestions_the_field_is_a_field(page, visit, complaints):
+    activity()
+    visit(page)
+    page.route("**/suggest/**", lambda route: route.fulfill(status=503, body="no"))
+    line(page).press_sequentially("actor:")
+    page.wait_for_timeout(500)
+    expect(options(page)).to_have_count(0)
+    expect(page.locator("#tm-toast")).to_be_empty()
+    complaints.clear()
