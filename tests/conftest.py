@@ -13,6 +13,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from tests.rows import person
 from tests.servers import application_server
+from tools.checkers import VARIABLE as CHECKERS_VARIABLE
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE, announced
 from trackmate import reporting
@@ -190,6 +191,12 @@ def redis_url():
 @pytest.fixture(scope="session")
 def chromium_path():
     return _needed(CHROMIUM_VARIABLE)
+
+
+@pytest.fixture(scope="session")
+def checkers():
+    """The folder of what judges pages: axe-core, vnu, Lighthouse."""
+    return Path(_needed(CHECKERS_VARIABLE))
 
 
 @pytest.fixture

@@ -39,13 +39,13 @@ def activities(number, *, step: float = 1, **fields):
     return ActivityLog.objects.bulk_create(rows)
 
 
-def hostile_activity(**fields):
-    """Store an activity with a script in every field that takes text."""
+def hostile_activity(text=SCRIPT, **fields):
+    """Store an activity with a script, or this text, in every field that takes text."""
     texts = ("action_type", "action", "actor_label", "user_agent", "session_hash", "method", "path")
     texts += ("route", "object_id", "object_repr", "remarks")
     model = ActivityLog._meta
-    values = {name: SCRIPT[: model.get_field(name).max_length] for name in texts}
-    document = {SCRIPT: [SCRIPT, SCRIPT], "list": [SCRIPT]}
+    values = {name: text[: model.get_field(name).max_length] for name in texts}
+    document = {text: [text, text], "list": [text]}
     documents = dict.fromkeys(("data", "response", "changes", "extra"), document)
     return activity(**{**values, **documents, **fields})
 

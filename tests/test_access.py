@@ -8,7 +8,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
-from tests.pages import FRAGMENT
+from tests.pages import FRAGMENT, url_names
 from tests.rows import activity, person
 from trackmate.dashboard.access import login_url, to_login
 from trackmate.models import ActivityLog
@@ -18,17 +18,26 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 SECRET = "opensesame"
 
 
-def everyone():
-    return {
-        "anonymous": None,
-        "user": person("user"),
-        "inactive": person("inactive", is_staff=True, is_active=False),
-        "staff": person("staff", is_staff=True),
-        "payload": person("payload", "view_payload", is_staff=True),
-        "exporter": person("exporter", "export_activitylog", is_staff=True),
-        "viewer": person("viewer", "view_activitylog", is_staff=True),
-        "superuser": get_user_model().objects.create_superuser("superuser", password="x"),
-    }
+def superuser():
+    return get_user_model().objects.create_superuser("superuser", password="x")
+
+
+PEOPLE = {
+    "anonymous": lambda: None,
+    "user": lambda: person("user"),
+    "inactive": lambda: person("inactive", is_staff=True, is_active=False),
+    "staff": lambda: person("staff", is_staff=True),
+    "payload": lambda: person("payload", "view_payload", is_staff=True),
+    "exporter": lambda: person("exporter", "export_activitylog", is_staff=True),
+    "viewer": lambda: person("viewer", "view_activitylog", is_staff=True),
+    "superuser": superuser,
+}
+
+
+def come_as(client, who):
+    user = PEOPLE[who]()
+    if user is not None:
+        client.force_login(user)
 
 
 def secret_row():
@@ -44,8 +53,13 @@ def address_of(name):
         "detail": reverse("trackmate:detail", args=[row.pk]),
         "figures": reverse("trackmate:figures"),
         "views": reverse("trackmate:views"),
-        "request page": reverse("trackmate:request", args=["r"]),
+        "look": reverse("trackmate:look"),
         "suggest": reverse("trackmate:suggest") + "?q=actor:",
+        "actor": reverse("trackmate:actor", args=["ann"]),
+        "object": reverse("trackmate:object", args=["shop.order/1"]),
+        "route": reverse("trackmate:route", args=["orders/"]),
+        "address": reverse("trackmate:address", args=["10.2.3.4"]),
+        "request": reverse("trackmate:request", args=["r"]),
         "export": reverse("trackmate:export", args=["ndjson"]),
         "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
         "admin list": reverse("admin:trackmate_activitylog_changelist"),
@@ -64,22 +78,26 @@ CLOSED = dict.fromkeys(("staff", "payload", "exporter"), 403)
 READABLE = {**TO_LOGIN, **CLOSED, "user": 302, "viewer": 200, "superuser": 200}
 EXPORTS = {**DASHBOARD, "staff": 403, "payload": 403, "viewer": 403}
 WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
+PAGES = ("index", "activity", "detail", "tick", "figures", "suggest", "views")
+PLACES = ("actor", "object", "route", "address", "request")
 MATRIX = {
-    **dict.fromkeys(("index", "activity", "detail", "tick"), (DASHBOARD, FRAGMENTS)),
-    **dict.fromkeys(("figures", "request page", "suggest", "views"), (DASHBOARD, FRAGMENTS)),
+    **dict.fromkeys((*PAGES, *PLACES), (DASHBOARD, FRAGMENTS)),
+    "look": tuple({**each, **dict.fromkeys(OPEN, 405)} for each in (DASHBOARD, FRAGMENTS)),
     "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),
 }
 
 
+def test_every_url_has_its_line_in_the_matrix():
+    assert url_names() == {name for name in MATRIX if not name.startswith("admin")}
+
+
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
 @pytest.mark.parametrize("who", [*DASHBOARD])
 @pytest.mark.parametrize("name", [*MATRIX])
 def test_who_sees_what(client, name, who, headers):
-    user = everyone()[who]
-    if user is not None:
-        client.force_login(user)
+    come_as(client, who)
     response = client.get(address_of(name), headers=headers)
     page, fragment = MATRIX[name]
     assert response.status_code == (fragment if headers else page)[who]
@@ -87,6 +105,22 @@ def test_who_sees_what(client, name, who, headers):
     seen = SECRET in response.getvalue().decode()
     holds_payload = name in ("detail", "admin row", "export")
     assert seen == (may_see_payload and response.status_code == 200 and holds_payload)
+
+
+@pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
+@pytest.mark.parametrize("who", ["anonymous", "user", "superuser"])
+@pytest.mark.parametrize("name", sorted(url_names()))
+def test_who_is_refused_by_the_project_sees_nothing(client, settings, name, who, headers):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": "tests.test_access.nobody"}
+    come_as(client, who)
+    response = client.get(address_of(name), headers=headers)
+    to_login = 401 if headers else 302
+    assert response.status_code == (to_login if who == "anonymous" else 403)
+    assert SECRET not in response.getvalue().decode()
+
+
+def nobody(request):
+    return False
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
@@ -199,9 +233,7 @@ def test_nobody_writes_through_the_admin(admin_client):
 
 @pytest.mark.parametrize("who", ["anonymous", "user", "staff"])
 def test_every_answer_is_protected(client, who):
-    user = everyone()[who]
-    if user is not None:
-        client.force_login(user)
+    come_as(client, who)
     response = client.get("/trackmate/")
     assert {"no-store", "private"} <= {
         part.strip() for part in response["Cache-Control"].split(",")

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.contenttypes.models import ContentType
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -908,16 +907,6 @@ def test_only_trackmate_has_to_be_installed(apps):
 def test_the_log_may_live_in_a_database_of_its_own():
     apps = ("django.contrib.admin", "django.contrib.messages")
     assert probe(apps=apps, database="log") == "1\n"
-
-
-def test_the_static_files_pass_the_manifest(settings, tmp_path):
-    storage = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.staticfiles"]
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": storage}}
-    settings.STATIC_ROOT = tmp_path
-    call_command("collectstatic", interactive=False, verbosity=0)
-    names = {path.name.split(".")[0] for path in (tmp_path / "trackmate").iterdir()}
-    assert names == {"icon", "trackmate", "vendor"}
 
 
 def static_file(name):

@@ -3,45 +3,16 @@
 import re
 
 import pytest
-from django.conf import settings
-from django.core.management import call_command
-from django.test import Client, override_settings
 from playwright.sync_api import expect
 
-from tests.rows import activities, activity, hostile_activity, person
+from tests.rows import activities, activity, hostile_activity
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def static_root(tmp_path_factory):
-    """Collect the static files as a project does."""
-    root = tmp_path_factory.mktemp("static")
-    apps = [*settings.INSTALLED_APPS, "django.contrib.staticfiles"]
-    with override_settings(INSTALLED_APPS=apps, STATIC_ROOT=root):
-        call_command("collectstatic", interactive=False, verbosity=0)
-    return root
-
-
-@pytest.fixture(autouse=True)
-def quick(settings, static_root):
-    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_REFRESH": 1}
-    settings.STATIC_ROOT = static_root
-
-
-@pytest.fixture
-def visit(live_server):
-    """Log a page in as staff and open an address."""
-    client = Client()
-    client.force_login(person("staff", "view_payload", is_staff=True))
-    session = client.cookies["sessionid"].value
-
-    def go(page, address="/trackmate/activity/"):
-        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
-        page.goto(live_server.url + address)
-        return page
-
-    return go
+pytest_plugins = ["tests.browsing"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("quick"),
+]
 
 
 def row(page, stored):

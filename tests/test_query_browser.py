@@ -6,11 +6,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.rows import activities, activity
-from tests.test_dashboard_browser import quick, static_root, visit
 
-__all__ = ["quick", "static_root", "visit"]
-
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytest_plugins = ["tests.browsing"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("quick"),
+]
 
 
 def row(page, stored):

@@ -1,18 +1,24 @@
 """Reading the list in a real browser: the drawer, the keyboard, rows that hold still, the brush."""
 
-# ruff: noqa: F811 (fixtures)
-
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.rows import activities, activity
-from tests.test_dashboard_browser import quick, row, static_root, visit  # noqa: F401 (fixtures)
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytest_plugins = ["tests.browsing"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("quick"),
+]
 
 DRAWER = "#tm-drawer"
+
+
+def row(page, stored):
+    return page.locator(f"#tm-row-{stored.pk}")
 
 
 def open_row(page, stored):

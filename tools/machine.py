@@ -22,6 +22,7 @@ BROWSERS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+JAVAS = ("/opt/homebrew/opt/openjdk/bin/java", "/usr/local/opt/openjdk/bin/java", "java")
 # Debian keeps the servers there, and only root has it on PATH.
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -74,6 +75,20 @@ def mysqlclient_headers() -> Path | None:
     return program("gcc", "clang", "cc") if library and header.exists() else None
 
 
+def node() -> Path | None:
+    """Return Node.js when npm is there too."""
+    return program("node") if program("npm") else None
+
+
+def java() -> Path | None:
+    """Return a Java that runs: macOS has a program of that name that only asks for one."""
+    found = program(*JAVAS)
+    if not found:
+        return None
+    done = subprocess.run([found, "-version"], capture_output=True, check=False)
+    return None if done.returncode else found
+
+
 def ensurepip() -> Path | None:
     spec = find_spec("ensurepip")
     return Path(spec.origin) if spec and spec.origin else None
@@ -84,6 +99,8 @@ POSTGRES = Need("PostgreSQL", postgres_folder, ("postgresql",), "postgresql@17")
 MARIADB = Need("MariaDB", mariadbd, ("mariadb-server",), "mariadb")
 REDIS = Need("Redis", lambda: program("redis-server"), ("redis-server",), "redis")
 CHROMIUM = Need("Chromium", lambda: program(*BROWSERS), ("chromium",), "--cask chromium")
+NODE = Need("Node.js with npm", node, ("nodejs", "npm"), "node")
+JAVA = Need("Java", java, ("default-jre-headless",), "openjdk")
 MYSQLCLIENT = Need(
     "the MariaDB client library with a C compiler",
     mysqlclient_headers,

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tools import machine
+from tools import checkers, machine
 from tools.servers import KINDS, Server
 
 FOLDER = Path(__file__).parent.parent / ".services"
@@ -52,7 +52,8 @@ def main() -> int:
 def start() -> int:
     """Install, start and announce; what cannot be had is named, and in CI it is a failure."""
     needs = [kind.need for kind in KINDS.values()]
-    missing = machine.provide([machine.VENV, *needs, machine.CHROMIUM, machine.MYSQLCLIENT])
+    needs += [machine.VENV, machine.CHROMIUM, machine.MYSQLCLIENT, *checkers.NEEDS]
+    missing = machine.provide(needs)
     state = _load() or {"folder": _make_folder(), "servers": {}}
     environment = {}
     for name, kind in KINDS.items():
@@ -61,10 +62,11 @@ def start() -> int:
             environment[server.variable] = server.url
     if browser := machine.CHROMIUM.find():
         environment[CHROMIUM_VARIABLE] = str(browser)
-    _announce(environment)
+    judges = checkers.provide()
+    _announce(environment | judges)
     if missing:
         print(machine.advice(missing), file=sys.stderr)
-    return 1 if missing and machine.is_ci() else 0
+    return 1 if (missing or not judges) and machine.is_ci() else 0
 
 
 def stop() -> int:

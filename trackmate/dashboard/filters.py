@@ -19,6 +19,7 @@ from trackmate.clock import aware, moment_of
 from trackmate.dashboard import matching, query, times, windows
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
+from trackmate.dashboard.widgets import MomentInput
 from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class OpenChoiceField(forms.ChoiceField):
 class MomentField(forms.DateTimeField):
     """A date and time in the project's time zone, with the browser's own picker."""
 
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1})
+    widget = MomentInput(attrs={"step": 1})
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the moment; the message names the text, since the picker does not show it."""
