@@ -166,8 +166,8 @@ def test_a_link_with_both_asks_for_both():
         ("actor:bob", "actor:alice", {"actor": "bob"}, {"actor": "alice"}),
         ("actor:bob", "", {"actor": "bob"}, {}),
         ("actor:bob", "-actor:bob", {"actor": "bob"}, {"q": "-actor:bob"}),
-        ("created:-7d..", "", {"range": "7d"}, {}),
-        ("created:-7d..", "created:-24h..", {"range": "7d"}, {}),
+        ("created:-7d..", "", {"range": "7d"}, {"range": "24h"}),
+        ("created:-7d..", "created:-24h..", {"range": "7d"}, {"range": "24h"}),
         ("", "created:-7d..", {"range": "24h"}, {"range": "7d"}),
         # A field was changed.
         ("actor:alice", "actor:alice", {"actor": "bob"}, {"actor": "bob"}),

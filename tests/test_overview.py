@@ -15,7 +15,7 @@ from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from tests.shop.models import Order
 from trackmate.dashboard import budget, charts, windows
-from trackmate.dashboard.filters import MomentField
+from trackmate.dashboard.fields import MomentField
 from trackmate.dashboard.places import EXPLORER, Place, place_of
 from trackmate.models import ActivityLog
 

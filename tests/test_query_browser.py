@@ -20,7 +20,15 @@ def row(page, stored):
 
 
 def line(page):
-    return page.get_by_label("Search")
+    return page.locator("#tm-filters").get_by_label("Search")
+
+
+def actor(page):
+    return page.locator("#tm-filters").get_by_label("Actor")
+
+
+def status(page):
+    return page.locator("#tm-filters").get_by_label("Status", exact=True)
 
 
 def options(page):
@@ -31,8 +39,8 @@ def test_what_is_typed_in_the_line_appears_in_the_fields(page, visit):
     ann, bob = activity(actor_label="ann", status="Failed"), activity(actor_label="bob")
     visit(page)
     line(page).press_sequentially("status:failed actor:ann x ")
-    expect(page.get_by_label("Actor")).to_have_value("ann")
-    expect(page.get_by_label("Status", exact=True)).to_have_value("Failed")
+    expect(actor(page)).to_have_value("ann")
+    expect(status(page)).to_have_value("Failed")
     expect(line(page)).to_have_value("status:failed actor:ann x ")
     expect(line(page)).to_be_focused()
     line(page).press("Backspace")
@@ -48,10 +56,10 @@ def test_what_is_typed_in_the_line_appears_in_the_fields(page, visit):
 def test_what_is_chosen_in_the_fields_appears_in_the_line(page, visit):
     activity(actor_label="ann")
     visit(page, "/trackmate/activity/?q=-method:PUT")
-    page.get_by_label("Actor").press_sequentially("ann")
+    actor(page).press_sequentially("ann")
     expect(line(page)).to_have_value("actor:ann -method:PUT")
-    expect(page.get_by_label("Actor")).to_be_focused()
-    page.get_by_label("Status", exact=True).select_option("Failed")
+    expect(actor(page)).to_be_focused()
+    status(page).select_option("Failed")
     expect(line(page)).to_have_value("actor:ann status:Failed -method:PUT")
     page.get_by_role("radio", name="7 d").check()
     expect(line(page)).to_have_value("actor:ann status:Failed created:-7d.. -method:PUT")
@@ -59,23 +67,23 @@ def test_what_is_chosen_in_the_fields_appears_in_the_line(page, visit):
     expect(line(page)).to_have_value("actor:ann status:Failed -method:PUT")
     expect(page.get_by_role("radio", name="24 h")).to_be_checked()
     page.go_back()
-    expect(page.get_by_label("Status", exact=True)).to_have_value("")
+    expect(status(page)).to_have_value("")
 
 
 def test_what_changed_last_wins(page, visit):
     rows = {name: activity(actor_label=name) for name in ("ann", "bob", "cid")}
     visit(page)
     line(page).fill("actor:ann")
-    expect(page.get_by_label("Actor")).to_have_value("ann")
-    page.get_by_label("Actor").fill("bob")
+    expect(actor(page)).to_have_value("ann")
+    actor(page).fill("bob")
     expect(line(page)).to_have_value("actor:bob")
     expect(row(page, rows["bob"])).to_be_visible()
     expect(row(page, rows["ann"])).to_have_count(0)
     line(page).fill("actor:cid")
-    expect(page.get_by_label("Actor")).to_have_value("cid")
+    expect(actor(page)).to_have_value("cid")
     expect(row(page, rows["cid"])).to_be_visible()
     line(page).fill("")
-    expect(page.get_by_label("Actor")).to_have_value("")
+    expect(actor(page)).to_have_value("")
     expect(row(page, rows["ann"])).to_be_visible()
 
 
@@ -122,9 +130,9 @@ def test_without_javascript_the_form_and_the_line_are_one(open_page, visit):
     expect(line(page)).not_to_have_attribute("role", "combobox")
     line(page).fill("actor:ann -type:Read")
     page.get_by_role("button", name="Apply").click()
-    expect(page.get_by_label("Actor")).to_have_value("ann")
+    expect(actor(page)).to_have_value("ann")
     assert page.url.endswith("/activity/?range=24h&q=-type%3ARead&actor=ann")
-    page.get_by_label("Actor").fill("bob")
+    actor(page).fill("bob")
     page.get_by_role("button", name="Apply").click()
     expect(line(page)).to_have_value("actor:bob -type:Read")
     expect(page.locator("#tm-rows tbody tr")).to_have_count(1)
@@ -168,7 +176,7 @@ def test_escape_closes_suggestions_and_enter_then_asks(page, visit):
     line(page).press("Enter")
     expect(page).to_have_url(re.compile("q=me$"))
     expect(line(page)).to_have_value("me")
-    page.get_by_label("Actor").focus()
+    actor(page).focus()
     expect(page.locator("#tm-options")).to_be_hidden()
 
 
@@ -188,11 +196,11 @@ def test_other_fields_suggest_too(page, visit):
     stored = activity(actor_label="ann smith")
     activity(actor_label="bob")
     visit(page)
-    page.get_by_label("Actor").press_sequentially("smi")
-    page.get_by_label("Actor").press("ArrowDown")
+    actor(page).press_sequentially("smi")
+    actor(page).press("ArrowDown")
     expect(options(page)).to_have_text(["ann smith"])
     options(page).first.click()
-    expect(page.get_by_label("Actor")).to_have_value("ann smith")
+    expect(actor(page)).to_have_value("ann smith")
     expect(line(page)).to_have_value('actor:"ann smith"')
     expect(row(page, stored)).to_be_visible()
 

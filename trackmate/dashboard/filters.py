@@ -17,15 +17,18 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import aware, moment_of
 from trackmate.dashboard import matching, query, times, windows
+from trackmate.dashboard.fields import (
+    LineField,
+    MomentField,
+    OpenChoiceField,
+    RangeField,
+    TypedField,
+)
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
-from trackmate.dashboard.widgets import MomentInput
 from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
-
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Rows
@@ -35,77 +38,6 @@ LINES = ("q", "was")
 SUGGESTED = ("q", "actor", "path", "route", "address", "object")
 """The fields that suggest what to write."""
 ANY = _("Any")
-
-
-class TypedField(forms.CharField):
-    """A text that is read as a condition on rows."""
-
-    def __init__(self, *, reading: Callable[[str], Q], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.reading = reading
-
-    def clean(self, value: Any) -> Q | None:
-        """Return the condition, or None for an empty text."""
-        text = super().clean(value)
-        return self.reading(text) if text else None
-
-
-class LineField(TypedField):
-    """The query line: it reads the rest, and shows the line that says all of the state."""
-
-    line = ""
-
-    def bound_data(self, data: Any, initial: Any) -> str:
-        return self.line
-
-
-class RangeField(forms.ChoiceField):
-    """A range of time out of a list, or one that was typed: `-3d..-1d`."""
-
-    def valid_value(self, value: str) -> bool:
-        """Accept what can be read as a range; the choice is then offered too."""
-        if super().valid_value(value):
-            return True
-        try:
-            times.typed(value)
-        except ValidationError:
-            return False
-        offered: Any = self.choices
-        self.choices = [*offered, (value, value)]
-        return True
-
-
-class OpenChoiceField(forms.ChoiceField):
-    """A choice that also takes a value which nobody listed, such as a project's own action type."""
-
-    def __init__(self, *, max_length: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.max_length = max_length
-
-    def valid_value(self, value: str) -> bool:
-        """Accept whatever the column could hold; the select then offers it too."""
-        if super().valid_value(value):
-            return True
-        if len(value) > self.max_length or not value.isprintable():
-            return False
-        offered: Any = self.choices
-        self.choices = [*offered, (value, value)]
-        return True
-
-
-class MomentField(forms.DateTimeField):
-    """A date and time in the project's time zone, with the browser's own picker."""
-
-    widget = MomentInput(attrs={"step": 1})
-
-    def to_python(self, value: Any) -> datetime | None:
-        """Return the moment; the message names the text, since the picker does not show it."""
-        try:
-            return super().to_python(value)
-        except ValidationError:
-            raise ValidationError(
-                _("“%(text)s” is not a date and time."), params={"text": str(value)[:100]}
-            ) from None
 
 
 class TypedFilter(django_filters.Filter):  # type: ignore[misc]

@@ -70,7 +70,7 @@ class Mirror:
         created = times.text_of(time, self.usual)
         said, rest = self._merged({**fields, "created": created}, line, asked.get("was"))
         if said["created"] != created:
-            time = times.answers(said["created"]) if said["created"] else {}
+            time = times.answers(said["created"]) if said["created"] else {"range": self.usual}
         elif time.get("range", CUSTOM) != CUSTOM:
             time = {"range": time["range"]}
         left = " ".join(token.text for token in rest)
