@@ -49,12 +49,14 @@ def application_server(
     workers: int = 1,
     options: tuple[str, ...] = (),
     env: dict[str, str] | None = None,
+    port: int | None = None,
 ) -> Iterator[ApplicationServer]:
     """Serve a WSGI (`gunicorn`) or an ASGI (`uvicorn`) application until the block ends.
 
     `application` is written `module:name`; modules are found in the checkout and in `demo/`.
+    Without a `port` it is a free one.
     """
-    port = free_port()
+    port = port or free_port()
     command = [*COMMANDS[kind](port), f"--workers={workers}", *options, application]
     with log.open("ab") as output:
         process = subprocess.Popen(
