@@ -102,6 +102,7 @@ def test_a_database_that_does_not_exist_is_reported(configure):
         ("CLIENT_IP", "tests.shop.nothing"),
         ("DASHBOARD_ACCESS", "tests.shop.nothing"),
         ("DASHBOARD_QUERYSET", "tests.nothing.at_all"),
+        ("DETAIL_PANELS", ["tests.shop.views.index", "tests.nothing.at_all"]),
     ],
 )
 def test_what_cannot_be_loaded_is_reported(configure, name, value):

@@ -181,7 +181,7 @@ def test_an_activity_opens_and_leads_back_to_its_row(page, visit):
     visit(page)
     row(page, stored).get_by_role("link").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("shop.order.update")
-    expect(page.get_by_text("opensesame")).to_be_visible()
+    expect(page.get_by_text('"opensesame"', exact=True)).to_be_visible()
     page.get_by_role("link", name="Back to the list").click()
     expect(row(page, stored)).to_be_visible()
     assert page.url.endswith(f"#tm-row-{stored.pk}")

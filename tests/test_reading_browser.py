@@ -35,7 +35,7 @@ def test_an_activity_opens_beside_the_list(page, visit):
     address = page.url
     open_row(page, stored)
     drawer = page.locator(DRAWER)
-    expect(drawer.get_by_role("heading", level=1)).to_have_text("shop.order.update")
+    expect(drawer.get_by_role("heading", level=2).first).to_have_text("shop.order.update")
     expect(drawer).to_contain_text("opensesame")
     assert page.url == address
     page.keyboard.press("Escape")
@@ -78,7 +78,7 @@ def test_the_keyboard_goes_through_the_list(page, visit):
     expect(row(page, rows[2]).locator(".tm-open")).to_be_focused()
     page.keyboard.press("k")
     page.keyboard.press("Enter")
-    heading = page.locator(DRAWER).get_by_role("heading", level=1)
+    heading = page.locator(DRAWER).get_by_role("heading", level=2).first
     expect(heading).to_have_text("n1")
     page.keyboard.press("j")
     expect(heading).to_have_text("n2")

@@ -167,15 +167,15 @@ def _check_loading() -> Iterable[CheckMessage]:
         except (ImportError, TypeError, AttributeError, re.error) as error:
             yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
     for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
-        path = getattr(get_settings(), name)
-        try:
-            import_string(path) if isinstance(path, str) else None
-        except ImportError as error:
-            yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
-    for name in ("TABLE_COLUMNS",):
+        yield from _check_path(name, getattr(get_settings(), name))
+    for name in ("TABLE_COLUMNS", "DETAIL_PANELS"):
         for path in getattr(get_settings(), name):
-            try:
-                import_string(path) if isinstance(path, str) else None
-            except ImportError as error:
-                yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+            yield from _check_path(name, path)
     yield from found
+
+
+def _check_path(name: str, path: object) -> Iterable[CheckMessage]:
+    try:
+        import_string(path) if isinstance(path, str) else None
+    except ImportError as error:
+        yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")

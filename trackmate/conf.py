@@ -135,6 +135,10 @@ class Settings:
     """More columns for the lists of the dashboard: callables `(row, request)`, or their dotted
     paths, that return what a cell shows."""
 
+    DETAIL_PANELS: Sequence[Dotted] = ()
+    """More panels for the page of an activity: callables `(row, request)`, or their dotted paths,
+    that return a title and what stands under it, or None."""
+
     EXPORT_MAX_ROWS: int = 100_000
     """Most activities that one export holds, the newest first."""
 

@@ -32,7 +32,7 @@ def may_open(request: HttpRequest) -> bool:
     """Say whether this request may see the dashboard."""
     predicate = get_settings().DASHBOARD_ACCESS
     if predicate is not None:
-        return bool(_callable(predicate)(request))
+        return bool(load(predicate)(request))
     user = user_of(request)
     return user is not None and user.is_active and user.is_staff
 
@@ -53,7 +53,7 @@ def visible_rows(request: HttpRequest) -> Rows:
     """Return the rows that this request may see; every page, count and admin list begins here."""
     limit = get_settings().DASHBOARD_QUERYSET
     rows: Rows = every_row()
-    return rows if limit is None else _callable(limit)(request, rows)
+    return rows if limit is None else load(limit)(request, rows)
 
 
 def user_of(request: HttpRequest) -> Any:
@@ -107,6 +107,7 @@ def _page_around(request: HttpRequest, htmx: HtmxDetails) -> str:
 
 
 @cache
-def _callable(dotted: Dotted) -> Callable[..., Any]:
+def load(dotted: Dotted) -> Callable[..., Any]:
+    """Return the callable that a setting names. Raise ImportError if there is none."""
     imported: Callable[..., Any] = import_string(dotted) if isinstance(dotted, str) else dotted
     return imported

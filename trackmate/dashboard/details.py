@@ -1,4 +1,4 @@
-"""What the page of one activity shows: its facts in groups, and its JSON documents."""
+"""What the page of one activity says: its facts in groups, and where they lead."""
 
 from __future__ import annotations
 
@@ -19,20 +19,17 @@ from trackmate.dashboard.charts import between
 from trackmate.dashboard.places import actor_value, explorer_url, place_of
 from trackmate.dashboard.tables import badge, status_mark
 from trackmate.dashboard.windows import reaching
-from trackmate.models import ActivityLog
-from trackmate.selectors import PAYLOAD
 
 if TYPE_CHECKING:
     from django.db.models import Model
     from django.http import HttpRequest
 
     from trackmate.dashboard.places import Place
+    from trackmate.models import ActivityLog
     from trackmate.selectors import Ends
 
 AROUND_SECONDS = 30
 """How far "around this" reaches, before and after."""
-
-DOCUMENTS = ("changes", "data", "response", "extra")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +52,6 @@ class Group:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """One JSON column: as text, as changed fields where it is made of these, or hidden from a
-    reader who may only know that it is there."""
-
-    label: str
-    text: str = ""
-    changes: tuple[tuple[str, str, str], ...] = ()
-    is_hidden: bool = False
-
-
 def groups(row: ActivityLog, request: HttpRequest, kind: str) -> list[Group]:
     """Return everything that a row holds beside its documents; `kind` names its object's type."""
     return [
@@ -74,39 +60,6 @@ def groups(row: ActivityLog, request: HttpRequest, kind: str) -> list[Group]:
         Group(title=_("Request"), facts=_request(row)),
         Group(title=_("Record"), facts=_record(row)),
     ]
-
-
-def documents(row: ActivityLog, *, with_payload: bool) -> list[Document]:
-    """Return the JSON columns that hold something."""
-    found = []
-    for name in DOCUMENTS:
-        label = _label(name)
-        if name in PAYLOAD and not with_payload:
-            if getattr(row, f"has_{name}"):
-                found.append(Document(label=label, is_hidden=True))
-        elif (value := getattr(row, name)) is not None:
-            changes = _changes(value) if name == "changes" else ()
-            text = "" if changes else texts.pretty(value)
-            found.append(Document(label=label, text=text, changes=changes))
-    return found
-
-
-def _label(name: str) -> str:
-    return str(getattr(ActivityLog._meta.get_field(name), "verbose_name", name))
-
-
-def _changes(value: Any) -> tuple[tuple[str, str, str], ...]:
-    """Return `{field: [old, new]}` line by line, or nothing if the value is not of that form."""
-    if not isinstance(value, dict):
-        return ()
-    pairs = [pair for pair in value.values() if isinstance(pair, list) and len(pair) == 2]  # noqa: PLR2004 (old and new)
-    if len(pairs) != len(value):
-        return ()
-    return tuple((name, _side(pair[0]), _side(pair[1])) for name, pair in value.items())
-
-
-def _side(value: Any) -> str:
-    return value if isinstance(value, str) else texts.pretty(value)
 
 
 def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]:
@@ -155,7 +108,7 @@ def _record(row: ActivityLog) -> tuple[Fact, ...]:
     return (
         Fact(name=_("Source"), value=row.get_source_display()),
         Fact(name=_("Recorded"), value=texts.full_moment(row.recorded_at)),
-        Fact(name=_("Identifier"), value=row.pk),
+        Fact(name=_("Identifier"), value=row.pk, page=reverse("trackmate:detail", args=[row.pk])),
     )
 
 

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
-_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\x7f-\x9f]")
+# Control characters but tab and line feed; what has no width; what reorders or tags text; lone
+# surrogates, which no page can be encoded with.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 def moment(value: datetime) -> SafeString:
@@ -82,8 +87,17 @@ def duration(seconds: float) -> str:
 
 def pretty(value: Any) -> str:
     """Return JSON to read, characters that hide or reorder text written out."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
+    except RecursionError:
+        # Without indentation Python goes deeper.
+        text = json.dumps(value, ensure_ascii=False, cls=DjangoJSONEncoder)
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """Return a text whose characters that hide or reorder others are written out, as in JSON."""
+    return _INVISIBLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def number(value: int) -> str:

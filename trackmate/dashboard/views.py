@@ -22,6 +22,10 @@ from trackmate.conf import get_settings
 from trackmate.dashboard import access, details, suggestions, texts
 from trackmate.dashboard.answers import State, answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.companions import companions_table
+from trackmate.dashboard.copies import copies
+from trackmate.dashboard.detail_panels import detail_panels
+from trackmate.dashboard.documents import documents
 from trackmate.dashboard.downloads import Download
 from trackmate.dashboard.export import formats
 from trackmate.dashboard.figures import figures
@@ -33,7 +37,7 @@ from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
 from trackmate.dashboard.shelf import shelf_beside
-from trackmate.dashboard.tables import OLDEST_FIRST, ActivityTable, action_type_text
+from trackmate.dashboard.tables import action_type_text
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -194,14 +198,20 @@ class DetailView(DashboardView):
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         found = answer(lambda: self._read(pk))
         if found.state is not None:
-            return self.show("trackmate/failed.html", {"state": found.state}, status=503)
+            return self._tell("failed", {"state": found.state}, status=503)
         row, companions = found.value
         if row is None:
-            return self.show("trackmate/missing.html", {"pk": pk}, status=404)
-        return self.show(
-            "trackmate/detail.html",
+            return self._tell("missing", {"pk": pk}, status=404)
+        return self._tell(
+            "detail",
             {"row": row, **self._around(row), **self._about(row, companions)},
         )
+
+    def _tell(self, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        """Answer with a page, or with its parts; those have to arrive, whatever they tell."""
+        if self.wants_fragment:
+            return self.show(f"trackmate/{name}_parts.html", {**context, "is_fragment": True})
+        return self.show(f"trackmate/{name}.html", context, status=status)
 
     def _read(self, pk: UUID) -> tuple[ActivityLog | None, tuple[ActivityLog, ...]]:
         with_payload = access.may_see_payload(self.request)
@@ -211,10 +221,14 @@ class DetailView(DashboardView):
     def _about(self, row: ActivityLog, companions: tuple[ActivityLog, ...]) -> dict[str, Any]:
         types = selectors.object_types([row, *companions])
         kind = types.get(row.content_type_id or 0, "")
+        with_payload = access.may_see_payload(self.request)
         return {
             "groups": details.groups(row, self.request, kind),
-            "documents": details.documents(row, with_payload=access.may_see_payload(self.request)),
-            "companions": _companions_table(row, companions, types),
+            "documents": documents(row, with_payload=with_payload),
+            "companions": companions_table(row, companions, types, self.look),
+            "copies": copies(row, self.request, kind=kind, with_payload=with_payload),
+            # Last, for they are the project's: what they do to a connection hurts nobody else.
+            "panels": detail_panels(row, self.request),
         }
 
     def _around(self, row: ActivityLog) -> dict[str, Any]:
@@ -241,17 +255,3 @@ def _place_of(request: HttpRequest) -> Place:
     """Return the place that a part of a page belongs to."""
     kind = request.GET.get("place", "")
     return place_of(kind, request.GET.get(kind, ""))
-
-
-def _companions_table(
-    row: ActivityLog, companions: tuple[ActivityLog, ...], types: dict[int, str]
-) -> ActivityTable | None:
-    if len(companions) < 2:  # noqa: PLR2004 (the row itself is one of them)
-        return None
-    return ActivityTable(
-        companions,
-        caption=_("Everything that this request did, in order"),
-        sorting=OLDEST_FIRST,
-        types=types,
-        current=row.pk,
-    )

@@ -316,6 +316,21 @@
     schedule();
   });
 
+  document.addEventListener("click", async ({ target }) => {
+    const text = find(target.closest("[data-tm-copy]")?.dataset.tmCopy);
+    if (!text) return;
+    let done = "copied";
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+    } catch {
+      done = "selected";
+      text.parentElement.open = true;
+      getSelection().selectAllChildren(text);
+    }
+    const status = text.closest("section").querySelector("[role=status]");
+    status.textContent = status.dataset[done];
+  });
+
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : tick()));
   for (const kind of ["pointerdown", "keydown", "scroll"]) addEventListener(kind, sign, { passive: true });
 

@@ -1,0 +1,123 @@
+"""Changed fields: which words are marked, and what is said of a value as a whole."""
+
+from time import perf_counter
+
+import pytest
+
+from trackmate.dashboard.diffs import changes_of
+from trackmate.redaction import MASK
+
+
+def spelled(pieces):
+    """Return a side with its marked words in brackets, and its blanks in angle brackets."""
+    signs = {"same": "%s", "marked": "[%s]", "blank": "<%s>"}
+    return "".join(signs[piece.kind] % piece.text for piece in pieces)
+
+
+NULL = "<\N{EN DASH}>"
+
+
+def diff(old, new):
+    [change] = changes_of({"field": [old, new]})
+    return spelled(change.old), spelled(change.new), change.note
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        ("open", "closed", "[open]", "[closed]"),
+        ("a small red house", "a small blue house", "a small [red] house", "a small [blue] house"),
+        ("one two", "one two three", "one two", "one two[ three]"),
+        ("twice a day", "three times a day", "[twice] a day", "[three times] a day"),
+        ("due 2026-11-02, 12.50", "due 2026-11-03, 12.50", None, "due [2026-11-03], 12.50"),
+        ("to ann@example.com", "to bob@example.com", None, "to [bob@example.com]"),
+        ("really?", "really!", "really[?]", "really[!]"),
+        ("a b c d", "a x y d", "a [b c] d", "a [x y] d"),
+        ("line one\nline two", "line one\nline 2", "line one\nline [two]", "line one\nline [2]"),
+        ("größe 5", "größe 6", "größe [5]", "größe [6]"),
+        ("aaa bbb", "bbb aaa", None, None),
+    ],
+)
+def test_the_words_that_differ_are_marked(old, new, before, after):
+    left, right, note = diff(old, new)
+    assert (left, right) == (before or left, after or right)
+    assert note == ""
+    assert [side.replace("[", "").replace("]", "") for side in (left, right)] == [old, new]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        (12.5, 13, "[12.5]", "[13]"),
+        (True, False, "[true]", "[false]"),
+        ("5", 5, '["]5["]', "5"),
+        (["a", "b"], ["a", "c"], '[\n  "a",\n  "[b]"\n]', '[\n  "a",\n  "[c]"\n]'),
+        ({"k": 1}, {"k": 2}, '{\n  "k": [1]\n}', '{\n  "k": [2]\n}'),
+    ],
+)
+def test_what_is_no_text_is_compared_as_json(old, new, before, after):
+    assert diff(old, new) == (before, after, "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (None, "new", (NULL, "[new]", "added")),
+        ("old", None, ("[old]", NULL, "removed")),
+        (None, "", (NULL, "<empty>", "added")),
+        (None, {"a": 1}, (NULL, '[{\n  "a": 1\n}]', "added")),
+        ("", "new", ("<empty>", "[new]", "")),
+        ("old", "", ("[old]", "<empty>", "")),
+        ("same", "same", ("same", "same", "unchanged")),
+        (None, None, (NULL, NULL, "unchanged")),
+        (MASK, MASK, (MASK, MASK, "")),
+        (f"to {MASK}", f"to {MASK}", (f"to {MASK}", f"to {MASK}", "")),
+    ],
+)
+def test_what_became_of_the_whole_is_told(old, new, told):
+    assert diff(old, new) == told
+
+
+def test_a_hidden_character_is_a_difference_that_one_sees():
+    assert diff("admin", "admin\u200b")[1] == "admin[\\u200b]"
+    assert changes_of({"a\u202eb": [1, 2]})[0].name == "a\\u202eb"
+
+
+@pytest.mark.parametrize(
+    "value", [None, [], {}, "text", 5, ["a"], {"a": "b"}, {"a": [1]}, {"a": [1, 2], "b": 3}]
+)
+def test_what_is_of_another_form_has_no_changed_fields(value):
+    assert changes_of(value) == ()
+
+
+WORDS = [f"word{number}" for number in range(20_000)]
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        [*WORDS[:9_000], "other", *WORDS[9_001:]],
+        [WORDS[number ^ 1] for number in range(20_000)],
+        ["word"] * 20_000,
+        [],
+    ],
+)
+def test_long_texts_take_no_long_time(new):
+    started = perf_counter()
+    change = changes_of({f"f{number}": [" ".join(WORDS), " ".join(new)] for number in range(3)})[0]
+    assert perf_counter() - started < 5
+    assert "".join(piece.text for piece in change.old) == " ".join(WORDS)
+
+
+def test_one_word_of_a_long_text_is_still_marked():
+    new = [*WORDS[:9_000], "other", *WORDS[9_001:]]
+    [change] = changes_of({"field": [" ".join(WORDS), " ".join(new)]})
+    assert [piece.text for piece in change.new if piece.kind == "marked"] == ["other"]
+
+
+def test_the_budget_is_that_of_the_row():
+    swapped = [WORDS[number ^ 1] for number in range(400)]
+    pair = [" ".join(WORDS[:400]), " ".join(swapped)]
+    changes = changes_of({f"f{number}": pair for number in range(9)})
+    assert len(changes[0].new) > 100
+    assert [len(change.new) for change in changes[2:]] == [1] * 7
