@@ -46,7 +46,9 @@ def look(settings, static_root, live_server, log_in, page, axe, complaints):
         log_in(page, get_user_model().objects.get(username=sight.who))
         response = page.goto(live_server.url + sight.address.format(**known))
         assert response.status == sight.status
-        expect(page.locator("#tm-figures > .tm-hidden > a")).to_have_count(0)  # they have come
+        expect(page.locator("#tm-figures > .tm-hidden > .tm-button")).to_have_count(
+            0
+        )  # they have come
         page.evaluate(axe)
         return lambda: page.evaluate(ASK, [sight.part, RULES])
 

@@ -183,8 +183,8 @@ class SuggestView(DashboardView):
         name, text = request.GET.get("name", "q"), request.GET.get("q", "")[:LONGEST]
         if name == "q":
             at = request.GET.get("at", "")[:4]
-            cursor = int(at) if at.isdecimal() else LONGEST
-            found = suggestions.of_line(request, self.rows, text, min(cursor, len(text)))
+            cursor = _characters(text, int(at)) if at.isdecimal() else len(text)
+            found = suggestions.of_line(request, self.rows, text, cursor)
         else:
             found = suggestions.of_field(request, self.rows, name, text)
         return self.show("trackmate/options.html", {"options": found})
@@ -249,6 +249,11 @@ class DetailView(DashboardView):
             lambda: selectors.neighbours(filters.qs, row.pk)
         ).value
         return neighbours
+
+
+def _characters(text: str, units: int) -> int:
+    """Return how many characters the first UTF-16 units of a text are: so a browser counts."""
+    return len(text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore"))
 
 
 def _place_of(request: HttpRequest) -> Place:
