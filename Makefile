@@ -51,6 +51,9 @@ docs: ## Build the documentation; a warning is an error
 	@$(PYTHON) -m tools.environment .venv-docs --group docs
 	.venv-docs/bin/sphinx-build -W --keep-going -b html docs docs/_build
 
+screenshots: environment ## Take the pictures of the README and the documentation
+	$(BIN)/python docs/screenshots.py
+
 bench: services environment ## Measure what trackmate costs, beside its peers
 	$(BIN)/python -m benchmarks
 
@@ -59,4 +62,4 @@ clean: services-stop ## Remove everything that these commands made
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .NOTPARALLEL:
-.PHONY: help demo test services services-stop environment lint suite format matrix docs bench clean
+.PHONY: help demo test services services-stop environment lint suite format matrix docs screenshots bench clean

@@ -1,13 +1,9 @@
-"""The screenshots of the README and of the documentation, made from the demo.
-
-Run it in the checkout, in an environment with the groups `demo` and `test`:
-
-    python docs/screenshots.py
+"""Screenshots of every page, light and dark, made from the demo: `make screenshots`.
 
 It starts the demo with a database of its own in a temporary folder, opens the dashboard in
-Chromium as somebody who may see everything, and writes `overview` and `dashboard`, each with
-`-light.png` and `-dark.png`, to `docs/images`. `CHROMIUM` names the browser where it is not found
-by itself.
+Chromium as somebody who may see everything, and writes NAME-light.png and NAME-dark.png: those
+that the README and the documentation use to `docs/images`, the others to `build/screenshots`.
+`CHROMIUM` names the browser where it is not found by itself.
 """
 
 import argparse
@@ -21,33 +17,74 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).parent.parent
-IMAGES = Path(__file__).parent / "images"
+USED = ROOT / "docs" / "images"
+OTHERS = ROOT / "build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-SIZE: ViewportSize = {"width": 1440, "height": 860}
+WIDE: ViewportSize = {"width": 1200, "height": 750}
+NARROW: ViewportSize = {"width": 320, "height": 640}
+SCALE = 1.25
 USER = "auditor"
 STOP_SECONDS = 20
 
 
+@dataclass(frozen=True)
+class Shot:
+    """One picture: where it is taken, and where it goes."""
+
+    name: str
+    address: str
+    """Below the dashboard's own."""
+    follow: tuple[str, ...] = ()
+    """Links to go along from there, as selectors: each page's first one."""
+    wait_for: str = "main"
+    size: ViewportSize = field(default_factory=lambda: WIDE)
+    is_used: bool = False
+    """Whether the README or the documentation shows it."""
+
+
+CHANGED = "activity/?range=30d&source=model&action_type=Update&object=desk.order"
+FIGURES = "#tm-figures figure"
+ROW = "#tm-rows tbody th a"
+SHOTS = (
+    Shot("overview", "", is_used=True),
+    # It shows that the page is live: it offers the rows that came meanwhile.
+    Shot("dashboard", "activity/", wait_for="#tm-pill button", is_used=True),
+    Shot("activity", CHANGED, (ROW,), is_used=True),
+    Shot("figures", "activity/figures/"),
+    Shot("query", "activity/?q=status:>=400 -type:Read&range=7d", wait_for=FIGURES),
+    Shot("actor", CHANGED, (ROW, 'dd a[href*="/actor/"]'), wait_for=FIGURES),
+    Shot("object", CHANGED, (ROW, 'dd a[href*="/object/"]'), wait_for=FIGURES),
+    Shot("route", CHANGED, (ROW, 'dd a[href*="/route/"]'), wait_for=FIGURES),
+    Shot("address", CHANGED, (ROW, 'dd a[href*="/address/"]'), wait_for=FIGURES),
+    Shot("request", CHANGED, (ROW, 'dd a[href*="/request/"]')),
+    Shot("no-match", "activity/?q=nothing-like-it"),
+    Shot("wrong-filters", "activity/?address=garbage&range=custom"),
+    Shot("missing", "activity/00000000-0000-7000-8000-000000000000/"),
+    Shot("overview-narrow", "", size=NARROW),
+    Shot("dashboard-narrow", "activity/", wait_for=FIGURES, size=NARROW),
+    Shot("activity-narrow", CHANGED, (ROW,), size=NARROW),
+)
+
+
 def main() -> None:
     options = _options()
-    IMAGES.mkdir(exist_ok=True)
     with _demo(options.activities) as (url, password), sync_playwright() as play:
         browser = play.chromium.launch(executable_path=_browser(), args=FLAGS)
         page = _log_in(browser, f"{url}trackmate/", password)
         time.sleep(options.seconds)
-        page.reload()
-        _shoot(page, "overview")
-        page.goto(f"{url}trackmate/activity/")
-        # The picture shows that the page is live: it offers the rows that came meanwhile.
-        page.locator("#tm-pill :is(a, button)").wait_for()
-        _shoot(page, "dashboard")
+        for shot in SHOTS:
+            if shot.name in (options.only or shot.name):
+                _go(page, f"{url}trackmate/", shot)
+                _shoot(page, shot)
         browser.close()
 
 
@@ -55,6 +92,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--activities", type=int, default=20_000, help="history to make (20000)")
     parser.add_argument("--seconds", type=float, default=20, help="live traffic to wait for (20)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these pictures")
     return parser.parse_args()
 
 
@@ -101,7 +139,7 @@ def _browser() -> str:
 
 
 def _log_in(browser: Browser, url: str, password: str) -> Page:
-    page = browser.new_page(viewport=SIZE, device_scale_factor=1.25)
+    page = browser.new_page(viewport=WIDE, device_scale_factor=SCALE)
     page.goto(url)
     page.get_by_label("Username").fill(USER)
     page.get_by_label("Password").fill(password)
@@ -110,10 +148,20 @@ def _log_in(browser: Browser, url: str, password: str) -> Page:
     return page
 
 
-def _shoot(page: Page, name: str) -> None:
+def _go(page: Page, url: str, shot: Shot) -> None:
+    page.set_viewport_size(shot.size)
+    page.goto(url + shot.address)
+    for link in shot.follow:
+        page.goto(urljoin(url, page.locator(link).first.get_attribute("href")))
+    page.locator(shot.wait_for).first.wait_for()
+
+
+def _shoot(page: Page, shot: Shot) -> None:
+    folder = USED if shot.is_used else OTHERS
+    folder.mkdir(parents=True, exist_ok=True)
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
-        path = IMAGES / f"{name}-{scheme}.png"
+        path = folder / f"{shot.name}-{scheme}.png"
         page.emulate_media(color_scheme=scheme)
         page.screenshot(path=path, animations="disabled")
         print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")  # noqa: T201 (a script)
