@@ -10,6 +10,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.template import Context, Template
 from django.urls import path
+from django.utils.html import format_html
 
 from tests.pages import FRAGMENT
 from tests.rows import activities, activity, person
@@ -39,7 +40,9 @@ class Sight:
     def settings(self):
         """Return what `TRACKMATE` has to be."""
         limit = {"DASHBOARD_QUERYSET": f"tests.sights.{self.rows}"} if self.rows else {}
-        return {"ENABLED": False, "QUERY_TIMEOUT": 50 if self.rows == "slow" else 5_000, **limit}
+        timeout = 50 if self.rows == "slow" else 5_000
+        own = {"DETAIL_PANELS": ["tests.sights.told", "tests.sights.listed", "tests.sights.nobody"]}
+        return {"ENABLED": False, "QUERY_TIMEOUT": timeout, **own, **limit}
 
 
 def page(address, **details):
@@ -107,6 +110,10 @@ FRAGMENTS = {
     "suggestions": fragment("activity/suggest/?name=q&q=a&at=1"),
     "news": fragment(f"activity/tick/?since={NOWHERE}"),
     "request": fragment("request/{request}/"),
+    "activity": fragment("activity/{rich}/"),
+    "activity, hidden payload": fragment("activity/{rich}/", who="staff"),
+    "activity, missing": fragment(f"activity/{NOWHERE}/"),
+    "activity, unavailable": fragment("activity/{rich}/", rows="broken"),
 }
 
 
@@ -140,8 +147,14 @@ def world():
         execution_time=0.0421,
         remarks="As discussed on the telephone.",
         data={"state": "shipped", "lines": [{"product": 7, "quantity": 2}]},
-        response={"ok": True},
-        changes={"state": ["open", "shipped"], "note": ["", "two words"]},
+        response={"ok": True, "none": None, "long": list(range(150)), "text": "a\n" * 900},
+        changes={
+            "state": ["open", "shipped"],
+            "note": ["", "two words"],
+            "text": ["a red house", "a blue house"],
+            "total": [None, 12.5],
+            "password": ["[redacted]", "[redacted]"],
+        },
         extra={"query": "a=1"},
         ago=60,
     )
@@ -157,6 +170,16 @@ def world():
         "request": request["request_id"],
         "every_filter": f"?{asked}&action_type=Update&status=Success",
     }
+
+
+def told(_row, _request):
+    """Say something in words."""
+    return "A panel", "of the project"
+
+
+def listed(_row, _request):
+    """Say something by name."""
+    return "Invoice", {"Number": 17, "Page": format_html('<a href="/">{}</a>', "open")}
 
 
 def none(_request, rows):

@@ -23,7 +23,7 @@ HOSTILE = (
     "` ``` ~~~\n```\n<b>bold</b>\n\n# heading\n\n| a | b |\n|---|---|\n| c | d |",
     "   indented",
     "\n\n\nlines\r\n\r\n> quote\n- item",
-    "\\`escaped\\` & &lt;b&gt; a\u202eb\x00",
+    "\\`escaped\\` & &lt;b&gt; a\u202eb\x1b",
     " ",
     "`",
 )
@@ -70,7 +70,6 @@ def test_json_has_no_character_that_hides_or_reorders():
 @pytest.mark.parametrize("value", HOSTILE)
 def test_markdown_makes_nothing_of_a_value_but_code(value):
     fields = dict.fromkeys(("action", "object_repr", "remarks", "path", "actor_label"), value)
-    fields = {name: each.replace("\0", "") for name, each in fields.items()}
     documents = {name: {value[:9]: [value, value]} for name in DOCUMENTS}
     text = copies_of(activity(**fields, **documents))["markdown"].text
     kinds = [token.type for token in blocks_of(text)]

@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.pages import FRAGMENT, text_of
+from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from trackmate.dashboard.trees import ITEMS
 
@@ -130,9 +130,13 @@ def test_a_tree_that_ends_says_where_the_rest_is(reader):
     assert notice not in shown(reader, activity(data=list(range(ITEMS))))
 
 
-def test_very_deep_data_are_shown(reader):
+# MariaDB takes 32 levels.
+@pytest.mark.parametrize(
+    "levels", [28, pytest.param(400, marks=pytest.mark.only_on("sqlite3", "postgresql"))]
+)
+def test_very_deep_data_are_shown(reader, levels):
     value = "deep down"
-    for _level in range(400):
+    for _level in range(levels):
         value = {"in": value}
     assert "deep down" in shown(reader, activity(data=value, changes={"x": [value, [value]]}))
 
@@ -159,8 +163,9 @@ def test_nothing_of_the_payload_is_anywhere(staff, headers):
     assert page.count("Without what you may not see.") == 2
     assert page.count("Without the data that the request sent.") == 2
     assert 'data-kind="word">true' in page
-    read = [each["sql"] for each in captured if '"response"' in each["sql"].replace("`", '"')]
-    assert all('"response" IS NOT NULL' in sql.replace("`", '"') for sql in read)
+    # One statement asks whether there is something; another one would fetch it.
+    [read] = [sql for sql in log_queries(captured) if "response" in sql]
+    assert "has_response" in read
 
 
 @pytest.mark.parametrize("headers", [None, FRAGMENT])

@@ -1,16 +1,18 @@
 """The page of one activity in a real browser: what is copied, what opens, what fits."""
 
-# ruff: noqa: F811 (fixtures)
-
 import json
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.rows import activity, hostile_activity
-from tests.test_dashboard_browser import quick, row, static_root, visit  # noqa: F401 (fixtures)
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytest_plugins = ["tests.browsing"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("quick"),
+]
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
@@ -54,7 +56,7 @@ def test_a_button_copies_the_text_beside_it(open_page, visit):
 def test_a_text_is_copied_from_beside_the_list_too(open_page, visit):
     stored = request_row()
     page = visit(open_page(permissions=CLIPBOARD))
-    row(page, stored).locator(".tm-open").click()
+    page.locator(f"#tm-row-{stored.pk} .tm-open").click()
     drawer = page.locator("#tm-drawer")
     button(drawer, "Markdown").click()
     expect(drawer.get_by_role("status")).to_have_text("Copied.")
