@@ -237,7 +237,7 @@ def test_a_heading_sorts_and_the_filters_keep_the_order(page, visit):
     expect(page.get_by_role("columnheader", name="Duration")).to_have_attribute(
         "aria-sort", "descending"
     )
-    page.get_by_label("Actor").fill("ann")
+    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
     page.wait_for_url(re.compile("actor=ann"))
     assert "sort=-duration" in page.url
     expect(rows.first).to_have_id(f"tm-row-{slow.pk}")

@@ -9,7 +9,7 @@ const one = (selector) => document.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
-const stored = (act) => { try { return act(sessionStorage); } catch { /* not allowed */ } };
+const stored = (act) => { try { return act(sessionStorage); } catch { /* refused */ } };
 
 /* Live: news, while somebody looks. */
 
@@ -136,7 +136,7 @@ on("htmx:config:request", (e) => {
 	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
 });
 
-/* Buttons and keys; the drawer shows one activity beside the list. */
+/* Buttons and keys; the drawer beside the list. */
 
 const isHeld = (e) => e.ctrlKey || e.metaKey || e.altKey;
 const opened = () => one("tr[data-tm-open]");
@@ -205,7 +205,7 @@ on("keydown", (e) => {
 	if (target.dataset?.tmSuggest) return goOn(e);
 	if (isHeld(e) || areKeysOff() || target.matches("input, select, textarea")) return;
 	if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
-	const wanted = KEYS[key] && !one("dialog[open]") && one(KEYS[key]);
+	const wanted = KEYS[key] && !one("dialog[open], :popover-open") && one(KEYS[key]);
 	if (!wanted) return;
 	e.preventDefault();
 	wanted.focus();
