@@ -16,6 +16,7 @@ from trackmate.selectors.counts import (
     summary,
     top,
 )
+from trackmate.selectors.filling import fill, fill_all, forget
 from trackmate.selectors.pages import (
     LISTED,
     PAGE_SIZE,
@@ -38,6 +39,8 @@ from trackmate.selectors.pages import (
     stream,
     tick,
 )
+from trackmate.selectors.rolled import Rolled
+from trackmate.selectors.stretches import Stretch, rolled, stretches
 
 __all__ = [
     "LATENCIES",
@@ -49,7 +52,9 @@ __all__ = [
     "Ends",
     "Neighbours",
     "Page",
+    "Rolled",
     "Rows",
+    "Stretch",
     "Summary",
     "Tick",
     "Top",
@@ -57,6 +62,9 @@ __all__ = [
     "ends",
     "every_row",
     "facets",
+    "fill",
+    "fill_all",
+    "forget",
     "histogram",
     "is_empty",
     "latencies",
@@ -66,7 +74,9 @@ __all__ = [
     "one",
     "page",
     "percentile",
+    "rolled",
     "stream",
+    "stretches",
     "summary",
     "tick",
     "top",
