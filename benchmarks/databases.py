@@ -40,9 +40,9 @@ def sqlite() -> Iterator[MakeDatabase]:
 
 @contextmanager
 def postgresql() -> Iterator[MakeDatabase]:
-    """Yield what makes databases of a server that keeps its promises: see `_server`."""
+    """Yield what makes databases of a server that keeps its promises: see `server`."""
     made = []
-    with _server() as url, psycopg.connect(url, autocommit=True) as connection:
+    with server() as url, psycopg.connect(url, autocommit=True) as connection:
 
         def make(number: int) -> dict:
             name = f"trackmate_bench_{os.getpid()}_{number}"
@@ -61,7 +61,7 @@ DATABASES = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def server() -> Iterator[str]:
     """Yield the URL of a PostgreSQL server: the one that is named, else one of our own.
 
     The server of the tests comes last: it does not wait for the disk, so that a commit costs less

@@ -128,10 +128,10 @@ def _processor() -> str:
     return platform.machine()
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, begin: str = BEGIN, end: str = END) -> None:
     """Put `text` between the markers of the file at `path`."""
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.exit(f"{path}: the markers {BEGIN} and {END} are missing")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    before, found, rest = path.read_text().partition(begin)
+    _old, closed, after = rest.partition(end)
+    if not found or not closed:
+        sys.exit(f"{path}: the markers {begin} and {end} are missing")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")

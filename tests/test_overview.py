@@ -149,7 +149,7 @@ def test_a_part_that_takes_too_long_says_so_and_takes_no_other(staff, monkeypatc
     def too_slow(*_args, **_kwargs):
         raise budget.BudgetExceededError
 
-    monkeypatch.setattr("trackmate.selectors.histogram", too_slow)
+    monkeypatch.setattr("trackmate.selectors.counts.histogram", too_slow)
     page = text_of(staff.get(OVERVIEW))
     assert "Stopped after 1000 ms." in page
     assert cards_of(page)["Activities"][0] == "1"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.db import models, transaction
 
 from trackmate.clock import aware, lowest_uuid7
 from trackmate.enums import Status
+from trackmate.rollups import note, note_between
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import date
 
-    from trackmate.models import ActivityLog  # noqa: F401 (read in a string)
+    from trackmate.models import ActivityLog
 
 
 class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
@@ -58,3 +61,38 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     def newest_first(self) -> Self:
         """Order by the clock, newest first."""
         return self.order_by("-pk")
+
+    def bulk_create(self, objs: Iterable[ActivityLog], *args: Any, **kwargs: Any) -> Any:
+        """Store new rows; the rollups are told of those that are late."""
+        self._for_write = True
+        with transaction.atomic(using=self.db, savepoint=False):
+            rows = super().bulk_create(objs, *args, **kwargs)
+            note([self.model._meta.pk.to_python(row.pk) for row in rows], self.db)
+        return rows
+
+    def update(self, **values: Any) -> int:
+        """Change rows, which the application never does; the rollups are told."""
+        with self._noted():
+            return super().update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Remove rows; the rollups are told."""
+        with self._noted():
+            return super().delete()
+
+    # As Django marks its own: templates do not call them, and managers do not offer the latter.
+    update.alters_data = delete.alters_data = delete.queryset_only = True  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        self._for_write = True
+        if self.query.is_sliced or self.query.combinator:
+            # Django refuses to change these.
+            yield
+            return
+        keys = self.order_by().values_list("pk", flat=True)
+        with transaction.atomic(using=self.db, savepoint=False):
+            first, last = keys.order_by("pk").first(), keys.order_by("-pk").first()
+            yield
+            if first is not None and last is not None:
+                note_between(first, last, self.db)

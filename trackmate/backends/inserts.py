@@ -23,6 +23,7 @@ from django.db.models.sql import InsertQuery
 from trackmate.activity import Activity
 from trackmate.clock import naive
 from trackmate.models import ActivityLog
+from trackmate.rollups import is_late, note
 
 MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""
@@ -38,10 +39,13 @@ def insert(activities: Sequence[Activity], alias: str) -> None:
     rows = [statement.row(activity, recorded_at) for activity in activities]
     size = statement.rows_at_once
     connection = connections[alias]
-    with _transaction(alias, needed=len(rows) > size), connection.cursor() as cursor:
+    keys = [activity.id for activity in activities]
+    together = len(rows) > size or is_late(*keys)
+    with _transaction(alias, needed=together), connection.cursor() as cursor:
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
             statement.execute(cursor, len(chunk), [value for row in chunk for value in row])
+        note(keys, alias)
 
 
 def _transaction(alias: str, *, needed: bool) -> AbstractContextManager[Any]:

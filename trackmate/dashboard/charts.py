@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
-from trackmate import selectors
 from trackmate.clock import aware
 from trackmate.dashboard import texts
 from trackmate.dashboard.windows import CUSTOM, length_text, timeless, written
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
 
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
-    from trackmate.selectors import Bucket, Rows
+    from trackmate.selectors import Bucket, Stretch
 
 MOST_BARS = 72
+QUARTER = timedelta(minutes=15)
 HEIGHT = 100
 """Of the drawing, in its own units; a bar is one unit wide."""
 LEAST = 2
@@ -89,17 +89,18 @@ class Chart:
         return len(self.bars)
 
 
-def histogram(rows: Rows, window: Window, place: Place, asked: Mapping[str, str]) -> Chart:
-    """Return the chart of rows in a range of time, beside the range of the same length before.
-
-    `rows` are not limited to that range. Two queries.
-    """
+def histogram(stretch: Stretch, window: Window, place: Place, asked: Mapping[str, str]) -> Chart:
+    """Return the chart of a stretch's rows in a range of time, beside the range of the same length
+    before. Two queries."""
     start, end = span(window)
     step = step_of(end - start)
     bounds = bounds_of(start, end, step)
-    length = end - start
-    now = selectors.histogram(rows, bounds)
-    before = selectors.histogram(rows, [bound - length for bound in bounds])
+    earlier_by = end - start
+    if step >= QUARTER:
+        # So that these are whole quarters of an hour too, which are counted already.
+        earlier_by = round(earlier_by / QUARTER) * QUARTER
+    now = stretch.histogram(bounds)
+    before = stretch.histogram([bound - earlier_by for bound in bounds])
     top = max(bucket.count for bucket in (*now, *before))
     kept = timeless(asked)
     bars = tuple(

@@ -15,6 +15,7 @@ from trackmate.dashboard.answers import Answer, answer
 from trackmate.dashboard.filters import ActivityFilters
 from trackmate.dashboard.listing import asked_of
 from trackmate.dashboard.panels import Entry, Panel, entries, panel
+from trackmate.dashboard.stretches import stretches
 from trackmate.dashboard.windows import BEGINNING, preset
 from trackmate.enums import ActionType
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
     from trackmate.dashboard.places import Place
-    from trackmate.selectors import Rows
+    from trackmate.dashboard.windows import Window
+    from trackmate.selectors import Rows, Stretch
 
 FEW: dict[str, Any] = {
     "status": _("Status"),
@@ -52,32 +54,31 @@ def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
     if not filters.is_valid():
         return None
     asked = asked_of(filters, query)
+    window = filters.window
+    _before, now = stretches(filters.of_any_time(rows), window)
     return Figures(
         url=place.url(asked),
-        chart=answer(lambda: _chart(filters, rows, place, asked)),
-        panels=tuple(_panels(filters.qs, place, asked)),
+        chart=answer(lambda: _chart(now, window, place, asked)),
+        panels=tuple(_panels(now, place, asked)),
     )
 
 
-def _chart(
-    filters: ActivityFilters, rows: Rows, place: Place, asked: Mapping[str, str]
-) -> charts.Chart:
-    matching, window = filters.of_any_time(rows), filters.window
+def _chart(now: Stretch, window: Window, place: Place, asked: Mapping[str, str]) -> charts.Chart:
     if window.start == BEGINNING:
-        first = selectors.ends(matching).first
+        first = selectors.ends(now.every).first
         window = preset("24h") if first is None else replace(window, start=first.action_time)
-    return charts.histogram(matching, window, place, asked)
+    return charts.histogram(now, window, place, asked)
 
 
-def _panels(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+def _panels(now: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
     if place.kind == "request":
         # All that there is to know of it stands in its few rows.
         return
     lead = partial(panel, asked=asked, place=place, column=gettext("Activities"))
     if place.kind == "route":
-        yield _latencies(rows)
+        yield _latencies(now)
     if place.kind == "address":
-        refused = rows.filter(action_type=ActionType.LOGIN_FAILED)
+        refused = now.rows.filter(action_type=ActionType.LOGIN_FAILED)
         tried = {**asked, "action_type": ActionType.LOGIN_FAILED.value}
         yield panel(
             gettext("Accounts tried"),
@@ -89,17 +90,16 @@ def _panels(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Pane
             column=gettext("Failed logins"),
         )
     if place.kind != "route":
-        yield lead(gettext("Routes"), lambda: selectors.top(rows, "route"), name="route")
+        yield lead(gettext("Routes"), now.routes, name="route")
     if place.kind != "actor":
-        find = partial(selectors.top, rows, "actor", "actor_label")
-        yield lead(gettext("Actors"), find, name="actor")
+        yield lead(gettext("Actors"), now.actors, name="actor")
     if place.kind != "address":
-        yield lead(gettext("Addresses"), lambda: selectors.top(rows, "ip_address"), name="address")
-    yield from _few(rows, place, asked)
+        yield lead(gettext("Addresses"), now.addresses, name="address")
+    yield from _few(now, place, asked)
 
 
-def _few(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
-    found = answer(lambda: selectors.facets(rows, *FEW))
+def _few(now: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+    found = answer(lambda: now.facets(*FEW))
     for name, title in FEW.items():
         lines = found.value and entries(found.value[name], name=name, asked=asked, place=place)
         yield Panel(
@@ -109,11 +109,11 @@ def _few(rows: Rows, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
         )
 
 
-def _latencies(rows: Rows) -> Panel:
+def _latencies(now: Stretch) -> Panel:
     return Panel(
         title=gettext("Execution time"),
         column=gettext("Activities"),
-        answer=answer(lambda: tuple(_times(selectors.latencies(rows)))),
+        answer=answer(lambda: tuple(_times(now.latencies()))),
     )
 
 

@@ -15,8 +15,9 @@ from trackmate.dashboard.filters import WindowFilters
 from trackmate.dashboard.looks import look_of
 from trackmate.dashboard.panels import Panel, panel
 from trackmate.dashboard.places import EXPLORER, explorer_url
+from trackmate.dashboard.stretches import stretches
 from trackmate.dashboard.tables import ActivityTable
-from trackmate.dashboard.windows import Window, times_of
+from trackmate.dashboard.windows import times_of
 from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from django.http import QueryDict
 
     from trackmate.dashboard.looks import Look
-    from trackmate.selectors import Rows, Summary
+    from trackmate.models import ActivityLog
+    from trackmate.selectors import Rows, Stretch, Summary
 
 LATEST = 8
 """Failures, and activities, that the page lists."""
@@ -78,49 +80,47 @@ def overview(rows: Rows, query: QueryDict, look: Look) -> Overview:
     if not filters.is_valid():
         return Overview(filters=filters)
     window = filters.window
-    inside = window.narrow(rows)
     asked = {**times_of(query), **look_of(query).said}
+    before, now = stretches(rows, window)
     return Overview(
         filters=filters,
         asked=asked,
-        cards=answer(lambda: _cards(rows, window, asked)),
-        chart=answer(lambda: charts.histogram(rows, window, EXPLORER, asked)),
-        panels=tuple(_panels(inside, asked)),
-        failures=answer(lambda: _failures_table(inside, asked, look)),
-        latest=answer(lambda: _latest_table(inside, asked, look)),
+        cards=answer(lambda: _cards(now, before, asked)),
+        chart=answer(lambda: charts.histogram(now, window, EXPLORER, asked)),
+        panels=tuple(_panels(now, asked)),
+        failures=answer(lambda: _failures_table(now, asked, look)),
+        latest=answer(lambda: _latest_table(now, asked, look)),
     )
 
 
-def _panels(rows: Rows, asked: Mapping[str, str]) -> list[Panel]:
-    top, requests = selectors.top, rows.filter(source=Source.REQUEST)
+def _panels(now: Stretch, asked: Mapping[str, str]) -> list[Panel]:
+    routes = partial(now.routes, source=Source.REQUEST)
     refused = {**asked, "action_type": ActionType.LOGIN_FAILED.value}
     by_route = partial(panel, name="route", asked=asked)
     return [
         panel(
             _("Top actors"),
-            lambda: top(rows, "actor", "actor_label"),
+            now.actors,
             name="actor",
             asked=asked,
             column=_("Activities"),
         ),
-        by_route(_("Busiest routes"), lambda: top(requests, "route"), column=_("Requests")),
+        by_route(_("Busiest routes"), routes, column=_("Requests")),
         by_route(
             _("Slowest routes"),
-            lambda: top(requests, "route", by="mean"),
+            lambda: routes(by="mean"),
             by="mean",
             column=_("Mean time"),
         ),
         by_route(
             _("Most failing routes"),
-            lambda: top(requests, "route", by="failed"),
+            lambda: routes(by="failed"),
             by="failed",
             column=_("Failures"),
         ),
         panel(
             _("Failed logins by address"),
-            lambda: top(
-                rows.filter(action_type=ActionType.LOGIN_FAILED), "ip_address", by="failed"
-            ),
+            now.refused,
             name="address",
             asked=refused,
             by="failed",
@@ -129,11 +129,9 @@ def _panels(rows: Rows, asked: Mapping[str, str]) -> list[Panel]:
     ]
 
 
-def _cards(rows: Rows, window: Window, asked: Mapping[str, str]) -> tuple[Card, ...]:
-    start, end = charts.span(window)
-    earlier = Window(start=start - (end - start), end=start, text="").narrow(rows)
-    now, before = selectors.summary(window.narrow(rows)), selectors.summary(earlier)
-    times, former_times = selectors.latencies(window.narrow(rows)), selectors.latencies(earlier)
+def _cards(time: Stretch, earlier: Stretch, asked: Mapping[str, str]) -> tuple[Card, ...]:
+    now, before = time.summary(), earlier.summary()
+    times, former_times = time.latencies(), earlier.latencies()
     return (
         _count(_("Activities"), now, before, "count", asked),
         _failures(now, before, asked),
@@ -207,21 +205,26 @@ def _change(value: float, former: float, more_is: str) -> tuple[str, str]:
     return _("%(change)s %% vs. before") % {"change": f"{change:+d}"}, tone
 
 
-def _failures_table(rows: Rows, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
-    failed = rows.filter(status=Status.FAILED)
+def _failures_table(now: Stretch, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
     question = {**asked, "status": Status.FAILED.value}
     caption = _("Latest failures, newest first")
-    return _table(failed, question, look, caption, row_name="tm-failure")
+    found = now.newest_failures(LATEST)
+    return _table(found, question, look, caption, row_name="tm-failure")
 
 
-def _latest_table(rows: Rows, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
-    return _table(rows, asked, look, _("Latest activities, newest first"), row_name="tm-row")
+def _latest_table(now: Stretch, asked: Mapping[str, str], look: Look) -> ActivityTable | None:
+    found = selectors.newest(now.rows, LATEST)
+    return _table(found, asked, look, _("Latest activities, newest first"), row_name="tm-row")
 
 
 def _table(
-    rows: Rows, asked: Mapping[str, str], look: Look, caption: str, *, row_name: str
+    found: tuple[ActivityLog, ...],
+    asked: Mapping[str, str],
+    look: Look,
+    caption: str,
+    *,
+    row_name: str,
 ) -> ActivityTable | None:
-    found = selectors.newest(rows, LATEST)
     if not found:
         return None
     types = selectors.object_types(found)

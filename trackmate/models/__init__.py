@@ -1,8 +1,9 @@
-"""The tables: the log itself, and what people keep for themselves beside it."""
+"""The tables: the log itself, and what is counted of it, and what people keep for themselves."""
 
 from trackmate.enums import ActionType, Status
 from trackmate.models.log import ActivityLog
 from trackmate.models.personal import Preference, SavedView
+from trackmate.rollups import LateChange, Rollup
 
 CREATE = ActionType.CREATE
 READ = ActionType.READ
@@ -25,6 +26,8 @@ __all__ = [
     "SUCCESS",
     "UPDATE",
     "ActivityLog",
+    "LateChange",
     "Preference",
+    "Rollup",
     "SavedView",
 ]

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models
+from django.db import models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.enums import ActionType, Source, Status
 from trackmate.fields import AwareDateTimeField, FarGenericForeignKey, UUIDv7Field
 from trackmate.querysets import ActivityLogQuerySet
+from trackmate.rollups import noted
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from django.db.models.fields.mixins import FieldCacheMixin
 
 
@@ -127,7 +130,20 @@ class ActivityLog(models.Model):
                 self.status = Status.FAILED
             self.actor_label = self.actor_label or self._name_of("actor")
             self.object_repr = self.object_repr or self._name_of("content_object")
-        super().save(*args, **kwargs)
+        with self._noted(kwargs.get("using")):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Remove this row."""
+        with self._noted(kwargs.get("using")):
+            return super().delete(*args, **kwargs)
+
+    def _noted(self, using: str | None) -> AbstractContextManager[None]:
+        """Return what tells the rollups of a change of this row."""
+        key = self._meta.pk
+        # A key of the same moment stands for the one that a new row gets.
+        moment = key.get_pk_value_on_save(self) if self.pk is None else key.to_python(self.pk)
+        return noted([moment], using or router.db_for_write(type(self), instance=self))
 
     def _name_of(self, link: str) -> str:
         """Name what a link points to if it is at hand; nothing is fetched for its name."""

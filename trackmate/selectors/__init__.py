@@ -16,6 +16,7 @@ from trackmate.selectors.counts import (
     summary,
     top,
 )
+from trackmate.selectors.filling import fill, fill_all, forget
 from trackmate.selectors.orders import CLOCK, NEWEST_FIRST, Order
 from trackmate.selectors.pages import (
     LISTED,
@@ -39,6 +40,8 @@ from trackmate.selectors.pages import (
     stream,
     tick,
 )
+from trackmate.selectors.rolled import Rolled
+from trackmate.selectors.stretches import Stretch, rolled, stretches
 
 __all__ = [
     "CLOCK",
@@ -53,7 +56,9 @@ __all__ = [
     "Neighbours",
     "Order",
     "Page",
+    "Rolled",
     "Rows",
+    "Stretch",
     "Summary",
     "Tick",
     "Top",
@@ -61,6 +66,9 @@ __all__ = [
     "ends",
     "every_row",
     "facets",
+    "fill",
+    "fill_all",
+    "forget",
     "histogram",
     "is_empty",
     "latencies",
@@ -70,7 +78,9 @@ __all__ = [
     "one",
     "page",
     "percentile",
+    "rolled",
     "stream",
+    "stretches",
     "summary",
     "tick",
     "top",

@@ -1,8 +1,4 @@
-"""Rows counted: over time, by a column, by how long they took. One query each.
-
-Rows go into buckets by comparing them with the bounds between these, half of the remaining ones at
-a time, which every database does alike and quickly; functions that truncate times are neither.
-"""
+"""Rows counted: over time, by a column, by how long they took. One query each."""
 
 from __future__ import annotations
 
@@ -10,18 +6,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db.models import Avg, Case, Count, IntegerField, Q, Value, When
+from django.db.models import Avg, Count, Q
 
 from trackmate.clock import lowest_uuid7
 from trackmate.enums import ActionType, Status
+from trackmate.selectors.expressions import Place, Unindexed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from django.db.models.expressions import Combinable
 
     from trackmate.selectors.pages import Rows
+
+Figure = Literal["count", "failed", "mean"]
 
 TOP = 10
 MOST_COMBINATIONS = 2_000
@@ -52,7 +51,7 @@ class Top:
     count: int
     failed: int
     mean: float | None = None
-    """Mean execution time in seconds."""
+    """Mean execution time in seconds, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ def histogram(rows: Rows, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
     """Count rows between each two neighbours of `bounds`, which are aware and ascending."""
     keys = [lowest_uuid7(bound) for bound in bounds]
     within = rows.filter(pk__gte=keys[0], pk__lt=keys[-1])
-    found = _counted(within, _place("pk", keys[1:-1]))
+    found = _counted(within, Place("pk", keys[1:-1]))
     return tuple(
         Bucket(start=start, end=end, **found.get(place, {}))
         for place, (start, end) in enumerate(pairwise(bounds))
@@ -86,7 +85,7 @@ def histogram(rows: Rows, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
 def latencies(rows: Rows) -> tuple[int, ...]:
     """Count rows by execution time, in the classes between `LATENCIES` and beyond its ends."""
     timed = rows.filter(execution_time__isnull=False)
-    found = _counted(timed, _place("execution_time", LATENCIES))
+    found = _counted(timed, Place("execution_time", LATENCIES))
     return tuple(found.get(place, {}).get("count", 0) for place in range(len(LATENCIES) + 1))
 
 
@@ -117,25 +116,29 @@ def summary(rows: Rows) -> Summary:
     return Summary(**found)
 
 
-def top(
-    rows: Rows, *columns: str, by: Literal["count", "failed", "mean"] = "count", limit: int = TOP
-) -> tuple[Top, ...]:
-    """Return the values of one or more columns that lead in a figure; empty ones are left out."""
+def top(rows: Rows, *columns: str, by: Figure = "count", limit: int = TOP) -> tuple[Top, ...]:
+    """Return the values of one or more columns that lead in a figure; empty ones are left out.
+
+    Only where the mean execution time leads is it worth its cost.
+    """
+    means = {"mean": Avg("execution_time")} if by == "mean" else {}
+    values = {f"value{place}": Unindexed(name) for place, name in enumerate(columns)}
     leading = (
         rows.order_by()
-        .exclude(_is_empty(rows, columns))
-        .values_list(*columns)
-        .annotate(
-            count=Count("pk"),
-            failed=Count("pk", filter=FAILED),
-            mean=Avg("execution_time"),
-        )
+        .annotate(**values)
+        .exclude(_is_empty(rows, dict(zip(values, columns, strict=True))))
+        .values_list(*values)
+        .annotate(count=Count("pk"), failed=Count("pk", filter=FAILED), **means)
         .filter(**{f"{by}__gt": 0})
-        .order_by(f"-{by}", *columns)
+        .order_by(f"-{by}", *values)
     )
+    width = len(columns)
     return tuple(
-        Top(values=tuple(values), count=count, failed=failed, mean=mean)
-        for *values, count, failed, mean in leading[:limit]
+        Top(
+            values=tuple(found[:width]),
+            **dict(zip(("count", "failed", "mean"), found[width:], strict=False)),
+        )
+        for found in leading[:limit]
     )
 
 
@@ -143,31 +146,45 @@ def facets(rows: Rows, *columns: str) -> dict[str, tuple[Top, ...]]:
     """Return how often each value of some columns with few of them occurs, by one query for all:
     the database counts the combinations, of which there are not many either, unless a client
     makes methods up: then the most frequent ones count."""
-    combined = rows.order_by().values_list(*columns)
-    found: dict[str, dict[Any, list[int]]] = {name: {} for name in columns}
+    values = {f"value{place}": Unindexed(name) for place, name in enumerate(columns)}
+    combined = rows.order_by().annotate(**values).values_list(*values)
     counted = combined.annotate(count=Count("pk"), failed=Count("pk", filter=FAILED))
-    for *values, count, failed in counted.order_by("-count")[:MOST_COMBINATIONS]:
+    return facets_of(columns, counted.order_by("-count")[:MOST_COMBINATIONS])
+
+
+def facets_of(
+    columns: Sequence[str], combinations: Iterable[Sequence[Any]]
+) -> dict[str, tuple[Top, ...]]:
+    """Sum combinations of values, each with its count and its failures, up for each column."""
+    found: dict[str, dict[Any, list[int]]] = {name: {} for name in columns}
+    for *values, count, failed in combinations:
         for name, value in zip(columns, values, strict=True):
             sums = found[name].setdefault(value, [0, 0])
             sums[0] += count
             sums[1] += failed
-    return {name: _leading(sums) for name, sums in found.items()}
+    return {name: _most(sums) for name, sums in found.items()}
 
 
-def _leading(sums: dict[Any, list[int]]) -> tuple[Top, ...]:
-    tops = [
+def leading(tops: Iterable[Top], *, by: Figure = "count", limit: int = TOP) -> tuple[Top, ...]:
+    """Return the first of values that were counted, as `top()` orders them."""
+    counted = [(getattr(each, by) or 0, each) for each in tops]
+    ordered = sorted(counted, key=lambda pair: (-pair[0], str(pair[1].values)))
+    return tuple(each for figure, each in ordered[:limit] if figure > 0)
+
+
+def _most(sums: dict[Any, list[int]]) -> tuple[Top, ...]:
+    return leading(
         Top(values=(value,), count=count, failed=failed)
         for value, (count, failed) in sums.items()
         if value not in (None, "")
-    ]
-    return tuple(sorted(tops, key=lambda top: (-top.count, str(top.values)))[:TOP])
+    )
 
 
-def _is_empty(rows: Rows, columns: tuple[str, ...]) -> Q:
+def _is_empty(rows: Rows, columns: Mapping[str, str]) -> Q:
     empty = Q()
-    for name in columns:
-        nothing = {f"{name}__isnull": True} if rows.model._meta.get_field(name).null else {name: ""}
-        empty &= Q(**nothing)
+    for alias, name in columns.items():
+        is_null = rows.model._meta.get_field(name).null
+        empty &= Q(**{f"{alias}__isnull": True} if is_null else {alias: ""})
     return empty
 
 
@@ -175,18 +192,3 @@ def _counted(rows: Rows, place: Combinable) -> dict[int, dict[str, int]]:
     grouped = rows.order_by().annotate(place=place).values_list("place")
     counted = grouped.annotate(count=Count("pk"), failed=Count("pk", filter=FAILED))
     return {place: {"count": count, "failed": failed} for place, count, failed in counted}
-
-
-def _place(column: str, bounds: Sequence[Any], first: int = 0) -> Combinable:
-    """Return an expression for how many of `bounds` a column's value is not below."""
-    if not bounds:
-        return Value(first, output_field=IntegerField())
-    middle = len(bounds) // 2
-    return Case(
-        When(
-            **{f"{column}__lt": bounds[middle]},
-            then=_place(column, bounds[:middle], first),
-        ),
-        default=_place(column, bounds[middle + 1 :], first + middle + 1),
-        output_field=IntegerField(),
-    )

@@ -1,0 +1,158 @@
+"""Measure the dashboard's pages over millions of rows, and print a table with the goals.
+
+The history is the demo's own, multiplied inside the database; the pages are asked of the demo's
+own site, as a staff member asks.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from benchmarks import report
+from benchmarks.databases import NoDatabaseError, server
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- scale: begin -->", "<!-- scale: end -->"
+ROWS, DAYS = 5_000_000, 90
+BYTES_PER_ROW = 2_500
+"""Of disk: the row, its indexes, and what making them takes in passing."""
+
+
+@contextmanager
+def sqlite(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the URL of a file."""
+    with _folder(options.folder) as folder:
+        file = folder / f"scale-{options.rows}.sqlite3"
+        _ask_for_space(folder, options.rows, reused=file.exists())
+        yield f"sqlite:///{file}"
+        if not options.keep:
+            for each in folder.glob(f"{file.name}*"):
+                each.unlink()
+
+
+@contextmanager
+def postgresql(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the URL of a database of a server that keeps its promises."""
+    name = f"trackmate_scale_{options.rows}"
+    with server() as url, psycopg.connect(url, autocommit=True) as connection:
+        there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if not there.fetchone():
+            _ask_for_space(Path(tempfile.gettempdir()), options.rows, reused=False)
+            connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        finally:
+            if not options.keep:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+VENDORS: dict[str, Callable[[argparse.Namespace], AbstractContextManager[str]]] = {
+    "postgresql": postgresql,
+    "sqlite": sqlite,
+}
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    found = []
+    for vendor in options.on or VENDORS:
+        print(f"Measuring on {vendor}", flush=True)
+        try:
+            with VENDORS[vendor](options) as url:
+                found.append(_measure(url, options))
+        except NoDatabaseError as reason:
+            print(f"Skipped {vendor}: {reason}", file=sys.stderr)
+    if not found:
+        return 1
+    text = page(found)
+    print(text)
+    if options.write:
+        report.write(options.write, text, begin=BEGIN, end=END)
+    return 0
+
+
+def page(found: list[dict]) -> str:
+    """Return everything that was found, in Markdown."""
+    parts = [f"Measured on {report.machine()}."]
+    for each in found:
+        title = (
+            f"### {each['database']}: {each['rows']:,} rows over {each['days']} days, "
+            f"{each['size']:.1f} GB"
+        )
+        parts += [title, f"{each['rounds']} rounds. {each['rollups']}", _table(each["pages"])]
+    return "\n\n".join(parts)
+
+
+def _table(pages: list[dict]) -> str:
+    head = "| page | p50, ms | p95, ms | goal, ms | | queries |\n|---|--:|--:|--:|---|--:|"
+    return "\n".join([head, *map(_line, pages)])
+
+
+def _line(page: dict) -> str:
+    verdict = "" if page["goal"] is None else "PASS" if page["p95"] <= page["goal"] else "**FAIL**"
+    goal = "" if page["goal"] is None else f"{page['goal']}"
+    figures = f"{page['p50']:.1f} | {page['p95']:.1f} | {goal} | {verdict} | {page['queries']}"
+    return f"| {page['title']} | {figures} |"
+
+
+def _measure(url: str, options: argparse.Namespace) -> dict:
+    """Let a process of its own make the history and ask the pages, for Django has one setting."""
+    order = {"rows": options.rows, "days": DAYS, "rounds": options.rounds, "only": options.only}
+    with tempfile.TemporaryDirectory() as spool:
+        environment = {"DEMO_DATABASE_URL": url, "DEMO_SPOOL_DIR": spool}
+        process = subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale_worker", json.dumps(order)],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    if process.returncode:
+        raise NoDatabaseError("the worker ended, see above")
+    return json.loads(process.stdout)
+
+
+@contextmanager
+def _folder(named: Path | None) -> Iterator[Path]:
+    if named is not None:
+        named.mkdir(parents=True, exist_ok=True)
+        yield named.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="trackmate-") as folder:
+        yield Path(folder)
+
+
+def _ask_for_space(folder: Path, rows: int, *, reused: bool) -> None:
+    free = shutil.disk_usage(folder).free
+    if not reused and free < rows * BYTES_PER_ROW:
+        raise NoDatabaseError(
+            f"{folder} has {free / 1e9:.1f} GB, and it takes {rows * BYTES_PER_ROW / 1e9:.1f}"
+        )
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=__doc__)
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"how many ({ROWS:,})")
+    parser.add_argument("--rounds", type=int, default=30, help="how often each page is asked (30)")
+    parser.add_argument("--on", action="append", choices=VENDORS, help="only this database")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only pages with this in them")
+    parser.add_argument("--folder", type=Path, help="where the SQLite file is made")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="leave the databases there for the next time; PostgreSQL's needs a server that stays, "
+        "in TRACKMATE_BENCH_POSTGRES_URL",
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this file")
+    return parser.parse_args(arguments)

@@ -1,0 +1,266 @@
+"""Figures of a stretch of time: from rollups as far as these reach, from the rows for the rest.
+
+Where no rollup helps, as with anything about filtered rows, they all come from the rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Q
+
+from trackmate.clock import aware, lowest_uuid7
+from trackmate.enums import ActionType, Source, Status
+from trackmate.rollups import QUARTER
+from trackmate.selectors import counts
+from trackmate.selectors.counts import LATENCIES, Summary, Top
+from trackmate.selectors.expressions import Unindexed
+from trackmate.selectors.pages import newest
+from trackmate.selectors.rolled import (
+    Rolled,
+    bars_of,
+    full_seconds_of,
+    gaps,
+    load,
+    moment_at,
+    seconds_of,
+)
+from trackmate.selectors.tallies import PARTS, added, read, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from trackmate.models import ActivityLog
+    from trackmate.selectors.counts import Bucket, Figure
+    from trackmate.selectors.pages import Rows
+    from trackmate.selectors.rolled import Document
+    from trackmate.selectors.tallies import Tally
+
+MOST_GAPS = 16
+"""Ranges of rows that are read beside the rollups."""
+
+FAILED = Status.FAILED
+_KIND = PARTS["kinds"].columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The rows from one moment to another, counted in different ways, each by one query."""
+
+    every: Rows
+    """The same rows, but of any time."""
+    start: datetime
+    end: datetime | None
+    """None for no end."""
+
+    @property
+    def rows(self) -> Rows:
+        """The rows themselves."""
+        return _within(self.every, [(self.start, self.end)])
+
+    def summary(self) -> Summary:
+        """Return the rows' figures."""
+        return counts.summary(self.rows)
+
+    def latencies(self) -> tuple[int, ...]:
+        """Count the rows by execution time, as `selectors.latencies()` does."""
+        return counts.latencies(self.rows)
+
+    def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
+        """Count rows of any time between each two neighbours of `bounds`."""
+        return counts.histogram(self.every, bounds)
+
+    def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
+        """Return the newest rows that failed, so many of them."""
+        return newest(self.rows.filter(status=FAILED), number)
+
+    def facets(self, *columns: str) -> dict[str, tuple[Top, ...]]:
+        """Return how often each value of some columns with few of them occurs."""
+        return counts.facets(self.rows, *columns)
+
+    def actors(self) -> tuple[Top, ...]:
+        """Return who did most."""
+        return counts.top(self.rows, "actor", "actor_label")
+
+    def routes(self, *, by: Figure = "count", source: Source | None = None) -> tuple[Top, ...]:
+        """Return which routes lead in a figure, of all sources or of one."""
+        rows = self.rows if source is None else self.rows.filter(source=source)
+        return counts.top(rows, "route", by=by)
+
+    def addresses(self) -> tuple[Top, ...]:
+        """Return from where most came."""
+        return counts.top(self.rows, "ip_address")
+
+    def refused(self) -> tuple[Top, ...]:
+        """Return from where most logins failed."""
+        refused = self.rows.filter(action_type=ActionType.LOGIN_FAILED, status=FAILED)
+        return counts.top(refused, "ip_address", by="failed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledStretch(Stretch):
+    """A stretch that rollups tell of, but for a rest of its rows."""
+
+    rest: Rows
+    documents: tuple[Document, ...]
+    rolled: Rolled
+    """All rollups at hand, those of other stretches too."""
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """What has been counted already."""
+
+    def summary(self) -> Summary:
+        kinds = self._tally("kinds")
+        return Summary(
+            count=sum(count for count, _failed in kinds.values()),
+            failed=sum(failed for _count, failed in kinds.values()),
+            actors=len({actor for actor, _label in self._tally("actors") if actor is not None}),
+            logins=_of_type(kinds, ActionType.LOGIN),
+            failed_logins=_of_type(kinds, ActionType.LOGIN_FAILED),
+        )
+
+    def latencies(self) -> tuple[int, ...]:
+        times = self._tally("times")
+        return tuple(times.get((place,), [0])[0] for place in range(len(LATENCIES) + 1))
+
+    def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
+        first, last = full_seconds_of(bounds[0]), seconds_of(bounds[-1]) - QUARTER
+        bars = {
+            bar[0]: bar[1:] for bar in bars_of(self.rolled.documents) if first <= bar[0] <= last
+        }
+        rest = gaps(bounds[0], bounds[-1], [(start, start + QUARTER) for start in bars])
+        if len(rest) > MOST_GAPS or not all(map(_is_a_quarter, bounds[1:-1])):
+            return counts.histogram(self.every, bounds)
+        buckets = list(counts.histogram(_within(self.every, rest), bounds))
+        inner = [seconds_of(bound) for bound in bounds[1:-1]]
+        for start, (count, failed) in bars.items():
+            place = bisect_right(inner, start)
+            former = buckets[place]
+            buckets[place] = replace(
+                former, count=former.count + count, failed=former.failed + failed
+            )
+        return tuple(buckets)
+
+    def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
+        start = _since(bars_of(self.documents), number)
+        if start is None:
+            return Stretch.newest_failures(self, number)
+        rows = self.rows.filter(pk__gte=lowest_uuid7(moment_at(start)))
+        return newest(rows.alias(outcome=Unindexed("status")).filter(outcome=FAILED), number)
+
+    def facets(self, *columns: str) -> dict[str, tuple[Top, ...]]:
+        places = [_KIND.index(name) for name in columns]
+        kinds = self._tally("kinds").items()
+        found = ((*(values[place] for place in places), *sums) for values, sums in kinds)
+        return counts.facets_of(columns, found)
+
+    def actors(self) -> tuple[Top, ...]:
+        return counts.leading(self._tops("actors"))
+
+    def routes(self, *, by: Figure = "count", source: Source | None = None) -> tuple[Top, ...]:
+        wanted = {
+            values: sums
+            for values, sums in self._tally("routes").items()
+            if source is None or values[0] == source
+        }
+        of_any_source = added({(route,): sums} for (_source, route), sums in wanted.items())
+        return counts.leading((_route(*each) for each in of_any_source.items()), by=by)
+
+    def addresses(self) -> tuple[Top, ...]:
+        return counts.leading(self._tops("addresses"))
+
+    def refused(self) -> tuple[Top, ...]:
+        found = self._tally("addresses").items()
+        return counts.leading(
+            (
+                Top(values=values, count=refused, failed=refused)
+                for values, (_count, _failed, refused) in found
+            ),
+            by="failed",
+        )
+
+    def _tops(self, name: str) -> Iterator[Top]:
+        for values, (count, failed, *_more) in self._tally(name).items():
+            yield Top(values=values, count=count, failed=failed)
+
+    def _tally(self, name: str) -> Tally:
+        if name not in self.tallies:
+            counted = tally(self.rest, name)
+            known = (read(document.parts, name) for document in self.documents)
+            self.tallies[name] = added([counted, *known])
+        return self.tallies[name]
+
+
+def rolled(rows: Rows, *moments: datetime | None) -> Rolled:
+    """Return the rollups between the first and the last of some moments, of which only the last
+    may be None; nothing is known of rows that are filtered."""
+    return load(rows.db, moments) if _is_every(rows) else Rolled()
+
+
+def stretches(rows: Rows, *moments: datetime | None, rolled: Rolled) -> tuple[Stretch, ...]:
+    """Return the stretches between each two neighbours of some moments."""
+    return tuple(_stretch(rows, start, end, rolled) for start, end in pairwise(moments) if start)
+
+
+def _stretch(rows: Rows, start: datetime, end: datetime | None, rolled: Rolled) -> Stretch:
+    first, last = full_seconds_of(start), None if end is None else seconds_of(end)
+    inside = [
+        each
+        for each in rolled.documents
+        if each.start >= first and (last is None or each.end <= last)
+    ]
+    rest = gaps(start, end, [(each.start, each.end) for each in inside])
+    if not inside or len(rest) > MOST_GAPS:
+        return Stretch(every=rows, start=start, end=end)
+    return RolledStretch(
+        every=rows,
+        start=start,
+        end=end,
+        rest=_within(rows, rest),
+        documents=tuple(inside),
+        rolled=rolled,
+    )
+
+
+def _is_every(rows: Rows) -> bool:
+    """Say whether nothing keeps a row of the log out."""
+    query = rows.query
+    return not (query.where or query.is_sliced or query.combinator)
+
+
+def _within(rows: Rows, ranges: Sequence[tuple[datetime, datetime | None]]) -> Rows:
+    if not ranges:
+        return rows.none()
+    within = Q()
+    for start, end in ranges:
+        one = Q(pk__gte=lowest_uuid7(aware(start)))
+        within |= one if end is None else one & Q(pk__lt=lowest_uuid7(aware(end)))
+    return rows.filter(within)
+
+
+def _is_a_quarter(moment: datetime) -> bool:
+    seconds = seconds_of(moment)
+    return seconds % QUARTER == 0 and moment_at(seconds) == aware(moment)
+
+
+def _since(bars: Iterable[list[int]], failures: int) -> int | None:
+    """Return the beginning of a quarter since which so much has failed, if it has."""
+    for start, _count, failed in sorted(bars, reverse=True):
+        failures -= failed
+        if failures <= 0:
+            return start
+    return None
+
+
+def _of_type(kinds: Tally, action_type: ActionType) -> int:
+    place = _KIND.index("action_type")
+    return sum(count for values, (count, _failed) in kinds.items() if values[place] == action_type)
+
+
+def _route(values: tuple[str, ...], sums: Sequence[Any]) -> Top:
+    count, failed, seconds, timed = sums
+    mean = seconds / timed if timed else None
+    return Top(values=values, count=count, failed=failed, mean=mean)
