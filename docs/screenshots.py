@@ -29,9 +29,9 @@ USED = ROOT / "docs" / "images"
 OTHERS = ROOT / "build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-WIDE: ViewportSize = {"width": 1200, "height": 750}
+WIDE: ViewportSize = {"width": 1440, "height": 860}
 NARROW: ViewportSize = {"width": 320, "height": 640}
-SCALE = 1.25
+SCALE = 1
 USER = "auditor"
 STOP_SECONDS = 20
 
