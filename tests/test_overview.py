@@ -122,7 +122,8 @@ def test_a_wrong_time_is_said_beside_the_field(staff, query):
 def test_a_fragment_holds_the_figures_and_the_errors_of_the_form(staff):
     page = text_of(staff.get(OVERVIEW, headers=FRAGMENT))
     assert page.lstrip().startswith('<div class="tm-overview" id="tm-overview"')
-    assert 'id="tm-error-range" hx-swap-oob="true"' in page
+    assert re.search(r'<form [^>]*id="tm-filters"[^>]* hx-swap-oob="outerMorph"', page)
+    assert 'id="tm-error-range"' in page
     assert "<html" not in page
 
 

@@ -373,7 +373,7 @@ def without_cost(page):
 
 @pytest.mark.parametrize(
     ("url", "most"),
-    [("/trackmate/", 12), ("/trackmate/?range=30d", 12), ("/trackmate/activity/figures/", 6)],
+    [("/trackmate/", 12), ("/trackmate/?range=30d", 12), ("/trackmate/activity/figures/", 10)],
 )
 def test_the_number_of_queries_does_not_grow_with_rows(client, url, most):
     client.force_login(person("staff", is_staff=True))

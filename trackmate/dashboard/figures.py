@@ -20,13 +20,15 @@ from trackmate.dashboard.windows import BEGINNING, preset
 from trackmate.enums import ActionType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from django.http import QueryDict
 
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
-    from trackmate.selectors import Rows, Stretch
+    from trackmate.selectors import Rows, Stretch, Top
+
+    Facets = dict[str, tuple[Top, ...]]
 
 FEW: dict[str, Any] = {
     "status": _("Status"),
@@ -55,11 +57,11 @@ def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
         return None
     asked = asked_of(filters, query)
     window = filters.window
-    _before, now = stretches(filters.of_any_time(rows), window)
+    before, now = stretches(filters.of_any_time(rows), window)
     return Figures(
         url=place.url(asked),
         chart=answer(lambda: _chart(now, window, place, asked)),
-        panels=tuple(_panels(now, place, asked)),
+        panels=tuple(_panels(now, before, place, asked)),
     )
 
 
@@ -70,11 +72,13 @@ def _chart(now: Stretch, window: Window, place: Place, asked: Mapping[str, str])
     return charts.histogram(now, window, place, asked)
 
 
-def _panels(now: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+def _panels(
+    now: Stretch, before: Stretch, place: Place, asked: Mapping[str, str]
+) -> Iterator[Panel]:
     if place.kind == "request":
         # All that there is to know of it stands in its few rows.
         return
-    lead = partial(panel, asked=asked, place=place, column=gettext("Activities"))
+    lead = partial(_lead, before, asked=asked, place=place)
     if place.kind == "route":
         yield _latencies(now)
     if place.kind == "address":
@@ -90,23 +94,56 @@ def _panels(now: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Pa
             column=gettext("Failed logins"),
         )
     if place.kind != "route":
-        yield lead(gettext("Routes"), now.routes, name="route")
+        yield lead(gettext("Routes"), now.routes, "route", name="route")
     if place.kind != "actor":
-        yield lead(gettext("Actors"), now.actors, name="actor")
+        yield lead(gettext("Actors"), now.actors, "actor", "actor_label", name="actor")
     if place.kind != "address":
-        yield lead(gettext("Addresses"), now.addresses, name="address")
-    yield from _few(now, place, asked)
+        yield lead(gettext("Addresses"), now.addresses, "ip_address", name="address")
+    yield from _few(now, before, place, asked)
 
 
-def _few(now: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
-    found = answer(lambda: now.facets(*FEW))
-    for name, title in FEW.items():
-        lines = found.value and entries(found.value[name], name=name, asked=asked, place=place)
+def _lead(
+    before: Stretch,
+    title: str,
+    find: Callable[[], tuple[Top, ...]],
+    *columns: str,
+    name: str,
+    asked: Mapping[str, str],
+    place: Place,
+) -> Panel:
+    """Return a panel of the values that lead in some columns, and how that has changed."""
+
+    def read() -> tuple[Entry, ...]:
+        found = find()
+        former = before.having(found, *columns)
+        return entries(found, name=name, asked=asked, place=place, former=former)
+
+    return Panel(title=title, column=gettext("Activities"), answer=answer(read))
+
+
+def _few(now: Stretch, before: Stretch, place: Place, asked: Mapping[str, str]) -> Iterator[Panel]:
+    found = answer(lambda: (_with_classes(now.facets(*FEW)), _with_classes(before.facets(*FEW))))
+    counted: Facets = found.value[0] if found.value else {}
+    former: Facets = found.value[1] if found.value else {}
+    for facet, title in (*FEW.items(), ("status_class", _("Status class"))):
+        lines = entries(
+            counted.get(facet, ())[: selectors.TOP],
+            name="status_code" if facet == "status_class" else facet,
+            asked=asked,
+            place=place,
+            former={top.values: top.count for top in former.get(facet, ())},
+        )
         yield Panel(
             title=str(title),
             column=gettext("Activities"),
             answer=Answer(value=lines, state=found.state),
         )
+
+
+def _with_classes(facets: Facets) -> Facets:
+    """Add the classes of status codes, "5xx", to what was counted of the codes."""
+    codes = ((f"{top.values[0] // 100}xx", top.count, top.failed) for top in facets["status_code"])
+    return facets | selectors.facets_of(["status_class"], codes)
 
 
 def _latencies(now: Stretch) -> Panel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from trackmate.dashboard import query, texts
 from trackmate.dashboard.answers import Answer, answer
@@ -37,6 +37,8 @@ class Entry:
     failed_url: str = ""
     share: int = 0
     """Of the first line's number, in hundredths."""
+    change: str = ""
+    """Against the range of time before, where that was counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +82,23 @@ def entries(
     asked: Mapping[str, str],
     place: Place = EXPLORER,
     by: Figure = "count",
+    former: Mapping[tuple[Any, ...], int] | None = None,
 ) -> tuple[Entry, ...]:
-    """Return the lines of a panel."""
+    """Return the lines of a panel; `former` says how often each occurred in the time before."""
     most = max((getattr(top, by) or 0 for top in found), default=0)
-    line = partial(_entry, name=name, asked=asked, place=place, by=by, most=most)
+    line = partial(_entry, name=name, asked=asked, place=place, by=by, most=most, former=former)
     return tuple(line(top) for top in found)
 
 
 def _entry(
-    top: Top, *, name: str, asked: Mapping[str, str], place: Place, by: Figure, most: float
+    top: Top,
+    *,
+    name: str,
+    asked: Mapping[str, str],
+    place: Place,
+    by: Figure,
+    most: float,
+    former: Mapping[tuple[Any, ...], int] | None,
 ) -> Entry:
     value, label = _value_and_label(top)
     about = place_of(name, value)
@@ -104,6 +114,7 @@ def _entry(
         failed=top.failed if by == "count" else 0,
         failed_url=failed_url,
         share=round(100 * size / most) if most else 0,
+        change="" if former is None else texts.change(top.count, former.get(top.values, 0)),
     )
 
 

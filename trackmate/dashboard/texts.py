@@ -112,5 +112,13 @@ def share(value: float) -> str:
     return _("%(number)s %%") % {"number": _number(percent, places)}
 
 
+def change(value: int, former: int) -> str:
+    """Say how a count has changed, in per cent."""
+    if not former:
+        return _("new")
+    percent = round(100 * (value - former) / former)
+    return _("%(change)s %%") % {"change": f"{percent:+d}"} if percent else "="
+
+
 def _number(value: float, places: int) -> str:
     return formats.number_format(value, decimal_pos=places)

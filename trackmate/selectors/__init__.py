@@ -6,10 +6,12 @@ values; nothing here counts a whole table or skips rows to reach a page.
 
 from trackmate.selectors.counts import (
     LATENCIES,
+    TOP,
     Bucket,
     Summary,
     Top,
     facets,
+    facets_of,
     histogram,
     latencies,
     percentile,
@@ -51,6 +53,7 @@ __all__ = [
     "PAGE_SIZE",
     "PAYLOAD",
     "TICK_CAP",
+    "TOP",
     "Bucket",
     "Ends",
     "Neighbours",
@@ -66,6 +69,7 @@ __all__ = [
     "ends",
     "every_row",
     "facets",
+    "facets_of",
     "fill",
     "fill_all",
     "forget",

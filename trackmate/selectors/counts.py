@@ -142,6 +142,17 @@ def top(rows: Rows, *columns: str, by: Figure = "count", limit: int = TOP) -> tu
     )
 
 
+def having(rows: Rows, tops: Iterable[Top], *columns: str) -> dict[tuple[Any, ...], int]:
+    """Count rows that have the values of one of `tops`."""
+    wanted = Q()
+    for each in tops:
+        wanted |= Q(**dict(zip(columns, each.values, strict=True)))
+    if not wanted:
+        return {}
+    counted = rows.filter(wanted).order_by().values_list(*columns).annotate(count=Count("pk"))
+    return {tuple(values): count for *values, count in counted}
+
+
 def facets(rows: Rows, *columns: str) -> dict[str, tuple[Top, ...]]:
     """Return how often each value of some columns with few of them occurs, by one query for all:
     the database counts the combinations, of which there are not many either, unless a client
@@ -162,7 +173,7 @@ def facets_of(
             sums = found[name].setdefault(value, [0, 0])
             sums[0] += count
             sums[1] += failed
-    return {name: _most(sums) for name, sums in found.items()}
+    return {name: _ordered(sums) for name, sums in found.items()}
 
 
 def leading(tops: Iterable[Top], *, by: Figure = "count", limit: int = TOP) -> tuple[Top, ...]:
@@ -172,12 +183,13 @@ def leading(tops: Iterable[Top], *, by: Figure = "count", limit: int = TOP) -> t
     return tuple(each for figure, each in ordered[:limit] if figure > 0)
 
 
-def _most(sums: dict[Any, list[int]]) -> tuple[Top, ...]:
-    return leading(
+def _ordered(sums: dict[Any, list[int]]) -> tuple[Top, ...]:
+    counted = (
         Top(values=(value,), count=count, failed=failed)
         for value, (count, failed) in sums.items()
         if value not in (None, "")
     )
+    return leading(counted, limit=MOST_COMBINATIONS)
 
 
 def _is_empty(rows: Rows, columns: Mapping[str, str]) -> Q:

@@ -82,6 +82,10 @@ class Stretch:
         """Return how often each value of some columns with few of them occurs."""
         return counts.facets(self.rows, *columns)
 
+    def having(self, tops: tuple[Top, ...], *columns: str) -> dict[tuple[Any, ...], int]:
+        """Count the rows that have the values of one of `tops`, which lead in these columns."""
+        return counts.having(self.rows, tops, *columns)
+
     def actors(self) -> tuple[Top, ...]:
         """Return who did most."""
         return counts.top(self.rows, "actor", "actor_label")
@@ -99,6 +103,14 @@ class Stretch:
         """Return from where most logins failed."""
         refused = self.rows.filter(action_type=ActionType.LOGIN_FAILED, status=FAILED)
         return counts.top(refused, "ip_address", by="failed")
+
+
+TALLIES = {
+    ("actor", "actor_label"): "actors",
+    ("route",): "routes",
+    ("ip_address",): "addresses",
+}
+"""Which tally tells of the values that lead in some columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,13 @@ class RolledStretch(Stretch):
         kinds = self._tally("kinds").items()
         found = ((*(values[place] for place in places), *sums) for values, sums in kinds)
         return counts.facets_of(columns, found)
+
+    def having(self, tops: tuple[Top, ...], *columns: str) -> dict[tuple[Any, ...], int]:
+        sums = self._tally(TALLIES[columns]).items()
+        width = len(columns)
+        # A tally may tell of more columns before those that lead.
+        found = added({values[-width:]: [count]} for values, (count, *_more) in sums)
+        return {top.values: found[top.values][0] for top in tops if top.values in found}
 
     def actors(self) -> tuple[Top, ...]:
         return counts.leading(self._tops("actors"))
