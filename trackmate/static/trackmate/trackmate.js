@@ -224,8 +224,8 @@ function brush(plot) {
 	let began = -1;
 	let moved = false;
 
-	const url = (place) => new URL(bars[place].href.baseVal, location);
-	const times = () => [url(ends[0]).searchParams.get("start"), url(ends[1] - 1).searchParams.get("end")];
+	const href = (place) => new URL(bars[place].href.baseVal, location);
+	const times = () => [href(ends[0]).searchParams.get("start"), href(ends[1] - 1).searchParams.get("end")];
 
 	function draw() {
 		const [first, last] = ends.map((end) => `${(100 * end) / bars.length}%`);
@@ -239,7 +239,7 @@ function brush(plot) {
 	}
 
 	function look() {
-		const wanted = url(ends[0]);
+		const wanted = href(ends[0]);
 		wanted.searchParams.set("end", times()[1]);
 		location.assign(wanted);
 	}
