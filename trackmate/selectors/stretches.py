@@ -6,8 +6,8 @@ Where no rollup helps, as with anything about filtered rows, they all come from 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
@@ -127,22 +127,22 @@ class RolledStretch(Stretch):
         return tuple(times.get((place,), [0])[0] for place in range(len(LATENCIES) + 1))
 
     def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
+        inner = bounds[1:-1]
         first, last = full_seconds_of(bounds[0]), seconds_of(bounds[-1]) - QUARTER
-        bars = {
-            bar[0]: bar[1:] for bar in bars_of(self.rolled.documents) if first <= bar[0] <= last
-        }
-        rest = gaps(bounds[0], bounds[-1], [(start, start + QUARTER) for start in bars])
-        if len(rest) > MOST_GAPS or not all(map(_is_a_quarter, bounds[1:-1])):
+        bars = [bar for bar in bars_of(self.rolled.documents) if first <= bar[0] <= last]
+        rest = gaps(bounds[0], bounds[-1], [(bar[0], bar[0] + QUARTER) for bar in bars])
+        if len(rest) > MOST_GAPS or not all(map(_is_a_quarter, inner)):
             return counts.histogram(self.every, bounds)
-        buckets = list(counts.histogram(_within(self.every, rest), bounds))
-        inner = [seconds_of(bound) for bound in bounds[1:-1]]
-        for start, (count, failed) in bars.items():
-            place = bisect_right(inner, start)
-            former = buckets[place]
-            buckets[place] = replace(
-                former, count=former.count + count, failed=former.failed + failed
-            )
-        return tuple(buckets)
+        # Only the bars that rows are read for are told apart by the database.
+        edges = sorted({start for start, _end in rest} | _inside(rest, inner))
+        counted = counts.by_time(_within(self.every, rest), edges)
+        known = ((moment_at(start), sums) for start, *sums in bars)
+        found: dict[int, tuple[int, int]] = {}
+        for moment, (count, failed) in chain(counted, known):
+            place = bisect_right(inner, moment)
+            former = found.get(place, (0, 0))
+            found[place] = former[0] + count, former[1] + failed
+        return counts.buckets(bounds, found)
 
     def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
         start = _since(bars_of(self.documents), number)
@@ -239,6 +239,17 @@ def _within(rows: Rows, ranges: Sequence[tuple[datetime, datetime | None]]) -> R
         one = Q(pk__gte=lowest_uuid7(aware(start)))
         within |= one if end is None else one & Q(pk__lt=lowest_uuid7(aware(end)))
     return rows.filter(within)
+
+
+def _inside(
+    ranges: Sequence[tuple[datetime, datetime | None]], moments: Sequence[datetime]
+) -> set[datetime]:
+    """Return the moments that lie within one of some ranges."""
+    return {
+        moment
+        for moment in moments
+        if any(start < moment and (end is None or moment < end) for start, end in ranges)
+    }
 
 
 def _is_a_quarter(moment: datetime) -> bool:
