@@ -1,4 +1,4 @@
-"""Figures of a stretch of time: from rollups as far as these reach, from the rows for the rest.
+"""Figures of a stretch of time from rollups as far as these reach, and from rows for the rest.
 
 Where no rollup helps, as with anything about filtered rows, they all come from the rows.
 """
@@ -18,8 +18,7 @@ from trackmate.rollups import QUARTER
 from trackmate.selectors import counts
 from trackmate.selectors.counts import LATENCIES, Summary, Top
 from trackmate.selectors.expressions import Unindexed
-from trackmate.selectors.pages import newest
-from trackmate.selectors.rolled import (
+from trackmate.selectors.loading import (
     Rolled,
     bars_of,
     full_seconds_of,
@@ -28,6 +27,8 @@ from trackmate.selectors.rolled import (
     moment_at,
     seconds_of,
 )
+from trackmate.selectors.pages import newest
+from trackmate.selectors.stretch import Stretch
 from trackmate.selectors.tallies import PARTS, added, read, tally
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
     from trackmate.models import ActivityLog
     from trackmate.selectors.counts import Bucket, Figure
+    from trackmate.selectors.loading import Document
     from trackmate.selectors.pages import Rows
-    from trackmate.selectors.rolled import Document
     from trackmate.selectors.tallies import Tally
 
 MOST_GAPS = 16
@@ -45,60 +46,6 @@ MOST_GAPS = 16
 
 FAILED = Status.FAILED
 _KIND = PARTS["kinds"].columns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """The rows from one moment to another, counted in different ways, each by one query."""
-
-    every: Rows
-    """The same rows, but of any time."""
-    start: datetime
-    end: datetime | None
-    """None for no end."""
-
-    @property
-    def rows(self) -> Rows:
-        """The rows themselves."""
-        return _within(self.every, [(self.start, self.end)])
-
-    def summary(self) -> Summary:
-        """Return the rows' figures."""
-        return counts.summary(self.rows)
-
-    def latencies(self) -> tuple[int, ...]:
-        """Count the rows by execution time, as `selectors.latencies()` does."""
-        return counts.latencies(self.rows)
-
-    def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
-        """Count rows of any time between each two neighbours of `bounds`."""
-        return counts.histogram(self.every, bounds)
-
-    def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
-        """Return the newest rows that failed, so many of them."""
-        return newest(self.rows.filter(status=FAILED), number)
-
-    def facets(self, *columns: str) -> dict[str, tuple[Top, ...]]:
-        """Return how often each value of some columns with few of them occurs."""
-        return counts.facets(self.rows, *columns)
-
-    def actors(self) -> tuple[Top, ...]:
-        """Return who did most."""
-        return counts.top(self.rows, "actor", "actor_label")
-
-    def routes(self, *, by: Figure = "count", source: Source | None = None) -> tuple[Top, ...]:
-        """Return which routes lead in a figure, of all sources or of one."""
-        rows = self.rows if source is None else self.rows.filter(source=source)
-        return counts.top(rows, "route", by=by)
-
-    def addresses(self) -> tuple[Top, ...]:
-        """Return from where most came."""
-        return counts.top(self.rows, "ip_address")
-
-    def refused(self) -> tuple[Top, ...]:
-        """Return from where most logins failed."""
-        refused = self.rows.filter(action_type=ActionType.LOGIN_FAILED, status=FAILED)
-        return counts.top(refused, "ip_address", by="failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
