@@ -16,10 +16,13 @@ from tests.rows import activities, person
 from trackmate import selectors
 from trackmate.activity import Activity
 from trackmate.backends.inserts import insert
+from trackmate.clock import aware
+from trackmate.dashboard.budget import lock_budget
 from trackmate.models import ActivityLog, LateChange, Rollup
 from trackmate.rollups import DAY, LATE, QUARTER
 from trackmate.selectors import filling
-from trackmate.selectors.stretches import RolledStretch, Stretch
+from trackmate.selectors.stretch import Stretch
+from trackmate.selectors.summed import RolledStretch
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -74,7 +77,7 @@ def fill(**options):
 def bounds(start, step, number):
     first = datetime.fromtimestamp(start.timestamp() // step * step + step, UTC)
     inner = [first + timedelta(seconds=step * each) for each in range(number)]
-    return [start, *inner, inner[-1] + timedelta(seconds=100)]
+    return [aware(start), *inner, inner[-1] + timedelta(seconds=100)]
 
 
 def figures(found):
@@ -131,6 +134,15 @@ def test_with_rollups_and_without_the_answers_are_the_same(seed):
         found = stretch(start, end)
         assert isinstance(found, RolledStretch)
         assert figures(found) == plainly(found)
+
+
+def test_without_time_zones_too(settings):
+    settings.USE_TZ = False
+    history(600, hours=30)
+    assert fill()
+    found = stretch(ago(hours=26))
+    assert isinstance(found, RolledStretch)
+    assert figures(found) == plainly(found)
 
 
 def test_two_stretches_share_no_row(two_days):
@@ -259,10 +271,21 @@ def test_a_stretch_is_not_rolled_up_before_what_is_on_its_way_has_arrived():
     assert closed_for > 2 * LATE
 
 
-def test_several_late_rows_are_one_note_for_each_stretch():
-    moments = [ago(hours=5), ago(hours=5, seconds=1), ago(days=9)]
-    insert([Activity.at(moment) for moment in moments], "default")
-    assert LateChange.objects.count() == 2
+@pytest.mark.parametrize(
+    ("hours", "notes"), [((5, 5, 5.25, 216), 2), (range(10, 200, 2), 1), (range(2, 8, 2), 3)]
+)
+def test_late_rows_are_a_few_notes(hours, notes):
+    insert([Activity.at(ago(hours=each)) for each in hours], "default")
+    assert LateChange.objects.count() == notes
+
+
+def test_too_many_notes_make_nothing_believed(two_days, monkeypatch):
+    monkeypatch.setattr("trackmate.selectors.loading.MOST_LATE", 2)
+    for hours in (3, 9):
+        create_late(ago(hours=hours))
+    assert not isinstance(stretch(ago(hours=48)), RolledStretch)
+    fill()
+    assert isinstance(stretch(ago(hours=48)), RolledStretch)
 
 
 # Two at once
@@ -386,6 +409,18 @@ def test_the_number_of_queries_does_not_grow_with_rows(client, url, most):
         counted.append(len(found))
         assert len(log_queries(found)) <= most
     assert counted[0] == counted[1]
+
+
+@pytest.mark.only_on("sqlite3")
+def test_a_page_does_not_wait_for_a_writer_to_roll_up():
+    def patience():
+        with connection.cursor() as cursor:
+            return cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+
+    former = patience()
+    with lock_budget("default", milliseconds=7):
+        assert patience() == 7
+    assert patience() == former > 7
 
 
 def test_a_project_that_limits_rows_has_no_rollups(client, configure, two_days):

@@ -1,8 +1,9 @@
 """Rollups: what closed stretches of time came to, so that nobody counts the same rows twice.
 
-A stretch is closed a while after its end. Rows that come, change or go later than that leave a
-`LateChange` in their own transaction, and no rollup that a late change touches is believed. So
-recording costs no query more, unless it is late. `selectors.stretches` reads and makes rollups.
+A stretch is closed a while after its end. Rows that come, change or go late leave a `LateChange` in
+their own transaction, and no rollup that a late change touches is believed. So recording costs no
+query more, unless it is late. `selectors.filling` makes rollups,
+`selectors.loading` reads them.
 
 They last a quarter of an hour, since every bar of a histogram over half a day or more, in every
 time zone, is made of whole quarters; and a day, since a month of quarters is much to read.
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 QUARTER, DAY = 900, 86_400
 """Lengths of rollups, in seconds."""
 
-LATE = 300
-"""Seconds after which an activity is late. What is recorded sooner needs no note, since..."""
+LATE, GRACE = 300, 900
+"""Seconds after which a row is late, and seconds after its end when a stretch is closed. What lies
+between is for clocks that go wrong and for statements that wait."""
 
-GRACE = 900
-"""... nothing is rolled up before so many seconds have passed since its end: what lies between is
-for clocks that go wrong and for statements that wait."""
+MOST_NOTES = 8
+"""Notes of one batch; a history that is imported is one stretch rather than many."""
 
 _VERSION_AND_VARIANT = (7 << 76) | (2 << 62)
 
@@ -98,9 +99,11 @@ def note(keys: Iterable[UUID], using: str) -> None:
         else:
             fresh.append(key)
     if late:
+        runs = _runs(late)
+        if len(runs) > MOST_NOTES:
+            runs = [(min(late), max(late))]
         LateChange.objects.using(using).bulk_create(
-            LateChange(first=first * QUARTER, last=(last + 1) * QUARTER - 1)
-            for first, last in _runs(late)
+            LateChange(first=first * QUARTER, last=(last + 1) * QUARTER - 1) for first, last in runs
         )
     if fresh:
         _look_again(partial(note, fresh, using), using)

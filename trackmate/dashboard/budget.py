@@ -48,6 +48,22 @@ def time_budget(alias: str, *, milliseconds: int) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def lock_budget(alias: str, *, milliseconds: int) -> Iterator[None]:
+    """Wait no longer than this for another's write where SQLite has one writer at a time."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        former = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {former}")
+
+
 def is_timeout(error: OperationalError) -> bool:
     """Say whether the database stopped a statement for its time."""
     cause = error.__cause__

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
@@ -18,7 +20,7 @@ from trackmate.dashboard import texts
 from trackmate.dashboard.windows import CUSTOM, length_text, timeless, written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
@@ -102,21 +104,28 @@ def histogram(stretch: Stretch, window: Window, place: Place, asked: Mapping[str
     now = stretch.histogram(bounds)
     before = stretch.histogram([bound - earlier_by for bound in bounds])
     top = max(bucket.count for bucket in (*now, *before))
-    kept = timeless(asked)
+    urls = _urls(bounds, place, asked)
     bars = tuple(
         Bar(
             x=x,
             bucket=bucket,
-            time=_time(bucket),
-            text=_text(bucket),
-            url=place.url({**kept, **between(bucket.start, bucket.end)}),
+            time=(time := _time(bucket)),
+            text=_text(bucket, time),
+            url=url,
             good=_height(bucket.count - bucket.failed, top),
             bad=_height(bucket.failed, top),
             ghost=_height(earlier.count, top),
         )
-        for x, (bucket, earlier) in enumerate(zip(now, before, strict=True))
+        for x, (bucket, earlier, url) in enumerate(zip(now, before, urls, strict=True))
     )
     return Chart(bars=bars, step=length_text(step))
+
+
+def _urls(bounds: Sequence[datetime], place: Place, asked: Mapping[str, str]) -> Iterator[str]:
+    """Yield the address of each stretch of time; what all have in common is worked out once."""
+    page = place.url({**timeless(asked), "range": CUSTOM})
+    for start, end in pairwise([quote(written(bound)) for bound in bounds]):
+        yield f"{page}&start={start}&end={end}"
 
 
 def span(window: Window) -> tuple[datetime, datetime]:
@@ -163,9 +172,9 @@ def _time(bucket: Bucket) -> str:
     }
 
 
-def _text(bucket: Bucket) -> str:
+def _text(bucket: Bucket, time: str) -> str:
     return _("%(time)s: %(count)s, %(failed)s failed") % {
-        "time": _time(bucket),
+        "time": time,
         "count": texts.number(bucket.count),
         "failed": texts.number(bucket.failed),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
 
 from trackmate.dashboard import query, texts
 from trackmate.dashboard.answers import Answer, answer
@@ -86,7 +87,8 @@ def entries(
 ) -> tuple[Entry, ...]:
     """Return the lines of a panel; `former` says how often each occurred in the time before."""
     most = max((getattr(top, by) or 0 for top in found), default=0)
-    line = partial(_entry, name=name, asked=asked, place=place, by=by, most=most, former=former)
+    shared = {"name": name, "asked": asked, "place": place, "page": place.url(), "by": by}
+    line = partial(_entry, **shared, most=most, former=former)
     return tuple(line(top) for top in found)
 
 
@@ -96,19 +98,20 @@ def _entry(
     name: str,
     asked: Mapping[str, str],
     place: Place,
+    page: str,
     by: Figure,
     most: float,
     former: Mapping[tuple[Any, ...], int] | None,
 ) -> Entry:
     value, label = _value_and_label(top)
     about = place_of(name, value)
-    question = {**asked, name: value}
-    failed_url = place.url({**question, "status": Status.FAILED.value})
+    url = f"{page}?{urlencode({**asked, name: value})}"
+    failed_url = f"{page}?{urlencode({**asked, name: value, 'status': Status.FAILED.value})}"
     size = getattr(top, by) or 0
     return Entry(
         label=label,
         page_url=about.url(times_of(asked)) if about.kind else "",
-        url=failed_url if by == "failed" else place.url(question),
+        url=failed_url if by == "failed" else url,
         number=texts.duration(size) if by == "mean" else texts.number(size),
         without_url=_without_url(place, asked, name, value) if by == "count" else "",
         failed=top.failed if by == "count" else 0,

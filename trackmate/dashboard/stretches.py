@@ -9,7 +9,7 @@ from django.db import Error, transaction
 
 from trackmate import selectors
 from trackmate.dashboard.answers import answer, within_budget
-from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.budget import BudgetExceededError, lock_budget
 from trackmate.dashboard.charts import span
 from trackmate.selectors import Rolled
 
@@ -24,6 +24,9 @@ logger = logging.getLogger("trackmate")
 FILL_SECONDS = 0.15
 """How long a page goes on to roll up what is missing; the rest is for the next page, and for
 `manage.py trackmate_rollup`."""
+
+LOCK_MILLISECONDS = 100
+"""How long it waits for whoever writes to a SQLite file, where recording comes first."""
 
 
 def stretches(rows: Rows, window: Window) -> tuple[Stretch, Stretch]:
@@ -49,7 +52,8 @@ def _fill(alias: str, found: Rolled) -> int:
     if not (found.missing or found.unsummed) or not transaction.get_autocommit(using=alias):
         return 0
     try:
-        return selectors.fill(alias, found, seconds=FILL_SECONDS, guard=within_budget)
+        with lock_budget(alias, milliseconds=LOCK_MILLISECONDS):
+            return selectors.fill(alias, found, seconds=FILL_SECONDS, guard=within_budget)
     except (BudgetExceededError, Error) as error:
         # A database that is only for reading, for example.
         logger.debug("The dashboard could not roll up the log: %s", error)

@@ -19,6 +19,7 @@ from trackmate.selectors.counts import (
     top,
 )
 from trackmate.selectors.filling import fill, fill_all, forget
+from trackmate.selectors.loading import Rolled
 from trackmate.selectors.orders import CLOCK, NEWEST_FIRST, Order
 from trackmate.selectors.pages import (
     LISTED,
@@ -42,8 +43,8 @@ from trackmate.selectors.pages import (
     stream,
     tick,
 )
-from trackmate.selectors.rolled import Rolled
-from trackmate.selectors.stretches import Stretch, rolled, stretches
+from trackmate.selectors.stretch import Stretch
+from trackmate.selectors.summed import rolled, stretches
 
 __all__ = [
     "CLOCK",

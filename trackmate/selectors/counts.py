@@ -13,7 +13,7 @@ from trackmate.enums import ActionType, Status
 from trackmate.selectors.expressions import Place, Unindexed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from django.db.models.expressions import Combinable
@@ -75,18 +75,31 @@ def histogram(rows: Rows, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
     """Count rows between each two neighbours of `bounds`, which are aware and ascending."""
     keys = [lowest_uuid7(bound) for bound in bounds]
     within = rows.filter(pk__gte=keys[0], pk__lt=keys[-1])
-    found = _counted(within, Place("pk", keys[1:-1]))
+    return buckets(bounds, _counted(within, Place("pk", keys[1:-1])))
+
+
+def buckets(bounds: Sequence[datetime], found: Mapping[int, tuple[int, int]]) -> tuple[Bucket, ...]:
+    """Return buckets out of rows and failures by their place."""
+    counted = (found.get(place, (0, 0)) for place in range(len(bounds) - 1))
     return tuple(
-        Bucket(start=start, end=end, **found.get(place, {}))
-        for place, (start, end) in enumerate(pairwise(bounds))
+        Bucket(start=start, end=end, count=count, failed=failed)
+        for (start, end), (count, failed) in zip(pairwise(bounds), counted, strict=True)
     )
+
+
+def by_time(rows: Rows, edges: Sequence[datetime]) -> Iterator[tuple[datetime, tuple[int, int]]]:
+    """Yield how many rows lie behind each of some edges and before the next, and how many failed;
+    the first edge lies before them all."""
+    found = _counted(rows, Place("pk", [lowest_uuid7(each) for each in edges[1:]]))
+    for place, sums in found.items():
+        yield edges[place], sums
 
 
 def latencies(rows: Rows) -> tuple[int, ...]:
     """Count rows by execution time, in the classes between `LATENCIES` and beyond its ends."""
     timed = rows.filter(execution_time__isnull=False)
     found = _counted(timed, Place("execution_time", LATENCIES))
-    return tuple(found.get(place, {}).get("count", 0) for place in range(len(LATENCIES) + 1))
+    return tuple(found.get(place, (0, 0))[0] for place in range(len(LATENCIES) + 1))
 
 
 def percentile(counts: Sequence[int], share: float) -> float | None:
@@ -200,7 +213,7 @@ def _is_empty(rows: Rows, columns: Mapping[str, str]) -> Q:
     return empty
 
 
-def _counted(rows: Rows, place: Combinable) -> dict[int, dict[str, int]]:
+def _counted(rows: Rows, place: Combinable) -> dict[int, tuple[int, int]]:
     grouped = rows.order_by().annotate(place=place).values_list("place")
     counted = grouped.annotate(count=Count("pk"), failed=Count("pk", filter=FAILED))
-    return {place: {"count": count, "failed": failed} for place, count, failed in counted}
+    return {place: (count, failed) for place, count, failed in counted}

@@ -22,7 +22,7 @@ from django.utils import timezone
 from trackmate.clock import lowest_uuid7, moment_of
 from trackmate.models import ActivityLog
 from trackmate.rollups import DAY, QUARTER, LateChange, Rollup
-from trackmate.selectors.rolled import (
+from trackmate.selectors.loading import (
     closed_until,
     late_ranges,
     listed,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from trackmate.selectors.rolled import Range, Rolled
+    from trackmate.selectors.loading import Range, Rolled
 
 AT_ONCE = 4
 """Quarters that are counted together; a page that is opened now and then has one to count."""
@@ -49,7 +49,7 @@ MOST_ENTRIES = 20_000
 """Entries of a rollup that is kept."""
 ABANDONED = timedelta(minutes=1)
 """Age of a claim whose process has died."""
-SETTLED_AT_ONCE = 50
+SETTLED_AT_ONCE = 200
 
 
 def fill(
@@ -69,7 +69,7 @@ def fill(
     made = 0
     missing = _since_the_beginning(alias, rolled.missing)
     if missing:
-        settle(alias)
+        settle(alias, until=until)
     for part in _in_parts(missing, at_once):
         if monotonic() > until:
             return made
@@ -85,7 +85,7 @@ def fill_all(alias: str, *, seconds: float = inf) -> int:
     """Roll up the whole log, the newest week first."""
     until = monotonic() + seconds
     made = 0
-    settle(alias)
+    settle(alias, until=until)
     first, end = _beginning(alias), _day_of(timezone.now()) + timedelta(days=1)
     while first is not None and first < end and monotonic() < until:
         start = max(first, end - AT_A_TIME)
@@ -95,16 +95,28 @@ def fill_all(alias: str, *, seconds: float = inf) -> int:
     return made
 
 
-def settle(alias: str) -> None:
-    """Remove the rollups that rows have changed under."""
+def settle(alias: str, *, until: float = inf) -> None:
+    """Remove the rollups that rows have changed under, as far as time allows."""
     late = LateChange.objects.using(alias)
-    while noted := list(late.values_list("pk", "first", "last")[:SETTLED_AT_ONCE]):
+    while monotonic() < until and (
+        noted := list(late.values_list("pk", "first", "last")[:SETTLED_AT_ONCE])
+    ):
         touched = Q()
-        for _pk, first, last in noted:
+        for first, last in _merged((first, last) for _pk, first, last in noted):
             touched |= Q(start__lte=last, start__gt=Value(first) - F("length"))
         with transaction.atomic(using=alias):
             Rollup.objects.using(alias).filter(touched).delete()
             late.filter(pk__in=[pk for pk, _first, _last in noted]).delete()
+
+
+def _merged(ranges: Iterable[Range]) -> list[Range]:
+    merged: list[Range] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def forget(alias: str) -> None:

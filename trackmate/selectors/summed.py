@@ -1,4 +1,4 @@
-"""Figures of a stretch of time: from rollups as far as these reach, from the rows for the rest.
+"""Figures of a stretch of time from rollups as far as these reach, and from rows for the rest.
 
 Where no rollup helps, as with anything about filtered rows, they all come from the rows.
 """
@@ -6,8 +6,8 @@ Where no rollup helps, as with anything about filtered rows, they all come from 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
@@ -18,8 +18,7 @@ from trackmate.rollups import QUARTER
 from trackmate.selectors import counts
 from trackmate.selectors.counts import LATENCIES, Summary, Top
 from trackmate.selectors.expressions import Unindexed
-from trackmate.selectors.pages import newest
-from trackmate.selectors.rolled import (
+from trackmate.selectors.loading import (
     Rolled,
     bars_of,
     full_seconds_of,
@@ -28,6 +27,8 @@ from trackmate.selectors.rolled import (
     moment_at,
     seconds_of,
 )
+from trackmate.selectors.pages import newest
+from trackmate.selectors.stretch import Stretch
 from trackmate.selectors.tallies import PARTS, added, read, tally
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
     from trackmate.models import ActivityLog
     from trackmate.selectors.counts import Bucket, Figure
+    from trackmate.selectors.loading import Document
     from trackmate.selectors.pages import Rows
-    from trackmate.selectors.rolled import Document
     from trackmate.selectors.tallies import Tally
 
 MOST_GAPS = 16
@@ -45,64 +46,6 @@ MOST_GAPS = 16
 
 FAILED = Status.FAILED
 _KIND = PARTS["kinds"].columns
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """The rows from one moment to another, counted in different ways, each by one query."""
-
-    every: Rows
-    """The same rows, but of any time."""
-    start: datetime
-    end: datetime | None
-    """None for no end."""
-
-    @property
-    def rows(self) -> Rows:
-        """The rows themselves."""
-        return _within(self.every, [(self.start, self.end)])
-
-    def summary(self) -> Summary:
-        """Return the rows' figures."""
-        return counts.summary(self.rows)
-
-    def latencies(self) -> tuple[int, ...]:
-        """Count the rows by execution time, as `selectors.latencies()` does."""
-        return counts.latencies(self.rows)
-
-    def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
-        """Count rows of any time between each two neighbours of `bounds`."""
-        return counts.histogram(self.every, bounds)
-
-    def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
-        """Return the newest rows that failed, so many of them."""
-        return newest(self.rows.filter(status=FAILED), number)
-
-    def facets(self, *columns: str) -> dict[str, tuple[Top, ...]]:
-        """Return how often each value of some columns with few of them occurs."""
-        return counts.facets(self.rows, *columns)
-
-    def having(self, tops: tuple[Top, ...], *columns: str) -> dict[tuple[Any, ...], int]:
-        """Count the rows that have the values of one of `tops`, which lead in these columns."""
-        return counts.having(self.rows, tops, *columns)
-
-    def actors(self) -> tuple[Top, ...]:
-        """Return who did most."""
-        return counts.top(self.rows, "actor", "actor_label")
-
-    def routes(self, *, by: Figure = "count", source: Source | None = None) -> tuple[Top, ...]:
-        """Return which routes lead in a figure, of all sources or of one."""
-        rows = self.rows if source is None else self.rows.filter(source=source)
-        return counts.top(rows, "route", by=by)
-
-    def addresses(self) -> tuple[Top, ...]:
-        """Return from where most came."""
-        return counts.top(self.rows, "ip_address")
-
-    def refused(self) -> tuple[Top, ...]:
-        """Return from where most logins failed."""
-        refused = self.rows.filter(action_type=ActionType.LOGIN_FAILED, status=FAILED)
-        return counts.top(refused, "ip_address", by="failed")
 
 
 TALLIES = {
@@ -139,22 +82,22 @@ class RolledStretch(Stretch):
         return tuple(times.get((place,), [0])[0] for place in range(len(LATENCIES) + 1))
 
     def histogram(self, bounds: Sequence[datetime]) -> tuple[Bucket, ...]:
+        inner = bounds[1:-1]
         first, last = full_seconds_of(bounds[0]), seconds_of(bounds[-1]) - QUARTER
-        bars = {
-            bar[0]: bar[1:] for bar in bars_of(self.rolled.documents) if first <= bar[0] <= last
-        }
-        rest = gaps(bounds[0], bounds[-1], [(start, start + QUARTER) for start in bars])
-        if len(rest) > MOST_GAPS or not all(map(_is_a_quarter, bounds[1:-1])):
+        bars = [bar for bar in bars_of(self.rolled.documents) if first <= bar[0] <= last]
+        rest = gaps(bounds[0], bounds[-1], [(bar[0], bar[0] + QUARTER) for bar in bars])
+        if len(rest) > MOST_GAPS or not all(map(_is_a_quarter, inner)):
             return counts.histogram(self.every, bounds)
-        buckets = list(counts.histogram(_within(self.every, rest), bounds))
-        inner = [seconds_of(bound) for bound in bounds[1:-1]]
-        for start, (count, failed) in bars.items():
-            place = bisect_right(inner, start)
-            former = buckets[place]
-            buckets[place] = replace(
-                former, count=former.count + count, failed=former.failed + failed
-            )
-        return tuple(buckets)
+        # Only the bars that rows are read for are told apart by the database.
+        edges = sorted({start for start, _end in rest} | _inside(rest, inner))
+        counted = counts.by_time(_within(self.every, rest), edges)
+        known = ((moment_at(start), sums) for start, *sums in bars)
+        found: dict[int, tuple[int, int]] = {}
+        for moment, (count, failed) in chain(counted, known):
+            place = bisect_right(inner, moment)
+            former = found.get(place, (0, 0))
+            found[place] = former[0] + count, former[1] + failed
+        return counts.buckets(bounds, found)
 
     def newest_failures(self, number: int) -> tuple[ActivityLog, ...]:
         start = _since(bars_of(self.documents), number)
@@ -258,6 +201,17 @@ def _within(rows: Rows, ranges: Sequence[tuple[datetime, datetime | None]]) -> R
         one = Q(pk__gte=lowest_uuid7(aware(start)))
         within |= one if end is None else one & Q(pk__lt=lowest_uuid7(aware(end)))
     return rows.filter(within)
+
+
+def _inside(
+    ranges: Sequence[tuple[datetime, datetime | None]], moments: Sequence[datetime]
+) -> set[datetime]:
+    """Return the moments that lie within one of some ranges."""
+    return {
+        moment
+        for moment in moments
+        if any(start < moment and (end is None or moment < end) for start, end in ranges)
+    }
 
 
 def _is_a_quarter(moment: datetime) -> bool:

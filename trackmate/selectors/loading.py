@@ -21,6 +21,8 @@ LEAST_SECONDS = 2 * 3_600
 """A shorter range is quickly counted row by row."""
 MOST_QUARTERS = 8 * 96
 """Quarters that are read one by one, the newest first, where their days are not rolled up."""
+MOST_LATE = 1_000
+"""Notes of late changes that are told apart."""
 MOST_ENTRIES = 400_000
 """Entries of rollups that are read at once; beyond, the database is quicker."""
 
@@ -121,7 +123,11 @@ def late_ranges(alias: str, whole: Range) -> list[Range]:
     """Return where rows changed after they may have been rolled up."""
     start, end = whole
     late = LateChange.objects.using(alias).filter(first__lt=end, last__gte=start)
-    return [(first, last + 1) for first, last in late.values_list("first", "last")]
+    found = late.values_list("first", "last")[:MOST_LATE]
+    if len(found) == MOST_LATE:
+        # It is quicker to begin anew.
+        return [whole]
+    return [(first, last + 1) for first, last in found]
 
 
 def without(wholes: Iterable[Range], parts: Iterable[Range]) -> list[Range]:
