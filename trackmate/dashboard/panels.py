@@ -87,8 +87,16 @@ def entries(
 ) -> tuple[Entry, ...]:
     """Return the lines of a panel; `former` says how often each occurred in the time before."""
     most = max((getattr(top, by) or 0 for top in found), default=0)
-    shared = {"name": name, "asked": asked, "place": place, "page": place.url(), "by": by}
-    line = partial(_entry, **shared, most=most, former=former)
+    line = partial(
+        _entry,
+        name=name,
+        asked=asked,
+        place=place,
+        page=place.url(),
+        by=by,
+        most=most,
+        former=former,
+    )
     return tuple(line(top) for top in found)
 
 
