@@ -31,12 +31,13 @@ def test_back_and_forward_lead_through_filters_pages_and_an_activity(page, visit
     bob = activity(actor_label="bob")
     visit(page)
     first, last = anns[0], anns[-1]
-    page.get_by_label("Actor").fill("ann")
+    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
     expect(row(page, bob)).to_have_count(0)
     for shown in (anns[60], last):
         page.get_by_role("link", name="Older").click()
         expect(row(page, shown)).to_be_visible()
     row(page, last).get_by_role("link").first.click()
+    page.get_by_role("link", name="Open as a page").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(last.action)
 
     page.go_back()
@@ -45,15 +46,15 @@ def test_back_and_forward_lead_through_filters_pages_and_an_activity(page, visit
     expect(row(page, anns[60])).to_be_visible()
     page.go_back()
     expect(row(page, first)).to_be_visible()
-    expect(page.get_by_label("Actor")).to_have_value("ann")
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
     page.go_back()
     expect(row(page, bob)).to_be_visible()
-    expect(page.get_by_label("Actor")).to_have_value("")
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("")
     expect(state(page)).to_have_text("Live")
 
     page.go_forward()
     expect(row(page, bob)).to_have_count(0)
-    expect(page.get_by_label("Actor")).to_have_value("ann")
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
     for shown in (anns[60], last):
         page.go_forward()
         expect(row(page, shown)).to_be_visible()
@@ -68,9 +69,10 @@ def test_the_way_back_to_the_list_ends_at_the_row(page, visit):
     rows = activities(50, actor_label="ann")
     visit(page, "/trackmate/activity/?actor=ann")
     row(page, rows[45]).get_by_role("link").first.click()
+    page.get_by_role("link", name="Open as a page").click()
     page.get_by_role("link", name="Back to the list").click()
     expect(row(page, rows[45])).to_be_in_viewport()
-    expect(page.get_by_label("Actor")).to_have_value("ann")
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
 
 
 @in_database

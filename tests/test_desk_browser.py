@@ -74,7 +74,7 @@ def test_what_was_placed_can_be_opened(url, open_page):
     page.locator("#tm-rows tbody tr").filter(has_text="order.placed").get_by_role(
         "link"
     ).first.click()
-    main = page.get_by_role("main")
-    expect(main).to_contain_text("order.placed")
-    expect(main).to_contain_text("Order ")
-    expect(main).not_to_contain_text(PASSWORD)
+    drawer = page.locator("#tm-drawer")
+    expect(drawer.get_by_role("heading", name="order.placed")).to_be_visible()
+    expect(drawer).to_contain_text("Order ")
+    expect(drawer).not_to_contain_text(PASSWORD)
