@@ -1,0 +1,67 @@
+"""How often each page asks the log: so many times, however many rows there are."""
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.pages import FRAGMENT, log_queries
+from tests.rows import activities
+from tests.shop.models import Order
+from trackmate.models import ActivityLog
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+
+LIST = "/trackmate/activity/"
+PAGES = {
+    "first page": (LIST, 1),
+    "first page, a fragment": (LIST, 1),
+    "page after": (f"{LIST}?after={{oldest}}", 1),
+    "page before": (f"{LIST}?before={{newest}}", 1),
+    "filtered": (f"{LIST}?q=type:Read%20status:200&actor=ann&method=GET", 1),
+    "search": (f"{LIST}?q=words", 1),
+    "nothing found": (f"{LIST}?q=absent", 2),
+    "tick": (f"{LIST}tick/?since={{oldest}}", 1),
+    "actor": ("/trackmate/actor/=ann/", 3),
+    "object": ("/trackmate/object/shop.order/7/", 3),
+    "route": ("/trackmate/route/r/", 3),
+    "address": ("/trackmate/address/10.0.0.1/", 3),
+    "request": ("/trackmate/request/r-1/", 3),
+    "one activity": (f"{LIST}{{newest}}/", 4),
+    "figures": (f"{LIST}figures/", 6),
+    "figures of an address": (f"{LIST}figures/?place=address&address=10.0.0.1", 6),
+    "overview": ("/trackmate/", 13),
+    "overview of a month": ("/trackmate/?range=30d", 13),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_the_log_as_often_as_ever(staff, name):
+    url, number = PAGES[name]
+    counted = []
+    for rows in (3, 130):
+        store(rows)
+        keys = ActivityLog.objects.order_by("pk").values_list("pk", flat=True)
+        asked = url.format(oldest=keys.first(), newest=keys.last())
+        with CaptureQueriesContext(connection) as found:
+            response = staff.get(asked, headers=FRAGMENT if "fragment" in name else {})
+        assert response.status_code == 200
+        counted.append(len(log_queries(found)))
+    assert counted == [number, number]
+
+
+def store(number):
+    activities(
+        number,
+        source="request",
+        action_type="Read",
+        actor_label="ann",
+        content_type=ContentType.objects.get_for_model(Order),
+        object_id="7",
+        route="r/",
+        ip_address="10.0.0.1",
+        request_id="r-1",
+        method="GET",
+        status_code=200,
+        remarks="words",
+    )
