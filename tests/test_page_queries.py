@@ -28,7 +28,7 @@ PAGES = {
     "address": ("/trackmate/address/10.0.0.1/", 3),
     "request": ("/trackmate/request/r-1/", 3),
     "one activity": (f"{LIST}{{newest}}/", 4),
-    "figures": (f"{LIST}figures/", 9),
+    "figures": (f"{LIST}figures/", 10),
     "figures of an address": (f"{LIST}figures/?place=address&address=10.0.0.1", 9),
     "overview": ("/trackmate/", 13),
     "overview of a month": ("/trackmate/?range=30d", 13),
