@@ -29,7 +29,8 @@ def test_the_main_pages_have_a_hundred_points(url, page, checkers, chromium_path
     page.get_by_label("Password").fill("order-desk-demo")
     page.get_by_role("button", name="Log in").click()
     detail = page.locator("#tm-rows tbody a").first.get_attribute("href")
-    cookies = "; ".join(f"{each['name']}={each['value']}" for each in page.context.cookies())
+    names = ("name", "value", "domain", "path")
+    cookies = json.dumps([{name: each[name] for name in names} for each in page.context.cookies()])
     addresses = [*(f"{url}/trackmate/{each}" for each in PAGES), f"{url}{detail}"]
     command = [machine.NODE.find(), SCRIPT, checkers, chromium_path, " ".join(CHROMIUM_FLAGS)]
     done = subprocess.run([*command, cookies, *addresses], capture_output=True, check=False)

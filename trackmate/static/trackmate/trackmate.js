@@ -2,10 +2,9 @@
 "use strict";
 {
 const IDLE_AFTER = 30 * 60_000; // a page left open must not keep its session alive
-const QUIET = 20_000;
 
 const find = (id) => document.getElementById(id);
-const one = (selector) => document.querySelector(selector);
+const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
@@ -13,11 +12,11 @@ const stored = (act) => { try { return act(sessionStorage); } catch { /* refused
 
 /* Live: news, while somebody looks. */
 
-let timer = 0;
-let failures = 0;
+let timer, failures = 0;
+let failed; // its coming clears the message
 let lastSign = Date.now();
 let lastSaid = 0;
-let paused = stored((storage) => storage.tmPaused) === "true";
+let paused = stored((kept) => kept.tmPaused) === "true";
 let follows = false;
 
 const isIdle = () => Date.now() - lastSign > IDLE_AFTER;
@@ -42,7 +41,7 @@ function isReading() {
 function interval() {
 	const wanted = find("tm-every").value * 1000;
 	const slowed = Math.min(Math.max(60_000, wanted), wanted * 2 ** failures);
-	return slowed * (0.9 + Math.random() * 0.2); // many pages must not ask in step
+	return slowed * (0.9 + Math.random() * 0.2); // pages must not ask in step
 }
 
 function tick() {
@@ -68,7 +67,7 @@ function showState() {
 
 function showNews() {
 	const news = find("tm-show");
-	if (news && Date.now() - lastSaid > QUIET) {
+	if (news && Date.now() - lastSaid > 20_000) {
 		lastSaid = Date.now();
 		find("tm-status").textContent = news.textContent;
 	}
@@ -78,17 +77,19 @@ function showNews() {
 
 on("htmx:response:error htmx:error", (e) => {
 	failures += isTick(e);
-	if (isTick(e)) schedule();
-	else find("tm-toast").textContent = find("tm-toast").dataset.failed;
+	if (isTick(e)) return schedule();
+	failed = e.detail.ctx?.target.id;
+	find("tm-toast").textContent = find("tm-toast").dataset.failed;
 });
 
 on("htmx:before:response", (e) => {
-	if (e.detail.ctx.response.status >= 400) return;
-	if (isTick(e) && failures) {
+	const { response, target } = e.detail.ctx;
+	if (response.status >= 400) return;
+	if (isTick(e)) {
 		failures = 0;
 		schedule();
 	}
-	find("tm-toast").textContent = "";
+	if (target.id === failed) find("tm-toast").textContent = "";
 });
 
 on("htmx:after:swap", (e) => {
@@ -100,7 +101,7 @@ on("htmx:after:swap", (e) => {
 		if (!drawer.open) drawer.showModal();
 		drawer.scrollTop = 0;
 	} else if (document.activeElement === document.body && !sourceElement?.matches?.("body, form")) {
-		// The button that was pressed is gone.
+		// what was pressed is gone
 		one("#tm-rows, #tm-overview")?.focus({ preventScroll: true });
 	}
 });
@@ -112,7 +113,7 @@ on("pointerdown keydown scroll", () => {
 	if (wasIdle) tick();
 }, window, { passive: true });
 
-/* The server settles what each field says, but for what somebody is changing. */
+/* The server settles what a field says, unless somebody changes it. */
 
 let changed = false;
 
@@ -166,7 +167,7 @@ async function copy(text) {
 		text.parentElement.open = true;
 		getSelection().selectAllChildren(text);
 	}
-	const status = text.closest("section").querySelector("[role=status]");
+	const status = one("[role=status]", text.closest("section"));
 	status.textContent = status.dataset[done];
 }
 
@@ -174,7 +175,7 @@ function press(id) {
 	if (id === "tm-pause") paused = !paused;
 	else if (id === "tm-follow") follows = !follows;
 	else return;
-	stored((storage) => { storage.tmPaused = paused; });
+	stored((kept) => kept.tmPaused = paused);
 	tick();
 }
 
@@ -212,17 +213,16 @@ on("keydown", (e) => {
 	if (wanted.matches("button")) wanted.click();
 });
 
-/* The brush: between its thumbs lies the time to look at. */
+/* The brush: its thumbs hold the time to look at. */
 
 function brush(plot) {
 	const bars = all("a", plot);
-	const layer = plot.querySelector(".tm-brush");
+	const layer = one(".tm-brush", plot);
 	const [band, ...thumbs] = layer.children;
 	const ends = [0, bars.length];
-	const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+	const clamp = (at, low, high) => Math.max(low, Math.min(high, at));
 	const forward = document.dir === "rtl" ? -1 : 1;
-	let began = -1;
-	let moved = false;
+	let began = -1, moved;
 
 	const href = (place) => new URL(bars[place].href.baseVal, location);
 	const times = () => [href(ends[0]).searchParams.get("start"), href(ends[1] - 1).searchParams.get("end")];
@@ -286,10 +286,9 @@ function brush(plot) {
 
 const COMBOBOX = { role: "combobox", "aria-autocomplete": "list", "aria-controls": "tm-options", "aria-expanded": false };
 const list = () => find("tm-options");
-const chosen = () => list().querySelector("[aria-selected]");
+const chosen = () => one("[aria-selected]", list());
 
-let field;
-let asking = 0;
+let field, asking;
 
 function suggest() {
 	clearTimeout(asking);
@@ -314,7 +313,7 @@ function showOptions(html) {
 
 function close() {
 	asking = clearTimeout(asking);
-	if (list() && !list().hidden) showOptions("");
+	if (list()?.hidden === false) showOptions("");
 }
 
 function choose(by) {
