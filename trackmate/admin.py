@@ -136,7 +136,7 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("time"))
     def time(self, row: ActivityLog) -> SafeString:
         """Show when it happened."""
-        return texts.moment(row.action_time)
+        return texts.Moments()(row.action_time)
 
     @admin.display(description=_("time"))
     def when(self, row: ActivityLog) -> SafeString:

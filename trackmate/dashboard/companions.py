@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 class CompanionsTable(ActivityTable):
     """Activities of one request, each with the time since the first of them."""
 
-    class Meta(ActivityTable.Meta):
-        """The same; django-tables2 takes none from a base."""
-
     def __init__(self, rows: tuple[ActivityLog, ...], **options: Any) -> None:
         # Names of their own: the page may stand beside a list that has these rows, too.
         super().__init__(rows, sorting=OLDEST_FIRST, row_name="tm-same", **options)

@@ -66,7 +66,7 @@ def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]
     key = f"{kind}/{row.object_id}" if kind and row.object_id else row.object_id or kind
     return (
         Fact(name=_("Time"), value=texts.full_moment(row.action_time)),
-        Fact(name=_("Status"), value=status_mark(row)),
+        Fact(name=_("Status"), value=status_mark(row.status, row.status_code)),
         Fact(name=_("Action type"), value=badge(row.action_type)),
         Fact(name=_("Action"), value=row.action),
         Fact(name=_("Object"), value=row.object_repr, url=_object_url(row, request, kind)),

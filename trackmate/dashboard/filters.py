@@ -9,7 +9,6 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.forms.renderers import DjangoTemplates
 from django.forms.utils import ErrorList
 from django.http import QueryDict
 from django.utils import timezone
@@ -26,6 +25,7 @@ from trackmate.dashboard.fields import (
 )
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
+from trackmate.dashboard.widgets import Renderer
 from trackmate.enums import ActionType, Source, Status
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class OpenChoiceFilter(django_filters.Filter):  # type: ignore[misc]
 class WindowForm(forms.Form):
     """The range of time; the filters add their fields to it."""
 
-    default_renderer = DjangoTemplates
+    default_renderer = Renderer
     use_required_attribute = False
 
     range = RangeField(

@@ -18,7 +18,6 @@ from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.export import formats
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
 from trackmate.dashboard.looks import Look, Sorting
-from trackmate.dashboard.places import EXPLORER
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
@@ -129,11 +128,12 @@ class Listing:
         return "" if pk is None else self.place.url({**self.asked, side: str(pk)})
 
 
-def listing(rows: Rows, request: HttpRequest, place: Place = EXPLORER) -> Listing:
+def listing(
+    rows: Rows, request: HttpRequest, place: Place, filters: ActivityFilters, asked: dict[str, str]
+) -> Listing:
     """Return the list that a request asks for; a wrong question reads no rows at all."""
     query = request.GET
-    filters, cursor = ActivityFilters(query, rows, place), CursorForm(query)
-    asked = asked_of(filters, query)
+    cursor = CursorForm(query)
     look, sorting = looks.look_of(query), looks.sorting_of(query.get(looks.SORT, ""))
     found = partial(
         Listing,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db import Error
-from django.forms.renderers import DjangoTemplates
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +16,7 @@ from trackmate.dashboard.listing import asked_of
 from trackmate.dashboard.looks import CHOICES, DENSITIES, NAMES, TIMES, ZONES, look_of
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import place_of
+from trackmate.dashboard.widgets import Renderer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ USUAL = {**{name: next(iter(choices)) for name, choices in CHOICES.items()}, "ke
 class LookForm(forms.Form):
     """What a person can choose."""
 
-    default_renderer = DjangoTemplates
+    default_renderer = Renderer
     use_required_attribute = False
 
     columns = forms.MultipleChoiceField(

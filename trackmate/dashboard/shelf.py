@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import Error, transaction
-from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from trackmate.dashboard import people, saved
 from trackmate.dashboard.answers import answer, failure
 from trackmate.dashboard.pages import DashboardView
+from trackmate.dashboard.widgets import Renderer
 
 if TYPE_CHECKING:
     from trackmate.dashboard.saved import View
@@ -36,7 +36,7 @@ SAID = {"changed": _("The view was changed."), "deleted": _("The view was delete
 class ViewForm(forms.Form):
     """What one can say of a view."""
 
-    default_renderer = DjangoTemplates
+    default_renderer = Renderer
 
     name = forms.CharField(
         label=_("Name"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 import django_tables2 as tables
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
@@ -19,8 +21,7 @@ from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import ActionType, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from uuid import UUID
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -43,6 +44,9 @@ HIDDEN = mark_safe(
 )
 """Names the permission that it takes to see what stands here."""
 NOTHING = mark_safe('<span class="tm-none">\N{EN DASH}</span>')
+
+SOME_KEY = UUID(int=0)
+"""Stands in a URL where the key of a row will."""
 
 
 class Column(tables.Column):  # type: ignore[misc]
@@ -88,6 +92,16 @@ class Heading:
     """The list sorted by this column, or the other way round."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One row of a table."""
+
+    id: str
+    cells: SafeString
+    has_failed: bool
+    is_current: bool
+
+
 class ActivityTable(tables.Table):  # type: ignore[misc]
     """Rows of the log, one line each."""
 
@@ -107,11 +121,6 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     class Meta:
         orderable = False
         template_name = "trackmate/table.html"
-        row_attrs = {  # noqa: RUF012 (the shape that django-tables2 reads)
-            "id": lambda record, table: f"{table.row_name}-{record.pk}",
-            "class": lambda record: "tm-failed" if record.status == Status.FAILED else None,
-            "aria-current": lambda record, table: "true" if record.pk == table.current else None,
-        }
 
     def __init__(
         self,
@@ -150,7 +159,40 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         self.asked = dict(asked or {})
         self.current = current
         came_from = {**self.asked, **place.settled}
-        self.query = f"?{urlencode(came_from)}" if came_from else ""
+        self.opening = _opening(f"?{urlencode(came_from)}" if came_from else "")
+        # What many rows have in common is made once for all of them.
+        self.moments = texts.Moments(is_relative=look.is_relative)
+        self.action_cell = cache(_action)
+        self.path_cell = cache(_path)
+        self.status_cell = cache(status_mark)
+        self.link = cache(self._narrowing)
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The rows, ready to be shown.
+
+        The rows of django-tables2 look at the signature of what makes a cell, for each cell anew,
+        which takes longer than to make it.
+        """
+        parts = [self._cell(column) for column in self.columns]
+        for record in self.data:
+            cells: list[str] = []
+            for start, make, end in parts:
+                cells += (start, conditional_escape(make(record)), end)
+            yield Line(
+                id=f"{self.row_name}-{record.pk}",
+                cells=mark_safe("".join(cells)),  # noqa: S308 (each is escaped)
+                has_failed=record.status == Status.FAILED,
+                is_current=record.pk == self.current,
+            )
+
+    def _cell(self, column: Any) -> tuple[str, Callable[[ActivityLog], Any], str]:
+        """Return what stands before the cells of a column, what makes them, what stands after."""
+        name = column.name
+        make = getattr(self, f"render_{name}", None) or column.column.render
+        if name == columns.FIRST:
+            return f'<th scope="row" class="tm-{name}">', make, "</th>"
+        return f'<td class="tm-{name}">', make, "</td>"
 
     @property
     def headings(self) -> list[Heading]:
@@ -172,25 +214,19 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         )
 
     def render_time(self, record: ActivityLog) -> SafeString:
-        url = reverse("trackmate:detail", args=[record.pk])
-        tell = texts.age if self.look.is_relative else texts.moment
-        return format_html(
-            '<a class="tm-open" href="{}{}">{}</a>', url, self.query, tell(record.action_time)
-        )
+        before, after = self.opening
+        moment = self.moments(record.action_time)
+        return mark_safe(f"{before}{record.pk}{after}{moment}</a>")  # noqa: S308 (nobody's text)
 
     def render_actor(self, record: ActivityLog) -> SafeString:
         if record.actor_label:
-            return self._narrowing("actor", record.actor_label, record.actor_label)
+            return self.link("actor", record.actor_label, record.actor_label)
         if record.actor_id is not None:
-            return self._narrowing("actor", f"#{record.actor_id}", f"#{record.actor_id}")
+            return self.link("actor", f"#{record.actor_id}", f"#{record.actor_id}")
         return format_html('<span class="tm-none">{}</span>', _("anonymous"))
 
     def render_action(self, record: ActivityLog) -> SafeString:
-        named = record.action or record.route
-        kind = badge(record.action_type)
-        if not named:
-            return kind
-        return format_html("{} {}", kind, cut(named))
+        return self.action_cell(record.action_type, record.action or record.route)
 
     def render_object(self, record: ActivityLog) -> SafeString:
         kind = self.types.get(record.content_type_id or 0)
@@ -200,15 +236,15 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         shown = record.object_repr or key
         if kind is None:
             return cut(shown)
-        return self._narrowing("object", key, shown)
+        return self.link("object", key, shown)
 
     def render_request(self, record: ActivityLog) -> SafeString:
         if not record.path:
             return NOTHING
-        return format_html('<span class="tm-method">{}</span> {}', record.method, cut(record.path))
+        return self.path_cell(record.method, record.path)
 
     def render_status(self, record: ActivityLog) -> SafeString:
-        return status_mark(record)
+        return self.status_cell(record.status, record.status_code)
 
     def render_duration(self, record: ActivityLog) -> SafeString | str:
         return NOTHING if record.execution_time is None else texts.duration(record.execution_time)
@@ -216,13 +252,13 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     def render_address(self, record: ActivityLog) -> SafeString:
         if not record.ip_address:
             return NOTHING
-        return self._narrowing("address", record.ip_address, record.ip_address)
+        return self.link("address", record.ip_address, record.ip_address)
 
     def render_source(self, record: ActivityLog) -> str:
         return record.get_source_display()
 
     def render_route(self, record: ActivityLog) -> SafeString:
-        return self._narrowing("route", record.route, record.route) if record.route else NOTHING
+        return self.link("route", record.route, record.route) if record.route else NOTHING
 
     def render_agent(self, record: ActivityLog) -> SafeString:
         agent = record.user_agent
@@ -230,7 +266,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
 
     def render_request_id(self, record: ActivityLog) -> SafeString:
         key = record.request_id
-        return self._narrowing("request", key, key) if key else NOTHING
+        return self.link("request", key, key) if key else NOTHING
 
     def _narrowing(self, name: str, value: str, shown: str) -> SafeString:
         """Link a value to the list of what has it too, within what is asked now."""
@@ -264,14 +300,31 @@ def action_type_text(action_type: str) -> str:
     return action_type or _("Other")
 
 
-def status_mark(row: ActivityLog) -> SafeString:
+def status_mark(status: str, code: int | None) -> SafeString:
     """Return how it went by a sign, a word and the status code: never by colour alone."""
-    failed = row.status == Status.FAILED
+    failed = status == Status.FAILED
     return format_html(
         '<span class="tm-mark" data-status="{}"><svg class="tm-icon" aria-hidden="true">'
         '<use href="#tm-icon-{}"></use></svg>{}{}</span>',
         "failed" if failed else "success",
         "failed" if failed else "success",
         _("Failed") if failed else _("Success"),
-        "" if row.status_code is None else format_html(" <b>{}</b>", row.status_code),
+        "" if code is None else format_html(" <b>{}</b>", code),
     )
+
+
+def _action(action_type: str, named: str) -> SafeString:
+    kind = badge(action_type)
+    return format_html("{} {}", kind, cut(named)) if named else kind
+
+
+def _path(method: str, path: str) -> SafeString:
+    return format_html('<span class="tm-method">{}</span> {}', method, cut(path))
+
+
+def _opening(query: str) -> tuple[str, str]:
+    """Return what stands before and after the key in the tag that links to an activity."""
+    url = reverse("trackmate:detail", args=[SOME_KEY])
+    tag = format_html('<a class="tm-open" href="{}{}">', url, query)
+    before, _key, after = tag.partition(str(SOME_KEY))
+    return before, after

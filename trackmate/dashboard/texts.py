@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache, partial
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import formats, timezone
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from trackmate.clock import aware
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from django.utils.safestring import SafeString
 
@@ -27,29 +30,29 @@ _INVISIBLE = re.compile(
 )
 
 
-def moment(value: datetime) -> SafeString:
-    """Return a time for a list: the clock for today, else with its date; all of it as the title."""
-    local = timezone.localtime(aware(value))
-    today = local.date() == timezone.localtime(aware(timezone.now())).date()
-    clock = formats.date_format(local, "H:i:s")
-    shown = clock if today else f"{formats.date_format(local, 'j M')} {clock}"
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        local.isoformat(timespec="milliseconds"),
-        exact(local),
-        shown,
-    )
+class Moments:
+    """Times as a list shows them: the clock for today, else with its date; or how long ago it was.
 
+    All of a time is its title. What the times of one day have in common is made once.
+    """
 
-def age(value: datetime) -> SafeString:
-    """Return a time for a list as how long ago it was; all of it as the title."""
-    local = timezone.localtime(aware(value))
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        local.isoformat(timespec="milliseconds"),
-        exact(local),
-        ago(local),
-    )
+    def __init__(self, *, is_relative: bool = False) -> None:
+        self.is_relative = is_relative
+        self.zone = timezone.get_current_timezone()
+        self.today = timezone.localtime(aware(timezone.now()), self.zone).date()
+        self.date = cache(_date)
+        self.short_date = cache(partial(formats.date_format, format="j M"))
+
+    def __call__(self, value: datetime) -> SafeString:
+        local = timezone.localtime(aware(value), self.zone)
+        date, stamp = local.date(), local.isoformat(timespec="milliseconds")
+        clock = stamp[11:19]
+        title = escape(_exact(self.date(date), stamp, local))
+        shown = escape(ago(local) if self.is_relative else self._shown(date, clock))
+        return mark_safe(f'<time datetime="{stamp}" title="{title}">{shown}</time>')  # noqa: S308
+
+    def _shown(self, date: date, clock: str) -> str:
+        return clock if date == self.today else f"{self.short_date(date)} {clock}"
 
 
 def full_moment(value: datetime) -> SafeString:
@@ -65,9 +68,16 @@ def full_moment(value: datetime) -> SafeString:
 
 def exact(local: datetime) -> str:
     """Say a local time to the millisecond, with its zone."""
-    date = formats.date_format(local, "DATE_FORMAT")
-    clock = f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
-    return f"{date}, {clock} {local.tzname()}"
+    return _exact(_date(local.date()), local.isoformat(timespec="milliseconds"), local)
+
+
+def _date(value: date) -> str:
+    return formats.date_format(value, "DATE_FORMAT")
+
+
+def _exact(date: str, stamp: str, local: datetime) -> str:
+    # In a time stamp of ISO 8601 the clock, to the millisecond, follows the date and a T.
+    return f"{date}, {stamp[11:23]} {local.tzname()}"
 
 
 def ago(value: datetime) -> str:
@@ -121,4 +131,6 @@ def change(value: int, former: int) -> str:
 
 
 def _number(value: float, places: int) -> str:
+    if not places and 0 <= value < 1000:  # noqa: PLR2004 (no language writes these otherwise)
+        return str(int(value))
     return formats.number_format(value, decimal_pos=places)

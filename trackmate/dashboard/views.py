@@ -72,12 +72,13 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
-        asked = asked_of(ActivityFilters(request.GET, self.rows, place), request.GET)
+        filters = ActivityFilters(request.GET, self.rows, place)
+        asked = asked_of(filters, request.GET)
         known_url = self.htmx.current_url if self.wants_fragment else None
         shelf = None if place.kind else shelf_beside(request, urlencode(asked), known_url)
         if not self.wants_fragment and (url := self._better_url(place, asked, shelf)):
             return HttpResponseRedirect(url)
-        found = listing(self.rows, request, place)
+        found = listing(self.rows, request, place, filters, asked)
         context: dict[str, Any] = {
             "listing": found,
             "shelf": shelf,
@@ -115,8 +116,10 @@ class ActivityListView(DashboardView):
 
     def _about(self, place: Place) -> dict[str, Any]:
         """Return what stands above the list: the name of the thing, and when it was seen."""
+        if not place.kind:
+            return {}
         filters = ActivityFilters(QueryDict(), self.rows, place)
-        if not place.kind or not filters.is_valid():
+        if not filters.is_valid():
             return {"name": place.value}
         ends = answer(lambda: selectors.ends(filters.of_any_time(self.rows)))
         return {"ends": ends, **details.about(place, ends.value, self.request)}

@@ -12,6 +12,8 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from trackmate.selectors.bounds import tightened
+
 if TYPE_CHECKING:
     from django.db.models.expressions import OrderBy
 
@@ -40,7 +42,7 @@ class Order:
         them if it is gone."""
         if self.column == CLOCK:
             is_lower = self.is_descending != backwards
-            return rows.filter(**{"pk__lt" if is_lower else "pk__gt": cursor})
+            return tightened(rows.filter(**{"pk__lt" if is_lower else "pk__gt": cursor}))
         found = among.filter(pk=cursor).values_list(self.column, flat=True)[:1]
         return rows.filter(self._follows(cursor, found[0], backwards=backwards)) if found else rows
 

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from trackmate.clock import lowest_uuid7, moment_of
 from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
+from trackmate.selectors.bounds import tightened
 from trackmate.selectors.orders import NEWEST_FIRST
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def tick(rows: Rows, *, since: UUID, shown: UUID | None = None) -> Tick:
         moment = moment_of(shown)
         is_new |= Q(recorded_at__gt=moment)
         oldest = min(since, lowest_uuid7(moment - SLOWEST))
-    newer = rows.filter(is_new, pk__gt=oldest).order_by("-pk")
+    newer = tightened(rows.filter(is_new, pk__gt=oldest)).order_by("-pk")
     found = list(newer.values_list("action_type", flat=True)[: TICK_CAP + 1])
     counted = found[:TICK_CAP]
     kinds = tuple(Counter(counted).most_common())
@@ -188,8 +189,8 @@ def neighbours(rows: Rows, pk: UUID) -> Neighbours:
     """Return the rows next to one row, whether or not it is among `rows` itself."""
     keys = rows.values_list("pk", flat=True)
     return Neighbours(
-        newer=keys.filter(pk__gt=pk).order_by("pk").first(),
-        older=keys.filter(pk__lt=pk).order_by("-pk").first(),
+        newer=tightened(keys.filter(pk__gt=pk)).order_by("pk").first(),
+        older=tightened(keys.filter(pk__lt=pk)).order_by("-pk").first(),
     )
 
 
@@ -212,7 +213,7 @@ def stream(
     last: UUID | None = None
     types: dict[int, str] = {}
     while limit > 0:
-        older = rows if last is None else rows.filter(pk__lt=last)
+        older = rows if last is None else tightened(rows.filter(pk__lt=last))
         with guard():
             found = list(older[: min(limit, size)])
             types |= object_types(row for row in found if row.content_type_id not in types)

@@ -16,6 +16,7 @@ from trackmate.clock import aware, lowest_uuid7
 from trackmate.enums import ActionType, Source, Status
 from trackmate.rollups import QUARTER
 from trackmate.selectors import counts
+from trackmate.selectors.bounds import tightened
 from trackmate.selectors.counts import LATENCIES, Summary, Top
 from trackmate.selectors.expressions import Unindexed
 from trackmate.selectors.loading import (
@@ -103,7 +104,7 @@ class RolledStretch(Stretch):
         start = _since(bars_of(self.documents), number)
         if start is None:
             return Stretch.newest_failures(self, number)
-        rows = self.rows.filter(pk__gte=lowest_uuid7(moment_at(start)))
+        rows = tightened(self.rows.filter(pk__gte=lowest_uuid7(moment_at(start))))
         return newest(rows.alias(outcome=Unindexed("status")).filter(outcome=FAILED), number)
 
     def facets(self, *columns: str) -> dict[str, tuple[Top, ...]]:

@@ -1,0 +1,66 @@
+"""Conditions on keys: SQLite searches by the first that it finds, so each end is said once."""
+
+from uuid import UUID
+
+import pytest
+from django.db.models import Q
+
+from trackmate import selectors
+from trackmate.models import ActivityLog
+from trackmate.selectors.bounds import tightened
+
+LOW, MIDDLE, HIGH = (UUID(int=number) for number in (1, 2, 3))
+
+
+def bounds(rows):
+    """What has to hold of a row."""
+    conditions = rows.query.where.children
+    return {(each.lookup_name, each.rhs) for each in conditions}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ([Q(pk__gte=LOW), Q(pk__gt=MIDDLE)], {("gt", MIDDLE)}),
+        ([Q(pk__gt=MIDDLE), Q(pk__gte=LOW)], {("gt", MIDDLE)}),
+        ([Q(pk__gte=MIDDLE), Q(pk__gt=LOW)], {("gte", MIDDLE)}),
+        ([Q(pk__gte=MIDDLE), Q(pk__gt=MIDDLE)], {("gt", MIDDLE)}),
+        ([Q(pk__lt=HIGH), Q(pk__lt=MIDDLE)], {("lt", MIDDLE)}),
+        ([Q(pk__lte=MIDDLE), Q(pk__lt=MIDDLE)], {("lt", MIDDLE)}),
+        (
+            [Q(pk__gte=LOW) & Q(pk__lt=HIGH), Q(pk__lt=MIDDLE)],
+            {("gte", LOW), ("lt", MIDDLE)},
+        ),
+        ([Q(pk__gt=LOW), Q(status="Failed")], {("exact", "Failed"), ("gt", LOW)}),
+        ([Q(pk__gt=LOW), Q(execution_time__gt=1.0)], {("gt", 1.0), ("gt", LOW)}),
+        ([], set()),
+    ],
+)
+def test_the_tighter_condition_stays(asked, kept):
+    assert bounds(tightened(ActivityLog.objects.filter(*asked))) == kept
+
+
+def test_conditions_that_need_not_hold_stay():
+    rows = ActivityLog.objects.filter(Q(pk__gt=MIDDLE) | Q(status="Failed"), pk__gt=LOW)
+    assert str(tightened(rows).query) == str(rows.query)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda rows: selectors.page(rows, after=MIDDLE),
+        lambda rows: selectors.page(rows, before=MIDDLE),
+        lambda rows: selectors.tick(rows, since=MIDDLE),
+        lambda rows: selectors.neighbours(rows, MIDDLE),
+        lambda rows: list(selectors.stream(rows, 1)),
+    ],
+)
+def test_no_statement_says_an_end_twice(read, django_assert_max_num_queries):
+    rows = ActivityLog.objects.filter(pk__gte=LOW, pk__lt=HIGH)
+    with django_assert_max_num_queries(2) as captured:
+        read(rows)
+    for query in captured.captured_queries:
+        where = query["sql"].partition("WHERE")[2].partition("ORDER BY")[0]
+        assert where.count(">") <= 1
+        assert where.count("<") <= 1
