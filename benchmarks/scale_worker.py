@@ -146,6 +146,7 @@ def _pages(end, days: int) -> list[Page]:
         Page(title="first page", urls=(explorer,), goal=QUICK),
         Page(title="page 1,000", urls=(url(explorer, **everything, before=deep),), goal=QUICK),
         Page(title="last page", urls=(url(explorer, **everything, before=last),), goal=QUICK),
+        Page(title="one page up", urls=(url(explorer, **everything, after=deep),), goal=QUICK),
         Page(title="tick, nothing new", urls=(url(tick, since=newest),), goal=QUICK),
         Page(title="tick, 20 new", urls=(url(tick, since=news),), goal=QUICK),
         Page(title="actor page", urls=(f"/trackmate/actor/{quote(f'#{actor}')}/",), goal=QUICK),

@@ -13,7 +13,11 @@ from tests.rows import activity, person
 from trackmate.dashboard.access import login_url, to_login
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 SECRET = "opensesame"
 

@@ -900,11 +900,13 @@ def probe(*, apps=(), database="default"):
     return done.stdout or done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("apps", [(), ("django_htmx", "django_tables2", "django_filters")])
 def test_only_trackmate_has_to_be_installed(apps):
     assert probe(apps=apps) == "1\n"
 
 
+@pytest.mark.once
 def test_the_log_may_live_in_a_database_of_its_own():
     apps = ("django.contrib.admin", "django.contrib.messages")
     assert probe(apps=apps, database="log") == "1\n"
@@ -946,6 +948,20 @@ def test_our_files_are_small_and_fetch_nothing(name, limit):
 )
 def test_durations(seconds, text):
     assert texts.duration(seconds) == text
+
+
+def test_a_time_of_a_list_is_as_long_as_it_has_to_be():
+    now = timezone.now().replace(microsecond=7_000)
+    earlier = now - timezone.timedelta(days=40)
+    with timezone.override("Asia/Kathmandu"):
+        tell, there = texts.Moments(), timezone.localtime(earlier)
+        today, then = tell(now), tell(earlier)
+        age = texts.Moments(is_relative=True)(earlier)
+    assert today.endswith(f">{timezone.localtime(now, there.tzinfo):%H:%M:%S}</time>")
+    assert then.endswith(f">{there.day} {there:%b %H:%M:%S}</time>")
+    assert f'datetime="{there:%Y-%m-%dT%H:%M:%S}.007+05:45"' in then
+    assert f'{there.day}, {there.year}, {there:%H:%M:%S}.007 +0545"' in then
+    assert age.endswith(">1\N{NO-BREAK SPACE}month ago</time>")
 
 
 def test_how_long_ago():
