@@ -14,6 +14,8 @@ from benchmarks.situations import SITUATIONS
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 VISITOR_MICROSECONDS = 30
+CREATE_MICROSECONDS = {"SQLite": 184, "PostgreSQL": 603}
+"""What one bare `create()` took on the machine for which that goal was set: ratios travel."""
 NOISE_MICROSECONDS = 10
 """What passing through may seem to cost; it is 1 or 2 on a machine that does nothing else."""
 OF_A_CREATE = {"SQLite": 0.8, "PostgreSQL": 1.0}
@@ -58,8 +60,16 @@ def goals(outcomes: Iterable[Outcome]) -> Iterator[str]:
         unavoidable = outcome.cost("anonymous", CREATE_ON_CLOSE).waited
         own = f"{waited - unavoidable:.0f} of them beyond what any row written on close costs"
         yield _goal(f"{where}, {own}", waited - unavoidable, limit, text)
+        yield _visitor_ratio(outcome, where)
         for key, situation in SITUATIONS.items():
             yield from _work_goals(outcome, key, f"{database}, {situation.title}", database)
+
+
+def _visitor_ratio(outcome: Outcome, where: str) -> str:
+    create = outcome.cost("anonymous", CREATE).worked
+    ratio = outcome.cost("anonymous", TRACKMATE).waited / create
+    limit = VISITOR_MICROSECONDS / CREATE_MICROSECONDS[outcome.kind]
+    return _goal(f"{where}, {ratio:.2f} of a bare `create()`", ratio, limit, f"{limit:.2f}")
 
 
 def _work_goals(outcome: Outcome, key: str, where: str, database: str) -> Iterator[str]:
