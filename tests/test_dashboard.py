@@ -27,7 +27,7 @@ from tests.rows import (
 from tests.shop.models import Invoice, Order
 from trackmate.clock import lowest_uuid7
 from trackmate.dashboard import budget, texts
-from trackmate.models import ActivityLog
+from trackmate.models import ActivityLog, SavedView
 from trackmate.selectors import TICK_CAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
@@ -944,10 +944,47 @@ def test_our_files_are_small_and_fetch_nothing(name, limit):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0 ms"), (0.0042, "4.2 ms"), (0.25, "250 ms"), (1.234, "1.23 s"), (75, "75.0 s")],
+    [
+        (0, "0.0 ms"),
+        (0.0042, "4.2 ms"),
+        (0.0567, "57 ms"),
+        (0.25, "250 ms"),
+        (1.234, "1.23 s"),
+        (1.999, "2.00 s"),
+        (75, "75.0 s"),
+    ],
 )
 def test_durations(seconds, text):
     assert texts.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (0, "0 %"),
+        (0.0567, "5.7 %"),
+        (29 / 100, "29 %"),
+        (0.57, "57 %"),
+        (0.9999, "99.9 %"),
+        (1, "100 %"),
+    ],
+)
+def test_shares(part, text):
+    assert texts.share(part).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_numbers_that_a_machine_reads_have_no_separators(client, settings, configure):
+    settings.USE_THOUSAND_SEPARATOR = True
+    configure(DASHBOARD_REFRESH=3600)
+    user = person("staff", is_staff=True)
+    client.force_login(user)
+    view = SavedView.objects.create(pk=1234, owner_id=user.pk, name="All", query="range=7d")
+    activity(actor_id=user.pk)
+    for url in (LIST, "/trackmate/", "/trackmate/views/", f"{LIST}figures/"):
+        page = text_of(client.get(url))
+        assert not re.search(r'(value|id|for|href|data-\w+)="[^"]*\d,\d{3}', page)
+    delete = {"do": "delete", "view": str(view.pk)}
+    assert client.post("/trackmate/views/", delete).status_code == 302
 
 
 def test_a_time_of_a_list_is_as_long_as_it_has_to_be():

@@ -319,6 +319,21 @@ def test_the_overview_is_live_and_leads_into_the_log(page, visit):
     expect(page.locator("#tm-rows tbody tr")).to_have_count(2)
 
 
+def test_a_time_is_drawn_on_the_overview_after_news_too(page, visit):
+    activities(5, step=3600)
+    visit(page, "/trackmate/")
+    begin = page.get_by_role("slider", name="Beginning of the time to look at")
+    expect(begin).to_be_visible()
+    with page.expect_response("**/trackmate/?*"):
+        page.locator("#tm-live").dispatch_event("tm:tick")
+    expect(begin).to_be_visible()
+    begin.focus()
+    page.keyboard.press("PageUp")
+    expect(begin).to_have_attribute("aria-valuenow", "6")  # once, not twice
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("range=custom"))
+
+
 def test_the_time_of_the_overview_is_chosen_without_a_reload(page, visit):
     activity(ago=3 * 3600)
     visit(page, "/trackmate/")

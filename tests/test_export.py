@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+from contextlib import nullcontext
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -288,12 +289,25 @@ def test_asking_for_the_head_of_a_file_takes_nothing_out(exporter):
 
 @pytest.mark.parametrize("error", [OperationalError, BudgetExceededError])
 def test_a_log_that_cannot_be_read_is_said_before_anything_is_sent(exporter, monkeypatch, error):
-    def broken():
+    def broken(_milliseconds):
         raise error
 
     monkeypatch.setattr("trackmate.dashboard.downloads.within_budget", broken)
     assert exporter.get(url_of("csv")).status_code == 503
     assert not exports().exists()
+
+
+def test_who_will_wait_does_so_for_the_whole_file(reader, monkeypatch):
+    activities(120, data={"a": 1})
+    given = []
+
+    def noted(alias, *, milliseconds):
+        given.append(milliseconds)
+        return nullcontext()
+
+    monkeypatch.setattr("trackmate.dashboard.answers.time_budget", noted)
+    b"".join(reader.get(url_of("csv"), {"anyway": "1"}).streaming_content)
+    assert given == [10_000] * 3
 
 
 def test_slices_with_the_payload_are_small(reader, monkeypatch):

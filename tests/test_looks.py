@@ -2,8 +2,10 @@
 
 import re
 from datetime import UTC
+from functools import partial
 
 import pytest
+from django.core.checks import run_checks
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -248,6 +250,23 @@ def test_one_goes_back_to_the_usual_look(staff):
     assert staff.get(LIST).status_code == 200
 
 
+def test_the_overview_keeps_its_look_while_it_is_live(staff):
+    activity()
+    staff.post(LOOK, {**USUAL, "zone": "utc", "density": "compact"})
+    page = text_of(staff.get("/trackmate/"))
+    asked = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', page))
+    assert asked == {"zone": "utc", "density": "compact"}
+    fragment = text_of(staff.get("/trackmate/", asked, headers=FRAGMENT))
+    times = r'<time datetime="[^"]+"'
+    assert re.findall(times, fragment) == re.findall(times, page) != []
+
+
+def test_going_back_leaves_the_keys_switched_off(staff):
+    staff.post(LOOK, {**USUAL, "keys": "off"})
+    restored = staff.get(LIST, headers={**FRAGMENT, "HX-History-Restore-Request": "true"})
+    assert 'data-tm-keys="off"' in text_of(restored)
+
+
 def test_what_cannot_be_chosen_is_not(staff):
     response = staff.post(LOOK, {**USUAL, "zone": "Mars", "query": "zone=utc"})
     assert response.url == f"{LIST}?zone=utc"
@@ -328,6 +347,30 @@ def test_a_column_that_fails_leaves_the_list_as_it_is(staff, configure, caplog):
     rows = activities(3)
     assert keys_in(staff.get(LIST)) == [str(row.pk) for row in rows]
     assert [record.getMessage() for record in caplog.records] == ["TABLE_COLUMNS: 'broken' failed"]
+
+
+class Unprintable:
+    def __str__(self):
+        raise ValueError("cannot be printed")
+
+
+def unprintable(row, request):
+    return Unprintable()
+
+
+def test_a_column_that_cannot_be_printed_has_failed_too(staff, configure, caplog):
+    configure(TABLE_COLUMNS=[unprintable])
+    rows = activities(3)
+    assert keys_in(staff.get(LIST)) == [str(row.pk) for row in rows]
+    assert "'unprintable' failed" in caplog.text
+
+
+def test_a_column_without_a_name_is_left_out(staff, configure, caplog):
+    configure(TABLE_COLUMNS=[partial(tenant)])
+    activity()
+    assert headings(staff.get(LIST)) == list(columns.USUAL)
+    assert "cannot be loaded" in caplog.text
+    assert "has no name" in "".join(error.msg for error in run_checks())
 
 
 def test_a_column_of_the_payload_takes_the_permission(client, staff, configure):

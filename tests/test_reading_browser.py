@@ -1,9 +1,10 @@
 """Reading the list in a real browser: the drawer, the keyboard, rows that hold still, the brush."""
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from tests.rows import activities, activity
 
@@ -87,6 +88,24 @@ def test_the_keyboard_goes_through_the_list(page, visit):
     expect(page.get_by_label("Search")).to_be_focused()
     page.keyboard.type("jkp?")
     expect(page.get_by_label("Search")).to_have_value("jkp?")
+
+
+def test_the_drawer_shows_the_row_that_was_asked_for_last(page, visit):
+    rows = activities(5)
+    visit(page)
+    held = []
+    page.route("**/trackmate/activity/*-*-*-*-*/*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks it)
+    page.locator(".tm-open").first.click()
+    expect(page.locator("tr[data-tm-open]")).to_have_count(1)
+    for each in page.locator(".tm-open").all()[1:4]:
+        each.dispatch_event("click")
+    page.unroute("**/trackmate/activity/*-*-*-*-*/*")
+    page.wait_for_timeout(200)
+    for route in held:
+        with suppress(Error):  # it was given up
+            route.continue_()
+    expect(page.locator("#tm-drawer-body")).to_contain_text(str(rows[3].pk))
+    expect(page.locator("tr[data-tm-open]")).to_have_attribute("id", f"tm-row-{rows[3].pk}")
 
 
 def test_p_pauses_and_the_question_mark_helps(page, visit):

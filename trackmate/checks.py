@@ -171,6 +171,12 @@ def _check_loading() -> Iterable[CheckMessage]:
     for name in ("TABLE_COLUMNS", "DETAIL_PANELS"):
         for path in getattr(get_settings(), name):
             yield from _check_path(name, path)
+    for column in get_settings().TABLE_COLUMNS:
+        if not isinstance(column, str) and not hasattr(column, "__name__"):
+            problem = f"{column!r} has no name, which its column would take"
+            yield Error(
+                f"{SETTING}['TABLE_COLUMNS'] cannot be used: {problem}", id="trackmate.E004"
+            )
     yield from found
 
 

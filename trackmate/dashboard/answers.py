@@ -59,9 +59,10 @@ def answer(find: Callable[[], Any]) -> Answer:
         return Answer(state=failure(error))
 
 
-def within_budget() -> AbstractContextManager[None]:
-    """Return the guard for every read of the log."""
-    return time_budget(get_settings().DATABASE, milliseconds=budget())
+def within_budget(milliseconds: int | None = None) -> AbstractContextManager[None]:
+    """Return the guard for every read of the log; without a number, with the budget of now."""
+    limit = budget() if milliseconds is None else milliseconds
+    return time_budget(get_settings().DATABASE, milliseconds=limit)
 
 
 def budget() -> int:

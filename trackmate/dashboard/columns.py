@@ -75,7 +75,7 @@ def own() -> Mapping[str, Own]:
     for dotted in get_settings().TABLE_COLUMNS:
         try:
             column = _own(dotted)
-        except ImportError:
+        except (ImportError, AttributeError):
             logger.exception("TABLE_COLUMNS: %r cannot be loaded", dotted)
         else:
             if column.name not in BUILT_IN:

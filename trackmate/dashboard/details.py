@@ -85,7 +85,7 @@ def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
             page=_page(row, "actor", actor_value(row)),
             url=user_url,
         ),
-        Fact(name=_("User key"), value=row.actor_id),
+        Fact(name=_("User key"), value="" if row.actor_id is None else str(row.actor_id)),
         Fact(name=_("Address"), value=row.ip_address, page=_page(row, "address", row.ip_address)),
         Fact(name=_("User agent"), value=row.user_agent),
         Fact(name=_("Session"), value=row.session_hash),

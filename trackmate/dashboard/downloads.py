@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from django.utils.http import content_disposition_header
 from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import may_see_payload
-from trackmate.dashboard.answers import within_budget
+from trackmate.dashboard.answers import budget, within_budget
 from trackmate.dashboard.export import columns, formats
 from trackmate.dashboard.listing import set_filters
 from trackmate.selectors import PAYLOAD
@@ -75,8 +76,10 @@ class Download:
 
     def _rows(self, without: tuple[str, ...]) -> Iterator[ActivityLog]:
         limit = get_settings().EXPORT_MAX_ROWS
+        # Who will wait does so for every part of the file, when the page has long been answered.
+        guard = partial(within_budget, budget())
         # One more than may go out, to know whether that is all.
-        rows = selectors.stream(self.filters.qs, limit + 1, without=without, guard=within_budget)
+        rows = selectors.stream(self.filters.qs, limit + 1, without=without, guard=guard)
         for row in rows:
             if self.rows == limit:
                 return

@@ -151,7 +151,7 @@ def listing(
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))
 
-    def read() -> tuple[Page, State]:
+    def read() -> tuple[Page, State, dict[int, str]]:
         page = selectors.page(
             filters.qs,
             before=before,
@@ -160,12 +160,12 @@ def listing(
             among=rows,
             more=columns.needed(look.columns, with_payload=with_payload),
         )
-        return page, _state_of(page, rows)
+        return page, _state_of(page, rows), selectors.object_types(page.rows)
 
     answered = answer(read)
     if answered.state is not None:
         return found(state=answered.state)
-    page, state = answered.value
+    page, state, types = answered.value
     return found(
         state=state,
         page=page,
@@ -177,7 +177,7 @@ def listing(
             request=request,
             with_payload=with_payload,
             can_be_sorted=True,
-            types=selectors.object_types(page.rows),
+            types=types,
             place=place,
             asked=asked,
         ),

@@ -85,14 +85,15 @@ class DashboardView(View):
     @cached_property
     def remembered(self) -> Mapping[str, str]:
         """What this person has chosen for good; a part of a page does as its page says."""
-        return preferences.look_of(self.request) if self.is_page and not self.htmx else {}
+        is_whole = self.is_page and not self.wants_fragment
+        return preferences.look_of(self.request) if is_whole else {}
 
     @property
     def waits(self) -> bool:
         """Say whether this person would rather wait than be told that it takes too long."""
         return self.request.GET.get("anyway") == "1"
 
-    @property
+    @cached_property
     def rows(self) -> Rows:
         """The rows that this person may see."""
         return access.visible_rows(self.request)

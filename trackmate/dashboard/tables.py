@@ -73,11 +73,11 @@ class OwnColumn(Column):
             return HIDDEN if self.is_hidden else NOTHING
         try:
             content = self.column.content(record, self.request)
+            return NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
         except Exception:
             self.has_failed = True
             logger.exception("TABLE_COLUMNS: %r failed", self.column.name)
             return NOTHING
-        return NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

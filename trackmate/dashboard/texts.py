@@ -117,8 +117,9 @@ def number(value: int) -> str:
 
 def share(value: float) -> str:
     """Say a part of one in per cent."""
-    percent = value * 100
-    places = 0 if percent in (0, 100) or percent >= 10 else 1  # noqa: PLR2004 (per cent)
+    # Nearly all is not all.
+    percent = 100 * value if value >= 1 else min(100 * value, 99.9)
+    places = 0 if percent in (0, 100) or 10 <= percent <= 99 else 1  # noqa: PLR2004 (per cent)
     return _("%(number)s %%") % {"number": _number(percent, places)}
 
 
@@ -131,6 +132,8 @@ def change(value: int, former: int) -> str:
 
 
 def _number(value: float, places: int) -> str:
-    if not places and 0 <= value < 1000:  # noqa: PLR2004 (no language writes these otherwise)
-        return str(int(value))
-    return formats.number_format(value, decimal_pos=places)
+    # Django's own cuts off what it does not show.
+    rounded = round(value, places)
+    if not places and 0 <= rounded < 1000:  # noqa: PLR2004 (no language writes these otherwise)
+        return str(int(rounded))
+    return formats.number_format(rounded, decimal_pos=places)

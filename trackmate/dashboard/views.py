@@ -55,10 +55,10 @@ class OverviewView(DashboardView):
     is_page = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        page = overview(self.rows, request.GET, self.look)
+        context = {"page": overview(self.rows, request.GET, self.look), "look": self.look}
         if self.wants_fragment:
-            return self.show("trackmate/overview_parts.html", {"page": page, "is_fragment": True})
-        return self.show("trackmate/overview.html", {"page": page})
+            return self.show("trackmate/overview_parts.html", {**context, "is_fragment": True})
+        return self.show("trackmate/overview.html", context)
 
 
 class ActivityListView(DashboardView):
@@ -202,12 +202,12 @@ class DetailView(DashboardView):
         found = answer(lambda: self._read(pk))
         if found.state is not None:
             return self._tell("failed", {"state": found.state}, status=503)
-        row, companions = found.value
+        row, companions, types = found.value
         if row is None:
             return self._tell("missing", {"pk": pk}, status=404)
         return self._tell(
             "detail",
-            {"row": row, **self._around(row), **self._about(row, companions)},
+            {"row": row, **self._around(row), **self._about(row, companions, types)},
         )
 
     def _tell(self, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -216,13 +216,17 @@ class DetailView(DashboardView):
             return self.show(f"trackmate/{name}_parts.html", {**context, "is_fragment": True})
         return self.show(f"trackmate/{name}.html", context, status=status)
 
-    def _read(self, pk: UUID) -> tuple[ActivityLog | None, tuple[ActivityLog, ...]]:
+    def _read(self, pk: UUID) -> tuple[ActivityLog | None, tuple[ActivityLog, ...], dict[int, str]]:
         with_payload = access.may_see_payload(self.request)
         row = selectors.one(self.rows, pk, with_payload=with_payload)
-        return row, selectors.companions(self.rows, row) if row is not None else ()
+        if row is None:
+            return None, (), {}
+        companions = selectors.companions(self.rows, row)
+        return row, companions, selectors.object_types([row, *companions])
 
-    def _about(self, row: ActivityLog, companions: tuple[ActivityLog, ...]) -> dict[str, Any]:
-        types = selectors.object_types([row, *companions])
+    def _about(
+        self, row: ActivityLog, companions: tuple[ActivityLog, ...], types: dict[int, str]
+    ) -> dict[str, Any]:
         kind = types.get(row.content_type_id or 0, "")
         with_payload = access.may_see_payload(self.request)
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -164,4 +165,6 @@ def _default_length() -> timedelta:
 
 
 def _date_text(moment: datetime) -> str:
-    return formats.date_format(timezone.localtime(aware(moment)), "SHORT_DATETIME_FORMAT")
+    with suppress(OverflowError):  # the last day of all has no local time everywhere
+        moment = timezone.localtime(aware(moment))
+    return formats.date_format(moment, "SHORT_DATETIME_FORMAT")

@@ -7,7 +7,9 @@ that one and a second, tighter one.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
+from django.db.models.expressions import Col
 from django.db.models.lookups import (
     GreaterThan,
     GreaterThanOrEqual,
@@ -16,8 +18,6 @@ from django.db.models.lookups import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from django.db.models import QuerySet
 
     from trackmate.models import ActivityLog
@@ -33,7 +33,9 @@ def tightened(rows: QuerySet[ActivityLog, Row]) -> QuerySet[ActivityLog, Row]:
     """Return the same rows, with one condition at most on either end of their keys."""
     found = rows.all()
     where = found.query.where
-    lower, upper = _on_keys(where.children, LOWER), _on_keys(where.children, UPPER)
+    conditions = [each for each in where.children if _is_on_key(each, found)]
+    lower = [each for each in conditions if isinstance(each, LOWER)]
+    upper = [each for each in conditions if isinstance(each, UPPER)]
     tightest = [
         max(lower, key=lambda each: (each.rhs, isinstance(each, GreaterThan)), default=None),
         min(upper, key=lambda each: (each.rhs, not isinstance(each, LessThan)), default=None),
@@ -43,6 +45,12 @@ def tightened(rows: QuerySet[ActivityLog, Row]) -> QuerySet[ActivityLog, Row]:
     return found
 
 
-def _on_keys(conditions: Sequence[Any], kinds: tuple[type[Any], ...]) -> list[Any]:
-    """Return those of some conditions that all have to hold which bound the key on one end."""
-    return [each for each in conditions if isinstance(each, kinds) and each.lhs.target.primary_key]
+def _is_on_key(condition: Any, rows: QuerySet[Any, Any]) -> bool:
+    """Say whether a condition compares a row's own key, and no other table's, with a known one."""
+    column = getattr(condition, "lhs", None)
+    return (
+        isinstance(column, Col)
+        and column.target is rows.model._meta.pk
+        and column.alias == rows.query.base_table
+        and isinstance(condition.rhs, UUID)
+    )

@@ -8,16 +8,14 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
-const stored = (act) => { try { return act(sessionStorage); } catch { /* refused */ } };
+const stored = (act) => { try { return act(sessionStorage); } catch {} };
 
 /* Live: news, while somebody looks. */
 
-let timer, failures = 0;
-let failed; // its coming clears the message
+let timer, failures = 0, lastSaid = 0, follows = false;
+const failed = new Set(); // out of date
 let lastSign = Date.now();
-let lastSaid = 0;
 let paused = stored((kept) => kept.tmPaused) === "true";
-let follows = false;
 
 const isIdle = () => Date.now() - lastSign > IDLE_AFTER;
 const isTick = (e) => e.detail.ctx?.sourceElement?.id === "tm-live";
@@ -72,13 +70,13 @@ function showNews() {
 		find("tm-status").textContent = news.textContent;
 	}
 	if (follows && !isReading()) news?.click();
-	showState();
 }
 
 on("htmx:response:error htmx:error", (e) => {
 	failures += isTick(e);
 	if (isTick(e)) return schedule();
-	failed = e.detail.ctx?.target.id;
+	const target = e.detail.ctx?.target;
+	if (target?.closest("dialog") === null) failed.add(target.id);
 	find("tm-toast").textContent = find("tm-toast").dataset.failed;
 });
 
@@ -87,21 +85,21 @@ on("htmx:before:response", (e) => {
 	if (response.status >= 400) return;
 	if (isTick(e)) {
 		failures = 0;
-		schedule();
+		return schedule();
 	}
-	if (target.id === failed) find("tm-toast").textContent = "";
+	failed.delete(target.id);
+	if (!failed.size) find("tm-toast").textContent = "";
 });
 
 on("htmx:after:swap", (e) => {
+	begin();
 	if (isTick(e)) return showNews();
 	const { sourceElement, target } = e.detail.ctx;
 	const drawer = find("tm-drawer");
-	begin();
 	if (drawer?.contains(target)) {
 		if (!drawer.open) drawer.showModal();
 		drawer.scrollTop = 0;
 	} else if (document.activeElement === document.body && !sourceElement?.matches?.("body, form")) {
-		// what was pressed is gone
 		one("#tm-rows, #tm-overview")?.focus({ preventScroll: true });
 	}
 });
@@ -137,7 +135,7 @@ on("htmx:config:request", (e) => {
 	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
 });
 
-/* Buttons and keys; the drawer beside the list. */
+/* Buttons, keys, the drawer. */
 
 const isHeld = (e) => e.ctrlKey || e.metaKey || e.altKey;
 const opened = () => one("tr[data-tm-open]");
@@ -145,7 +143,7 @@ const opened = () => one("tr[data-tm-open]");
 function open(link) {
 	opened()?.removeAttribute("data-tm-open");
 	link.closest("tr").dataset.tmOpen = "";
-	htmx.ajax("GET", link.href, { target: "#tm-drawer-body" });
+	htmx.ajax("GET", link.href, { source: "#tm-drawer-body", target: "#tm-drawer-body" });
 }
 
 function step(by) {
@@ -213,13 +211,10 @@ on("keydown", (e) => {
 	if (wanted.matches("button")) wanted.click();
 });
 
-/* The brush: its thumbs hold the time to look at. */
+/* The brush: thumbs around a time. */
 
 function brush(plot) {
-	const bars = all("a", plot);
-	const layer = one(".tm-brush", plot);
-	const [band, ...thumbs] = layer.children;
-	const ends = [0, bars.length];
+	let bars, layer, band, thumbs, ends;
 	const clamp = (at, low, high) => Math.max(low, Math.min(high, at));
 	const forward = document.dir === "rtl" ? -1 : 1;
 	let began = -1, moved;
@@ -241,13 +236,13 @@ function brush(plot) {
 	function look() {
 		const wanted = href(ends[0]);
 		wanted.searchParams.set("end", times()[1]);
-		location.assign(wanted);
+		location = wanted;
 	}
 
 	function barAt({ clientX }) {
-		const { left, right, width } = plot.getBoundingClientRect();
-		const share = (forward > 0 ? clientX - left : right - clientX) / width;
-		return clamp(Math.floor(share * bars.length), 0, bars.length - 1);
+		const { left, width } = plot.getBoundingClientRect();
+		const share = (clientX - left) / width;
+		return clamp(Math.floor((forward > 0 ? share : 1 - share) * bars.length), 0, bars.length - 1);
 	}
 
 	on("pointerdown", (e) => {
@@ -275,16 +270,21 @@ function brush(plot) {
 		const by = steps[e.key];
 		if (side < 0 || by === undefined) return;
 		e.preventDefault();
-		ends[side] = side ? clamp(ends[1] + by, ends[0] + 1, bars.length) : clamp(ends[0] + by, 0, ends[1] - 1);
+		ends[side] = clamp(ends[side] + by, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
 		if (by) draw();
 		else look();
 	}, plot);
-	draw();
+	plot.tmBegin = () => {
+		bars = all("a", plot);
+		layer = one(".tm-brush", plot);
+		[band, ...thumbs] = layer.children;
+		ends = [0, bars.length];
+		draw();
+	};
 }
 
-/* Suggestions: one list for all fields. */
+/* Suggestions: one list. */
 
-const COMBOBOX = { role: "combobox", "aria-autocomplete": "list", "aria-controls": "tm-options", "aria-expanded": false };
 const list = () => find("tm-options");
 const chosen = () => one("[aria-selected]", list());
 
@@ -334,7 +334,7 @@ function accept({ dataset: { before, after } }) {
 }
 
 on("focusin", ({ target }) => {
-	if (target.dataset.tmSuggest) set(field = target, COMBOBOX);
+	if (target.dataset.tmSuggest) set(field = target, { role: "combobox", "aria-autocomplete": "list", "aria-controls": "tm-options", "aria-expanded": false });
 });
 on("focusout", close);
 on("input", ({ target, isTrusted }) => {
@@ -363,9 +363,9 @@ function begin() {
 	showFields();
 	schedule();
 	find("tm-keys").hidden = areKeysOff();
-	for (const plot of all(".tm-plot:not([data-tm-drawn])")) {
-		plot.dataset.tmDrawn = "";
-		brush(plot);
+	for (const plot of all(".tm-plot:has(.tm-brush[hidden])")) {
+		if (!plot.tmBegin) brush(plot);
+		plot.tmBegin();
 	}
 }
 
