@@ -76,10 +76,9 @@ def main() -> int:
     missing = [name for name in names if not _is_possible(RUNS[name])]
     possible = [name for name in names if name not in missing]
     home = "postgresql" if "postgresql" in possible else "sqlite"
-    whole = None if options.fast else home
     if options.coverage:
         _python("-m", "coverage", "erase")
-    counts = _run_all(possible, whole=whole, coverage=options.coverage)
+    counts = _run_all(possible, home=None if options.fast else home, coverage=options.coverage)
     covered = _report_coverage() if options.coverage else True
     return _close(counts, missing, covered=covered)
 
@@ -96,38 +95,46 @@ def _is_possible(run: Run) -> bool:
     return not run.url_variable or run.url_variable in os.environ
 
 
-def _run_all(names: list[str], *, whole: str | None, coverage: bool) -> dict[str, Count]:
-    """Run two at a time, the whole one first because it takes longest, and count each."""
-    lanes = min(LANES, len(names))
-    order = sorted(names, key=lambda name: name != whole)
+def _run_all(names: list[str], *, home: str | None, coverage: bool) -> dict[str, Count]:
+    """Run two at a time, what takes longest first, and count for each database."""
+    jobs = [(name, f"not ({ONCE})") for name in reversed(names)]  # servers are slower than files
+    if home:
+        jobs.insert(0, (home, ONCE))
+    lanes = min(LANES, len(jobs))
     with ThreadPoolExecutor(lanes) as pool:
-        runs = {
-            name: pool.submit(
-                _run, RUNS[name], everything=name == whole, coverage=coverage, alone=lanes == 1
-            )
-            for name in order
-        }
-        return {name: runs[name].result() for name in names}
+        runs = [
+            pool.submit(_run, RUNS[name], selection, coverage=coverage, alone=lanes == 1)
+            for name, selection in jobs
+        ]
+        counts = {name: Count() for name in names}
+        for (name, _selection), run in zip(jobs, runs, strict=True):
+            counts[name].add(run.result())
+    return counts
 
 
-def _run(run: Run, *, everything: bool, coverage: bool, alone: bool) -> Count:
-    print(f"### {run.title}: started\n", end="", flush=True)
-    url = os.environ.get(run.url_variable, "") if run.url_variable else ""
-    environment = os.environ | run.settings | {"TRACKMATE_TEST_DATABASE_URL": url}
+def _run(run: Run, selection: str, *, coverage: bool, alone: bool) -> Count:
+    title = f"{run.title}, {selection}"
+    print(f"### {title}: started\n", end="", flush=True)
+    environment = os.environ | run.settings | {"TRACKMATE_TEST_DATABASE_URL": _url(run, selection)}
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
-    selection = [] if everything else ["-m", f"not ({ONCE})"]
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report.xml"), Path(folder, "output")
-        arguments = [*runner, f"--junit-xml={report}", *selection, *_files(run)]
+        arguments = [*runner, f"--junit-xml={report}", "-m", selection, *_files(run)]
         with nullcontext() if alone else output.open("w") as file:
             failed = _python(*arguments, environment=environment, output=file) != 0
         if not alone:
             # In one piece, or the lines of two runs would mix.
-            print(f"\n### {run.title}\n{output.read_text()}\n", end="", flush=True)
+            print(f"\n### {title}\n{output.read_text()}\n", end="", flush=True)
         count = _count(report)
     if failed and not count.failed:
         count.failed = 1  # the run itself: no test was collected, or pytest broke down
     return count
+
+
+def _url(run: Run, selection: str) -> str:
+    url = os.environ.get(run.url_variable, "") if run.url_variable else ""
+    # Two runs on one server each make a database of their own.
+    return f"{url}_once" if url and selection == ONCE else url
 
 
 def _files(run: Run) -> list[Path]:
