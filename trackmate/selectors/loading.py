@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
@@ -12,10 +13,12 @@ from django.utils import timezone
 
 from trackmate.clock import aware
 from trackmate.rollups import DAY, GRACE, QUARTER, LateChange, Rollup
-from trackmate.selectors.tallies import BARS
+from trackmate.selectors.tallies import BARS, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from trackmate.selectors.tallies import Tally
 
 LEAST_SECONDS = 2 * 3_600
 """A shorter range is quickly counted row by row."""
@@ -23,6 +26,9 @@ MOST_QUARTERS = 8 * 96
 """Quarters that are read one by one, the newest first, where their days are not rolled up."""
 MOST_LATE = 1_000
 """Notes of late changes that are told apart."""
+SMALL, MANY = 8_192, 512
+"""Characters of the figures that a process keeps as it has read them, and of how many rollups. A
+text says all of them, so what is kept cannot be out of date; it takes 20 MB at most."""
 MOST_ENTRIES = 400_000
 """Entries of rollups that are read at once; beyond, the database is quicker."""
 
@@ -32,13 +38,32 @@ Range = tuple[int, int]
 """From a second since 1970 (included) to another."""
 
 
+class Figures:
+    """The text of a rollup, and what has been read of it."""
+
+    def __init__(self, text: str) -> None:
+        self.parts: dict[str, list[Any]] = json.loads(text)
+        self._tallies: dict[str, Tally] = {}
+
+    def tally(self, name: str) -> Tally:
+        """Return one part."""
+        if name not in self._tallies:
+            self._tallies[name] = read(self.parts, name)
+        return self._tallies[name]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """What the rows of one stretch come to."""
 
     start: int
     end: int
-    parts: dict[str, list[Any]]
+    figures: Figures
+
+    @property
+    def parts(self) -> dict[str, list[Any]]:
+        """All figures, as they were stored."""
+        return self.figures.parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +221,16 @@ def read_documents(alias: str, rollups: Sequence[Listed]) -> tuple[Document, ...
         return ()
     made = Rollup.objects.using(alias).filter(pk__in=[each.pk for each in rollups])
     return tuple(
-        Document(start=start, end=start + length, parts=json.loads(text))
+        Document(start=start, end=start + length, figures=_figures(text))
         for start, length, text in made.values_list("start", "length", "figures")
         if text
     )
+
+
+def _figures(text: str) -> Figures:
+    return _small_figures(text) if len(text) <= SMALL else Figures(text)
+
+
+@lru_cache(maxsize=MANY)
+def _small_figures(text: str) -> Figures:
+    return Figures(text)

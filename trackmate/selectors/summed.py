@@ -30,7 +30,7 @@ from trackmate.selectors.loading import (
 )
 from trackmate.selectors.pages import newest
 from trackmate.selectors.stretch import Stretch
-from trackmate.selectors.tallies import PARTS, added, read, tally
+from trackmate.selectors.tallies import PARTS, added, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -152,7 +152,7 @@ class RolledStretch(Stretch):
     def _tally(self, name: str) -> Tally:
         if name not in self.tallies:
             counted = tally(self.rest, name)
-            known = (read(document.parts, name) for document in self.documents)
+            known = (document.figures.tally(name) for document in self.documents)
             self.tallies[name] = added([counted, *known])
         return self.tallies[name]
 
