@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from django.utils import formats, timezone
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from trackmate.clock import aware
@@ -20,7 +22,10 @@ from trackmate.dashboard import texts
 from trackmate.dashboard.windows import CUSTOM, length_text, timeless, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date
+
+    from django.utils.safestring import SafeString
 
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
@@ -62,19 +67,17 @@ class Bar:
     """Height of the same stretch one window earlier."""
 
     @property
-    def bad_y(self) -> int:
-        """Where the failures begin, from above."""
-        return HEIGHT - self.good - self.bad
-
-    @property
-    def good_y(self) -> int:
-        """Where the rest begins."""
-        return HEIGHT - self.good
-
-    @property
-    def ghost_y(self) -> int:
-        """Where the earlier stretch begins."""
-        return HEIGHT - self.ghost
+    def drawing(self) -> SafeString:
+        """Its rectangles; the first one takes the pointer, wherever over the bar it is."""
+        x, top = self.x, HEIGHT - self.good - self.bad
+        drawn = [_rectangle("hit", f"{x}", "1", 0, HEIGHT)]
+        if self.ghost:
+            drawn.append(_rectangle("ghost", f"{x}", "1", HEIGHT - self.ghost, self.ghost))
+        if self.good:
+            drawn.append(_rectangle("good", f"{x}.1", "0.8", HEIGHT - self.good, self.good))
+        if self.bad:
+            drawn.append(_rectangle("bad", f"{x}.1", "0.8", top, self.bad))
+        return mark_safe("".join(drawn))  # noqa: S308 (numbers of ours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +108,12 @@ def histogram(stretch: Stretch, window: Window, place: Place, asked: Mapping[str
     before = stretch.histogram([bound - earlier_by for bound in bounds])
     top = max(bucket.count for bucket in (*now, *before))
     urls = _urls(bounds, place, asked)
+    date = cache(partial(formats.date_format, format="j M"))
     bars = tuple(
         Bar(
             x=x,
             bucket=bucket,
-            time=(time := _time(bucket)),
+            time=(time := _time(bucket, date)),
             text=_text(bucket, time),
             url=url,
             good=_height(bucket.count - bucket.failed, top),
@@ -163,13 +167,17 @@ def _height(count: int, top: int) -> int:
     return max(LEAST, round(count * (HEIGHT - 2 * LEAST) / top)) if count else 0
 
 
-def _time(bucket: Bucket) -> str:
+def _rectangle(kind: str, x: str, width: str, y: int, height: int) -> str:
+    return f'<rect class="tm-bar-{kind}" x="{x}" y="{y}" width="{width}" height="{height}"></rect>'
+
+
+def _time(bucket: Bucket, date_of: Callable[[date], str]) -> str:
     start, end = timezone.localtime(bucket.start), timezone.localtime(bucket.end)
-    until = formats.date_format(end, "H:i:s" if end.date() == start.date() else "j M H:i:s")
-    return _("%(start)s to %(end)s") % {
-        "start": formats.date_format(start, "j M H:i:s"),
-        "end": until,
-    }
+    until = f"{end:%H:%M:%S}"
+    if end.date() != start.date():
+        until = f"{date_of(end.date())} {until}"
+    since = f"{date_of(start.date())} {start:%H:%M:%S}"
+    return _("%(start)s to %(end)s") % {"start": since, "end": until}
 
 
 def _text(bucket: Bucket, time: str) -> str:
