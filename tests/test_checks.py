@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import partial
 
 import pytest
 from django.core.checks import Error, Warning, run_checks  # noqa: A004
@@ -103,6 +104,7 @@ def test_a_database_that_does_not_exist_is_reported(configure):
         ("DASHBOARD_ACCESS", "tests.shop.nothing"),
         ("DASHBOARD_QUERYSET", "tests.nothing.at_all"),
         ("DETAIL_PANELS", ["tests.shop.views.index", "tests.nothing.at_all"]),
+        ("TABLE_COLUMNS", [partial(print)]),
     ],
 )
 def test_what_cannot_be_loaded_is_reported(configure, name, value):

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from trackmate.clock import aware
 from trackmate.dashboard import texts
+from trackmate.dashboard.cells import badge, status_mark
 from trackmate.dashboard.charts import between
 from trackmate.dashboard.places import actor_value, explorer_url, place_of
-from trackmate.dashboard.tables import badge, status_mark
 from trackmate.dashboard.windows import reaching
 
 if TYPE_CHECKING:

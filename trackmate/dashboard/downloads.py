@@ -18,7 +18,8 @@ from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.answers import budget, within_budget
-from trackmate.dashboard.export import columns, formats
+from trackmate.dashboard.export import columns
+from trackmate.dashboard.formats import formats
 from trackmate.dashboard.listing import set_filters
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported

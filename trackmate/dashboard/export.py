@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from functools import cache
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import aware
 from trackmate.selectors import PAYLOAD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from trackmate.models import ActivityLog
-
-    Write = Callable[[Iterable[ActivityLog], Sequence[str]], Iterator[bytes]]
 
 COLUMNS = (
     "id",
@@ -57,20 +52,6 @@ STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def columns(*, with_payload: bool) -> tuple[str, ...]:
     """Return the columns that a person may take out."""
     return COLUMNS if with_payload else tuple(name for name in COLUMNS if name not in PAYLOAD)
-
-
-@cache
-def formats() -> dict[str, tuple[Any, str, Write]]:
-    """Return the formats that can be written: name, media type and writer of each."""
-    found: dict[str, tuple[Any, str, Write]] = {
-        "csv": (_("CSV"), "text/csv; charset=utf-8", write_csv),
-        "ndjson": (_("NDJSON"), "application/x-ndjson", write_ndjson),
-    }
-    if find_spec("xlsxwriter"):
-        from trackmate.dashboard.excel import MEDIA_TYPE, write_xlsx  # noqa: PLC0415 (an extra)
-
-        found["xlsx"] = (_("Excel"), MEDIA_TYPE, write_xlsx)
-    return found
 
 
 def write_ndjson(rows: Iterable[ActivityLog], names: Sequence[str]) -> Iterator[bytes]:

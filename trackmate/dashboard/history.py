@@ -12,8 +12,8 @@ from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard import access, texts
 from trackmate.dashboard.answers import within_budget
+from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
-from trackmate.dashboard.tables import action_type_text
 from trackmate.enums import Status
 
 if TYPE_CHECKING:

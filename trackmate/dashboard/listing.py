@@ -15,8 +15,8 @@ from trackmate import selectors
 from trackmate.clock import lowest_uuid7
 from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
-from trackmate.dashboard.export import formats
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.formats import formats
 from trackmate.dashboard.looks import Look, Sorting
 from trackmate.dashboard.tables import ActivityTable
 

@@ -1,4 +1,4 @@
-"""The table of activities: which columns it has and how each cell reads."""
+"""The table of activities: which columns it has and which cells each row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from trackmate.dashboard import columns, texts
+from trackmate.dashboard import cells, columns, texts
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER
-from trackmate.enums import ActionType, Status
+from trackmate.enums import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,16 +34,6 @@ logger = logging.getLogger("trackmate")
 USUAL_LOOK = Look()
 NEWEST_FIRST = Sorting()
 OLDEST_FIRST = Sorting(is_descending=False)
-
-KINDS = frozenset({"create", "read", "update", "delete", "login", "logout", "login-failed"})
-"""The action types that have a colour of their own."""
-
-HIDDEN = mark_safe(
-    '<svg class="tm-icon" role="img" aria-label="trackmate.view_payload">'
-    '<use href="#tm-icon-lock"></use></svg>'
-)
-"""Names the permission that it takes to see what stands here."""
-NOTHING = mark_safe('<span class="tm-none">\N{EN DASH}</span>')
 
 SOME_KEY = UUID(int=0)
 """Stands in a URL where the key of a row will."""
@@ -70,14 +60,14 @@ class OwnColumn(Column):
 
     def render(self, record: ActivityLog) -> Any:
         if self.has_failed or self.is_hidden:
-            return HIDDEN if self.is_hidden else NOTHING
+            return cells.HIDDEN if self.is_hidden else cells.NOTHING
         try:
             content = self.column.content(record, self.request)
-            return NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
+            return cells.NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
         except Exception:
             self.has_failed = True
             logger.exception("TABLE_COLUMNS: %r failed", self.column.name)
-            return NOTHING
+            return cells.NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +152,9 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         self.opening = _opening(f"?{urlencode(came_from)}" if came_from else "")
         # What many rows have in common is made once for all of them.
         self.moments = texts.Moments(is_relative=look.is_relative)
-        self.action_cell = cache(_action)
-        self.path_cell = cache(_path)
-        self.status_cell = cache(status_mark)
+        self.action_cell = cache(cells.action)
+        self.path_cell = cache(cells.path)
+        self.status_cell = cache(cells.status_mark)
         self.link = cache(self._narrowing)
 
     @property
@@ -176,12 +166,12 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         """
         parts = [self._cell(column) for column in self.columns]
         for record in self.data:
-            cells: list[str] = []
+            pieces: list[str] = []
             for start, make, end in parts:
-                cells += (start, conditional_escape(make(record)), end)
+                pieces += (start, conditional_escape(make(record)), end)
             yield Line(
                 id=f"{self.row_name}-{record.pk}",
-                cells=mark_safe("".join(cells)),  # noqa: S308 (each is escaped)
+                cells=mark_safe("".join(pieces)),  # noqa: S308 (each is escaped)
                 has_failed=record.status == Status.FAILED,
                 is_current=record.pk == self.current,
             )
@@ -231,95 +221,57 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     def render_object(self, record: ActivityLog) -> SafeString:
         kind = self.types.get(record.content_type_id or 0)
         if kind is None and not record.object_repr:
-            return NOTHING
+            return cells.NOTHING
         key = f"{kind or '?'}/{record.object_id}" if record.object_id else kind or ""
         shown = record.object_repr or key
         if kind is None:
-            return cut(shown)
+            return cells.cut(shown)
         return self.link("object", key, shown)
 
     def render_request(self, record: ActivityLog) -> SafeString:
         if not record.path:
-            return NOTHING
+            return cells.NOTHING
         return self.path_cell(record.method, record.path)
 
     def render_status(self, record: ActivityLog) -> SafeString:
         return self.status_cell(record.status, record.status_code)
 
     def render_duration(self, record: ActivityLog) -> SafeString | str:
-        return NOTHING if record.execution_time is None else texts.duration(record.execution_time)
+        return (
+            cells.NOTHING
+            if record.execution_time is None
+            else texts.duration(record.execution_time)
+        )
 
     def render_address(self, record: ActivityLog) -> SafeString:
         if not record.ip_address:
-            return NOTHING
+            return cells.NOTHING
         return self.link("address", record.ip_address, record.ip_address)
 
     def render_source(self, record: ActivityLog) -> str:
         return record.get_source_display()
 
     def render_route(self, record: ActivityLog) -> SafeString:
-        return self.link("route", record.route, record.route) if record.route else NOTHING
+        return self.link("route", record.route, record.route) if record.route else cells.NOTHING
 
     def render_agent(self, record: ActivityLog) -> SafeString:
         agent = record.user_agent
-        return cut(agent) if agent else NOTHING
+        return cells.cut(agent) if agent else cells.NOTHING
 
     def render_request_id(self, record: ActivityLog) -> SafeString:
         key = record.request_id
-        return self.link("request", key, key) if key else NOTHING
+        return self.link("request", key, key) if key else cells.NOTHING
 
     def _narrowing(self, name: str, value: str, shown: str) -> SafeString:
         """Link a value to the list of what has it too, within what is asked now."""
         if name in self.place.settled:
-            return cut(shown)
+            return cells.cut(shown)
         return format_html(
             '<a class="tm-cut" href="{}" title="{}"><bdi>{}</bdi></a>',
             self.place.url({**self.asked, name: value}),
             shown,
             shown,
         )
-
-
-def cut(text: str) -> SafeString:
-    """Return a text that may be shown in part; all of it is the title."""
-    return format_html('<bdi class="tm-cut" title="{}">{}</bdi>', text, text)
-
-
-def badge(action_type: str) -> SafeString:
-    """Return an action type as a small label."""
-    kind = action_type.lower().replace(" ", "-")
-    known = kind if kind in KINDS else "other"
-    text = action_type_text(action_type)
-    return format_html('<span class="tm-badge" data-kind="{}">{}</span>', known, text)
-
-
-def action_type_text(action_type: str) -> str:
-    """Return an action type in the reader's language; a project's own stays as it is."""
-    if action_type in ActionType.values:
-        return str(ActionType(action_type).label)
-    return action_type or _("Other")
-
-
-def status_mark(status: str, code: int | None) -> SafeString:
-    """Return how it went by a sign, a word and the status code: never by colour alone."""
-    failed = status == Status.FAILED
-    return format_html(
-        '<span class="tm-mark" data-status="{}"><svg class="tm-icon" aria-hidden="true">'
-        '<use href="#tm-icon-{}"></use></svg>{}{}</span>',
-        "failed" if failed else "success",
-        "failed" if failed else "success",
-        _("Failed") if failed else _("Success"),
-        "" if code is None else format_html(" <b>{}</b>", code),
-    )
-
-
-def _action(action_type: str, named: str) -> SafeString:
-    kind = badge(action_type)
-    return format_html("{} {}", kind, cut(named)) if named else kind
-
-
-def _path(method: str, path: str) -> SafeString:
-    return format_html('<span class="tm-method">{}</span> {}', method, cut(path))
 
 
 def _opening(query: str) -> tuple[str, str]:

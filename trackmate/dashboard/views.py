@@ -22,14 +22,15 @@ from trackmate.conf import get_settings
 from trackmate.dashboard import access, details, suggestions, texts
 from trackmate.dashboard.answers import State, answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.companions import companions_table
 from trackmate.dashboard.copies import copies
 from trackmate.dashboard.detail_panels import detail_panels
 from trackmate.dashboard.documents import documents
 from trackmate.dashboard.downloads import Download
-from trackmate.dashboard.export import formats
 from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.formats import formats
 from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.mirror import LONGEST
@@ -37,7 +38,6 @@ from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import Place, explorer_url, place_of
 from trackmate.dashboard.shelf import shelf_beside
-from trackmate.dashboard.tables import action_type_text
 
 if TYPE_CHECKING:
     from uuid import UUID
