@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from copy import copy
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
 import django_filters
@@ -40,7 +41,14 @@ SUGGESTED = ("q", "actor", "path", "route", "address", "object")
 ANY = _("Any")
 
 
-class TypedFilter(django_filters.Filter):  # type: ignore[misc]
+class SharedFilter(django_filters.Filter):  # type: ignore[misc]
+    """A filter whose options nobody changes, so that all requests may share them."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy(self)
+
+
+class TypedFilter(SharedFilter):
     """Narrows by the condition that its field has read."""
 
     field_class = TypedField
@@ -55,7 +63,7 @@ class LineFilter(TypedFilter):
     field_class = LineField
 
 
-class OpenChoiceFilter(django_filters.Filter):  # type: ignore[misc]
+class OpenChoiceFilter(SharedFilter):
     """Narrows to one value of a column, listed or not."""
 
     field_class = OpenChoiceField
@@ -110,12 +118,22 @@ class WindowFilters(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         form = WindowForm
 
+    _form_classes: ClassVar[dict[type, type[WindowForm]]] = {}
+    """Of each set of filters, once it has been asked for."""
+
     def __init__(self, data: QueryDict, queryset: Rows) -> None:
         answers = data.copy()
         if not answers.get("range"):
             dated = answers.get("start") or answers.get("end")
             answers["range"] = windows.CUSTOM if dated else windows.default_name()
         super().__init__(answers, queryset)
+
+    def get_form_class(self) -> type[WindowForm]:
+        """Return the form, which all requests share; each has its own copies of the fields."""
+        kind = type(self)
+        if kind not in self._form_classes:
+            self._form_classes[kind] = super().get_form_class()
+        return self._form_classes[kind]
 
     def filter_queryset(self, rows: Rows) -> Rows:
         """Narrow by the range of time, then by each filter."""
