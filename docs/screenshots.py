@@ -51,7 +51,7 @@ class Shot:
     """Whether the README or the documentation shows it."""
 
 
-CHANGED = "activity/?range=30d&source=model&action_type=Update&object=desk.order"
+CHANGED = "activity/?range=30d&source=custom&action_type=Update&object=desk.order"
 FIGURES = "#tm-figures figure"
 ROW = "#tm-rows tbody th a"
 SHOTS = (

@@ -559,6 +559,17 @@ def test_links_tell_the_hour_that_comes_twice_apart(settings, hour, offset):
     assert MomentField().clean(text) == moment
 
 
+def test_what_has_no_action_type_can_be_asked_for(staff):
+    other = {str(activity(action_type=kind).pk) for kind in ("", "Other")}
+    read = str(activity(action_type="Read").pk)
+    for query in ({"action_type": "Other"}, {"q": "type:other"}):
+        assert set(keys_in(text_of(staff.get("/trackmate/activity/", query)))) == other
+    without = text_of(staff.get("/trackmate/activity/", {"q": "-type:Other"}))
+    assert keys_in(without) == [read]
+    page = text_of(staff.get(FIGURES, headers=FRAGMENT))
+    assert panel_of(page, "Action type") == [("Other", "2"), ("Read", "1")]
+
+
 def test_methods_that_clients_make_up_do_not_fill_the_memory(staff, monkeypatch):
     monkeypatch.setattr("trackmate.selectors.counts.MOST_COMBINATIONS", 3)
     for number in range(9):

@@ -16,6 +16,10 @@ class ActionType(TextChoices):
     LOGIN_FAILED = "Login Failed", _("Login Failed")
 
 
+OTHER = "Other"
+"""What an activity without an action type is called where one asks for it."""
+
+
 class Status(TextChoices):
     """How it went."""
 

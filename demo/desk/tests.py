@@ -278,7 +278,7 @@ class SeedTests(TestCase):
                 "Logout",
                 "Login Failed",
             },
-            "source": {"request", "auth", "model", "custom"},
+            "source": {"request", "auth", "custom"},
             "status_code": {200, 201, 204, 302, 400, 401, 403, 404, 405, 500},
             "method": {"GET", "HEAD", "OPTIONS", "PATCH", "POST", "DELETE"},
             "action": {"invoice.approved", "report.exported", "sync.orders", "deploy.finished"},

@@ -27,7 +27,7 @@ from trackmate.dashboard.fields import (
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
 from trackmate.dashboard.widgets import Renderer
-from trackmate.enums import ActionType, Source, Status
+from trackmate.enums import OTHER, ActionType, Source, Status
 
 if TYPE_CHECKING:
     from trackmate.dashboard.places import Place
@@ -67,6 +67,13 @@ class OpenChoiceFilter(SharedFilter):
     """Narrows to one value of a column, listed or not."""
 
     field_class = OpenChoiceField
+
+
+class ActionTypeFilter(OpenChoiceFilter):
+    """Narrows to one action type; "Other" is what has none, too."""
+
+    def filter(self, rows: Rows, value: str) -> Rows:
+        return rows.filter(query.action_type(value)) if value else rows
 
 
 class WindowForm(forms.Form):
@@ -168,8 +175,10 @@ class ActivityFilters(WindowFilters):
         help_text=_("User, key, or part of a name."),
     )
     status = django_filters.ChoiceFilter(label=_("Status"), choices=Status.choices, empty_label=ANY)
-    action_type = OpenChoiceFilter(
-        label=_("Action type"), choices=[("", ANY), *ActionType.choices], max_length=32
+    action_type = ActionTypeFilter(
+        label=_("Action type"),
+        choices=[("", ANY), *ActionType.choices, (OTHER, _("Other"))],
+        max_length=32,
     )
     source = django_filters.ChoiceFilter(label=_("Source"), choices=Source.choices, empty_label=ANY)
     status_code = TypedFilter(

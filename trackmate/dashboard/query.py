@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import matching, times
-from trackmate.enums import ActionType, Source, Status
+from trackmate.enums import OTHER, ActionType, Source, Status
 
 MOST_TOKENS = 30
 """Each may ask a database of its own, and all of them make one statement."""
@@ -122,8 +122,10 @@ def _status(text: str) -> Q:
     return Q(status=found) if found else matching.status_code(text)
 
 
-def _action_type(text: str) -> Q:
-    return Q(action_type=named(text, ActionType.values) or text)
+def action_type(text: str) -> Q:
+    """Match an action type; "Other" is what has none, too."""
+    found = named(text, [*ActionType.values, OTHER]) or text
+    return Q(action_type__in=["", OTHER]) if found == OTHER else Q(action_type=found)
 
 
 def _source(text: str) -> Q:
@@ -142,7 +144,7 @@ def named(text: str, values: list[str]) -> str | None:
 
 READINGS: dict[str, Callable[[str], Q]] = {
     "actor": matching.actor,
-    "type": _action_type,
+    "type": action_type,
     "action": lambda text: Q(action=text),
     "status": _status,
     "source": _source,

@@ -25,7 +25,7 @@ from trackmate.dashboard.budget import BudgetExceededError, time_budget
 from trackmate.dashboard.filters import METHODS
 from trackmate.dashboard.query import READINGS, tokens, written
 from trackmate.dashboard.windows import PRESETS
-from trackmate.enums import ActionType, Source, Status
+from trackmate.enums import OTHER, ActionType, Source, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ BUDGET = 150
 """Milliseconds for the look; nobody waits for a suggestion."""
 
 FIXED: dict[str, tuple[str, ...]] = {
-    "type": tuple(ActionType.values),
+    "type": (*ActionType.values, OTHER),
     "status": (*Status.values, "5xx", "4xx"),
     "source": tuple(Source.values),
     "method": METHODS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.db.models import Avg, Count, Q
 
 from trackmate.clock import lowest_uuid7
-from trackmate.enums import ActionType, Status
+from trackmate.enums import OTHER, ActionType, Status
 from trackmate.selectors.expressions import Place, Unindexed
 
 if TYPE_CHECKING:
@@ -183,7 +183,8 @@ def facets_of(
     found: dict[str, dict[Any, list[int]]] = {name: {} for name in columns}
     for *values, count, failed in combinations:
         for name, value in zip(columns, values, strict=True):
-            sums = found[name].setdefault(value, [0, 0])
+            asked = value or OTHER if name == "action_type" else value
+            sums = found[name].setdefault(asked, [0, 0])
             sums[0] += count
             sums[1] += failed
     return {name: _ordered(sums) for name, sums in found.items()}

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 from trackmate.activity import Activity, Target
-from trackmate.enums import ActionType, Source
+from trackmate.enums import ActionType
 from trackmate.redaction import keyed_hash
 
 from desk.history import cast
@@ -120,9 +120,7 @@ def _edit_order(visit, order):
         named = {"action": "order.changed", "target": Target.of(order)}
         visit.get("desk:order-edit", order.pk, **named)
         visit.post("desk:order-edit", order.pk, **named, data=form)
-        visit.beside(
-            "desk.order.update", source=Source.MODEL, **changed(order, note=(order.note, note))
-        )
+        visit.beside("desk.order.update", **changed(order, note=(order.note, note)))
 
 
 def place_order(stage, story):
@@ -159,9 +157,7 @@ def ship_order(stage, story):
         visit = stage.visit(story.shipped_at, stage.one("clerk"))
         visit.get("desk:order", order.pk)
         visit.post("desk:order-ship", order.pk, **facts)
-    visit.beside(
-        "desk.order.update", source=Source.MODEL, **changed(order, state=("open", "shipped"))
-    )
+    visit.beside("desk.order.update", **changed(order, state=("open", "shipped")))
     return visit.activities
 
 
@@ -172,9 +168,7 @@ def cancel_order(stage, story):
     visit.get("desk:order", order.pk)
     visit.post("desk:order-cancel", order.pk, action="order.cancelled",
                action_type=ActionType.UPDATE, target=Target.of(order))  # fmt: skip
-    visit.beside(
-        "desk.order.update", source=Source.MODEL, **changed(order, state=("open", "cancelled"))
-    )
+    visit.beside("desk.order.update", **changed(order, state=("open", "cancelled")))
     return visit.activities
 
 
@@ -203,7 +197,6 @@ def nightly(moment, billed):
         *(
             Activity.at(
                 story.billed_at + timedelta(milliseconds=31 * place),
-                source=Source.MODEL,
                 action="desk.invoice.create",
                 action_type=ActionType.CREATE,
                 actor_label="cron:nightly",
