@@ -151,6 +151,13 @@ def test_a_middleware_that_is_there_twice_is_reported(settings):
     assert "2 times" in only().msg
 
 
+def test_a_middleware_that_is_not_first_is_reported(settings):
+    first = "django.middleware.security.SecurityMiddleware"
+    settings.MIDDLEWARE = [first, *settings.MIDDLEWARE]
+    assert only().id == "trackmate.W007"
+    assert first in only().msg
+
+
 def test_a_spool_directory_that_is_a_file_is_reported(configure, tmp_path):
     path = tmp_path / "file"
     path.touch()

@@ -110,7 +110,8 @@ def _check_flat_names() -> Iterable[CheckMessage]:
 
 
 def _check_middleware() -> Iterable[CheckMessage]:
-    number = list(settings.MIDDLEWARE).count(MIDDLEWARE)
+    listed = list(settings.MIDDLEWARE)
+    number = listed.count(MIDDLEWARE)
     if number == 0 and get_settings().TRACK_REQUESTS and get_settings().ENABLED:
         yield Warning(
             "No request is recorded: the middleware is missing.",
@@ -122,6 +123,13 @@ def _check_middleware() -> Iterable[CheckMessage]:
             f"MIDDLEWARE lists {MIDDLEWARE!r} {number} times.",
             hint="Keep the first one.",
             id="trackmate.W003",
+        )
+    if number and listed[0] != MIDDLEWARE:
+        yield Warning(
+            f"{listed[0]!r} stands before the middleware: what it answers by itself, such as a "
+            "redirect to HTTPS, is not recorded.",
+            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE, or silence this if it is meant so.",
+            id="trackmate.W007",
         )
 
 
