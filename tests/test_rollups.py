@@ -272,7 +272,7 @@ def test_a_transaction_that_takes_long_is_late_at_its_end(monkeypatch, change):
 
 
 def test_a_stretch_is_not_rolled_up_before_what_is_on_its_way_has_arrived():
-    activities(100, step=60)
+    activities(300, step=60)  # since yesterday, if the day is young
     fill()
     newest = Rollup.objects.filter(length=QUARTER).order_by("start").last()
     closed_for = timezone.now().timestamp() - newest.start - QUARTER

@@ -3,9 +3,12 @@
 import pytest
 from django.forms.renderers import DjangoTemplates
 from django.http import QueryDict
+from django.template.loader import get_template
+from django.utils.translation import override
 from pytest_django.asserts import assertHTMLEqual
 
 from tests.rows import SCRIPT
+from trackmate.dashboard import widgets
 from trackmate.dashboard.filters import ActivityFilters
 from trackmate.dashboard.look_form import LookForm
 from trackmate.dashboard.shelf import SaveForm
@@ -62,3 +65,19 @@ def test_every_writer_is_needed(monkeypatch):
     for make in FORMS.values():
         list(parts(make()))
     assert used == WRITERS.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_field_that_was_drawn_before_is_drawn_the_same(language):
+    with override(language):
+        for make in (*FORMS.values(), *reversed(FORMS.values())):
+            for field in make():
+                drawn = get_template(field.template_name).render({"field": field})
+                assert field.as_field_group() == drawn
+
+
+def test_no_more_fields_are_kept_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(widgets, "MOST_DRAWN", 2)
+    for place in range(5):
+        filter_form(method=f"M{place}")["method"].as_field_group()
+    assert all(len(drawn) <= 2 for drawn in widgets._DRAWN.values() if "M4" in str(drawn))

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from html import escape
 
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from trackmate.enums import ActionType, Status
 
-if TYPE_CHECKING:
-    from django.utils.safestring import SafeString
-
 KINDS = frozenset({"create", "read", "update", "delete", "login", "logout", "login-failed"})
 """The action types that have a colour of their own."""
 
-HIDDEN = mark_safe(
+HIDDEN = SafeString(
     '<svg class="tm-icon" role="img" aria-label="trackmate.view_payload">'
     '<use href="#tm-icon-lock"></use></svg>'
 )
 """Names the permission that it takes to see what stands here."""
-NOTHING = mark_safe('<span class="tm-none">\N{EN DASH}</span>')
+NOTHING = SafeString('<span class="tm-none">\N{EN DASH}</span>')
 
 
 def cut(text: str) -> SafeString:
     """Return a text that may be shown in part; all of it is the title."""
-    return format_html('<bdi class="tm-cut" title="{}">{}</bdi>', text, text)
+    escaped = escape(text)
+    return SafeString(f'<bdi class="tm-cut" title="{escaped}">{escaped}</bdi>')
 
 
 def badge(action_type: str) -> SafeString:
@@ -63,4 +61,4 @@ def action(action_type: str, named: str) -> SafeString:
 
 
 def path(method: str, path: str) -> SafeString:
-    return format_html('<span class="tm-method">{}</span> {}', method, cut(path))
+    return SafeString(f'<span class="tm-method">{escape(method)}</span> {cut(path)}')

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -55,9 +56,9 @@ class Bar:
     """One stretch of time, drawn."""
 
     x: int
-    bucket: Bucket
     time: str
-    text: str
+    count: str
+    failed: str
     url: str
     good: int
     """Height of what went well..."""
@@ -66,18 +67,29 @@ class Bar:
     ghost: int
     """Height of the same stretch one window earlier."""
 
-    @property
-    def drawing(self) -> SafeString:
-        """Its rectangles; the first one takes the pointer, wherever over the bar it is."""
+    def drawing(self, sentence: str) -> str:
+        """Return its rectangles, in a link; the first takes the pointer, wherever over the bar it
+        is."""
         x, top = self.x, HEIGHT - self.good - self.bad
-        drawn = [_rectangle("hit", f"{x}", "1", 0, HEIGHT)]
+        text = escape(sentence % {"time": self.time, "count": self.count, "failed": self.failed})
+        drawn = [
+            f'<a href="{escape(self.url)}" aria-label="{text}" tabindex="-1"><title>{text}</title>',
+            _rectangle("hit", f"{x}", "1", 0, HEIGHT),
+        ]
         if self.ghost:
             drawn.append(_rectangle("ghost", f"{x}", "1", HEIGHT - self.ghost, self.ghost))
         if self.good:
             drawn.append(_rectangle("good", f"{x}.1", "0.8", HEIGHT - self.good, self.good))
         if self.bad:
             drawn.append(_rectangle("bad", f"{x}.1", "0.8", top, self.bad))
-        return mark_safe("".join(drawn))  # noqa: S308 (numbers of ours)
+        return "".join((*drawn, "</a>"))
+
+    @property
+    def row(self) -> str:
+        """The same as a row of a table."""
+        link = f'<a href="{escape(self.url)}">{escape(self.time)}</a>'
+        numbers = f"<td>{escape(self.count)}</td><td>{escape(self.failed)}</td>"
+        return f'<tr><th scope="row">{link}</th>{numbers}</tr>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +104,17 @@ class Chart:
     def width(self) -> int:
         """Of the drawing."""
         return len(self.bars)
+
+    @property
+    def drawing(self) -> SafeString:
+        """All bars."""
+        sentence = _("%(time)s: %(count)s, %(failed)s failed")
+        return mark_safe("".join(bar.drawing(sentence) for bar in self.bars))  # noqa: S308 (escaped)
+
+    @property
+    def rows(self) -> SafeString:
+        """The same as the rows of a table."""
+        return mark_safe("".join(bar.row for bar in self.bars))  # noqa: S308 (escaped)
 
 
 def histogram(stretch: Stretch, window: Window, place: Place, asked: Mapping[str, str]) -> Chart:
@@ -112,9 +135,9 @@ def histogram(stretch: Stretch, window: Window, place: Place, asked: Mapping[str
     bars = tuple(
         Bar(
             x=x,
-            bucket=bucket,
-            time=(time := _time(bucket, date)),
-            text=_text(bucket, time),
+            time=_time(bucket, date),
+            count=texts.number(bucket.count),
+            failed=texts.number(bucket.failed),
             url=url,
             good=_height(bucket.count - bucket.failed, top),
             bad=_height(bucket.failed, top),
@@ -178,11 +201,3 @@ def _time(bucket: Bucket, date_of: Callable[[date], str]) -> str:
         until = f"{date_of(end.date())} {until}"
     since = f"{date_of(start.date())} {start:%H:%M:%S}"
     return _("%(start)s to %(end)s") % {"start": since, "end": until}
-
-
-def _text(bucket: Bucket, time: str) -> str:
-    return _("%(time)s: %(count)s, %(failed)s failed") % {
-        "time": time,
-        "count": texts.number(bucket.count),
-        "failed": texts.number(bucket.failed),
-    }

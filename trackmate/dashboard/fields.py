@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.dashboard import times
-from trackmate.dashboard.widgets import MomentInput
+from trackmate.dashboard import query, times
+from trackmate.dashboard.widgets import BoundField, MomentInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,41 @@ class TypedField(forms.CharField):
         super().__init__(**kwargs)
         self.reading = reading
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # No form has a field of its own where none changes it.
+        return self
+
     def clean(self, value: Any) -> Q | None:
         """Return the condition, or None for an empty text."""
         text = super().clean(value)
         return self.reading(text) if text else None
 
 
+class BoundLine(BoundField):
+    """The query line of a form."""
+
+    field: LineField
+
+    @property
+    def pointed(self) -> tuple[str, str, str] | None:
+        """The line with its wrong token apart: what stands before it, it, and what follows."""
+        line = self.field.line
+        for error in self.errors.as_data():
+            wrong = (error.params or {}).get("token")
+            for token in query.tokens(line):
+                if token.text == wrong:
+                    return line[: token.start], wrong, line[token.end :]
+        return None
+
+
 class LineField(TypedField):
     """The query line: it reads the rest, and shows the line that says all of the state."""
 
+    bound_field_class = BoundLine
     line = ""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy(self)
 
     def bound_data(self, data: Any, initial: Any) -> str:
         return self.line
@@ -42,6 +68,9 @@ class LineField(TypedField):
 
 class RangeField(forms.ChoiceField):
     """A range of time out of a list, or one that was typed: `-3d..-1d`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"template_name": "trackmate/range.html"})
 
     def valid_value(self, value: str) -> bool:
         """Accept what can be read as a range; the choice is then offered too."""
@@ -54,6 +83,22 @@ class RangeField(forms.ChoiceField):
         offered: Any = self.choices
         self.choices = [*offered, (value, value)]
         return True
+
+
+class ColumnsField(forms.MultipleChoiceField):
+    """Boxes to check, side by side."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"template_name": "trackmate/columns.html"})
+
+
+class CheckField(forms.BooleanField):
+    """A box to check, with its label behind it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"template_name": "trackmate/check.html"})
 
 
 class OpenChoiceField(forms.ChoiceField):

@@ -10,7 +10,6 @@ import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.forms.utils import ErrorList
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +25,7 @@ from trackmate.dashboard.fields import (
 )
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
-from trackmate.dashboard.widgets import Renderer
+from trackmate.dashboard.widgets import Renderer, with_fixed_fields
 from trackmate.enums import OTHER, ActionType, Source, Status
 
 if TYPE_CHECKING:
@@ -90,15 +89,6 @@ class WindowForm(forms.Form):
 
     window: Window
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            # Django names the help text of a field with errors only; ours always stands there.
-            described = f"tm-error-{name}"
-            field.widget.attrs["aria-describedby"] = (
-                f"{described} tm-help-{name}" if field.help_text else described
-            )
-
     def clean(self) -> dict[str, Any]:
         """Settle the range of time that the answers add up to."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -139,7 +129,7 @@ class WindowFilters(django_filters.FilterSet):  # type: ignore[misc]
         """Return the form, which all requests share; each has its own copies of the fields."""
         kind = type(self)
         if kind not in self._form_classes:
-            self._form_classes[kind] = super().get_form_class()
+            self._form_classes[kind] = _described(super().get_form_class())
         return self._form_classes[kind]
 
     def filter_queryset(self, rows: Rows) -> Rows:
@@ -239,27 +229,24 @@ class ActivityFilters(WindowFilters):
             answers["range"] = windows.ALL
         super().__init__(answers, queryset)
         self.form.fields["q"].line = self.line
-        for name in SUGGESTED:
-            attrs = {"data-tm-suggest": query.NAMES.get(name, name), "autocomplete": "off"}
-            self.form.fields[name].widget.attrs.update(attrs)
         if place.is_timeless:
             ranges = self.form.fields["range"]
             ranges.choices = [*ranges.choices, (windows.ALL, _("All"))]
+
+    @classmethod
+    def of_place(cls, place: Place, rows: Rows) -> Rows | None:
+        """Narrow by what is settled at a place alone, or return None where that cannot be read."""
+        settled = cls.base_filters[place.kind]
+        try:
+            narrowed: Rows = settled.filter(rows, settled.field.clean(place.value))
+        except ValidationError:
+            return None
+        return narrowed
 
     def _mirror(self, usual: str) -> Mirror:
         names = self.base_filters.keys() - {"q", *self.settled}
         limits = {name: self.base_filters[name].extra.get("max_length") for name in names}
         return Mirror(limits=limits, usual=usual)
-
-    @property
-    def pointed(self) -> tuple[str, str, str] | None:
-        """The line with its wrong token apart: what stands before it, it, and what follows."""
-        for error in self.form.errors.get("q", ErrorList()).as_data():
-            wrong = (error.params or {}).get("token")
-            for token in query.tokens(self.line):
-                if token.text == wrong:
-                    return self.line[: token.start], wrong, self.line[token.end :]
-        return None
 
     @property
     def is_narrowed(self) -> bool:
@@ -283,6 +270,20 @@ class ActivityFilters(WindowFilters):
         return any(bound.data or bound.errors for bound in self.folded_fields)
 
 
+def _described(form: type[WindowForm]) -> type[WindowForm]:
+    """Say in the tag of each field what describes it, and what suggests how it can go on."""
+    for name, field in form.base_fields.items():
+        # Django names the help text of a field with errors only; ours always stands there.
+        described = f"tm-error-{name}"
+        attrs = {
+            "aria-describedby": f"{described} tm-help-{name}" if field.help_text else described
+        }
+        if name in SUGGESTED:
+            attrs |= {"data-tm-suggest": query.NAMES.get(name, name), "autocomplete": "off"}
+        field.widget.attrs.update(attrs)
+    return form
+
+
 def _stripped(data: QueryDict) -> dict[str, str]:
     """Return a question as the fields read it; the line stays as it was written."""
     asked = {name: str(data[name]) for name in data}
@@ -291,6 +292,7 @@ def _stripped(data: QueryDict) -> dict[str, str]:
     return {**asked, "method": asked.get("method", "").upper()}
 
 
+@with_fixed_fields
 class CursorForm(forms.Form):
     """Which page of a list; a row's identifier in the URL."""
 

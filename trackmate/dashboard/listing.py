@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from trackmate import selectors
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Page, Rows
+
+
+TYPED = {"q", "actor", "status_code", "path", "route", "address", "object", "request"}
+"""What is asked in somebody's own words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,15 @@ class Listing:
     def template(self) -> str:
         """The template of the state."""
         return f"trackmate/states/{self.state}.html"
+
+    @property
+    def form_key(self) -> tuple[Any, ...] | None:
+        """What tells its filter form from others that look otherwise; None where something was
+        typed, which is seldom the same twice."""
+        if self.state == State.INVALID or TYPED & self.asked.keys():
+            return None
+        zone = timezone.get_current_timezone_name()
+        return zone, self.place.kind, self.place.value, self.filters.line, *self.asked.items()
 
     @property
     def is_live(self) -> bool:

@@ -11,12 +11,13 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import columns, preferences
 from trackmate.dashboard.answers import failure
+from trackmate.dashboard.fields import ColumnsField
 from trackmate.dashboard.filters import ActivityFilters
 from trackmate.dashboard.listing import asked_of
 from trackmate.dashboard.looks import CHOICES, DENSITIES, NAMES, TIMES, ZONES, look_of
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import place_of
-from trackmate.dashboard.widgets import Renderer
+from trackmate.dashboard.widgets import Renderer, with_fixed_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,19 +30,23 @@ KEYS = {"on": _("On"), "off": _("Off")}
 USUAL = {**{name: next(iter(choices)) for name, choices in CHOICES.items()}, "keys": "on"}
 
 
+@with_fixed_fields
 class LookForm(forms.Form):
     """What a person can choose."""
 
     default_renderer = Renderer
     use_required_attribute = False
 
-    columns = forms.MultipleChoiceField(
-        label=_("Columns"), choices=columns.choices, widget=forms.CheckboxSelectMultiple
-    )
+    columns = ColumnsField(label=_("Columns"), choices=columns.choices)
     density = forms.ChoiceField(label=_("Lines"), choices=DENSITIES.items())
     zone = forms.ChoiceField(label=_("Time zone"), choices=ZONES.items())
     times = forms.ChoiceField(label=_("Times"), choices=TIMES.items())
     keys = forms.ChoiceField(label=_("Keyboard shortcuts"), choices=KEYS.items())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells it from others that look otherwise, before anything is typed."""
+        return tuple(self.initial.values())
 
     @property
     def said(self) -> dict[str, str]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
 
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
 from trackmate.dashboard import query, texts
 from trackmate.dashboard.answers import Answer, answer
-from trackmate.dashboard.places import EXPLORER, actor_token, place_of
+from trackmate.dashboard.places import EXPLORER, actor_token, url_of
 from trackmate.dashboard.windows import times_of
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from django.utils.safestring import SafeString
 
     from trackmate.dashboard.places import Place
     from trackmate.selectors import Top
@@ -56,6 +62,21 @@ class Panel:
         """The lines, if there are any."""
         return self.answer.value or ()
 
+    @property
+    def body(self) -> SafeString:
+        """The lines as rows of a table: there are a hundred on a page."""
+        words = Words()
+        return mark_safe("".join(_row(entry, words) for entry in self.entries))  # noqa: S308 (escaped)
+
+
+class Words:
+    """What every line of a panel says, in the reader's language."""
+
+    def __init__(self) -> None:
+        self.against = escape(_("against the time before"))
+        self.leave_out = escape(_("Leave out"))
+        self.failed = escape(_("Failed"))
+
 
 def panel(
     title: str,
@@ -91,7 +112,7 @@ def entries(
         _entry,
         name=name,
         asked=asked,
-        place=place,
+        times=times_of(asked),
         page=place.url(),
         by=by,
         most=most,
@@ -105,23 +126,23 @@ def _entry(
     *,
     name: str,
     asked: Mapping[str, str],
-    place: Place,
+    times: Mapping[str, str],
     page: str,
     by: Figure,
     most: float,
     former: Mapping[tuple[Any, ...], int] | None,
 ) -> Entry:
     value, label = _value_and_label(top)
-    about = place_of(name, value)
     url = f"{page}?{urlencode({**asked, name: value})}"
     failed_url = f"{page}?{urlencode({**asked, name: value, 'status': Status.FAILED.value})}"
     size = getattr(top, by) or 0
     return Entry(
         label=label,
-        page_url=about.url(times_of(asked)) if about.kind else "",
+        page_url=url_of(name, value, times),
         url=failed_url if by == "failed" else url,
         number=texts.duration(size) if by == "mean" else texts.number(size),
-        without_url=_without_url(place, asked, name, value) if by == "count" else "",
+        # Where the time before counts, a line can be left out too.
+        without_url="" if former is None else _without_url(page, asked, name, value),
         failed=top.failed if by == "count" else 0,
         failed_url=failed_url,
         share=round(100 * size / most) if most else 0,
@@ -129,10 +150,11 @@ def _entry(
     )
 
 
-def _without_url(place: Place, asked: Mapping[str, str], name: str, value: str) -> str:
+def _without_url(page: str, asked: Mapping[str, str], name: str, value: str) -> str:
     if name in asked or not (token := query.written(query.NAMES[name], value, minus=True)):
         return ""
-    return place.url({**asked, "q": f"{asked.get('q', '')} {token}".strip()})
+    line = f"{asked.get('q', '')} {token}".strip()
+    return f"{page}?{urlencode({**asked, 'q': line})}"
 
 
 def _value_and_label(top: Top) -> tuple[str, str]:
@@ -142,3 +164,35 @@ def _value_and_label(top: Top) -> tuple[str, str]:
     key, label = top.values
     value = actor_token(key, label)
     return value, label or value
+
+
+def _row(entry: Entry, words: Words) -> str:
+    label, url = escape(entry.label), escape(entry.url)
+    about = escape(entry.page_url) or url
+    name, number, share, without, failed = f"<bdi>{label}</bdi>", escape(entry.number), "", "", ""
+    if about:
+        name = f'<a href="{about}" title="{label}">{name}</a>'
+    if url:
+        number = f'<a href="{url}">{number}</a>'
+    if entry.share:
+        share = (
+            '<svg class="tm-share" viewBox="0 0 100 1" preserveAspectRatio="none" '
+            f'aria-hidden="true"><rect width="{entry.share}" height="1"></rect></svg>'
+        )
+    if entry.without_url:
+        without = (
+            f'<a href="{escape(entry.without_url)}" title="{words.leave_out}"><span '
+            f'aria-hidden="true">\N{MINUS SIGN}</span><span class="tm-unseen">{words.leave_out} '
+            f"{label}</span></a>"
+        )
+    if entry.failed:
+        failed = (
+            f'<a class="tm-bad" href="{escape(entry.failed_url)}" title="{words.failed}"><svg '
+            'class="tm-icon" aria-hidden="true"><use href="#tm-icon-failed"></use></svg>'
+            f"{texts.number(entry.failed)}</a>"
+        )
+    return (
+        f'<tr><th scope="row">{name} {share}</th><td>{number}</td>'
+        f'<td class="tm-quiet" title="{words.against}">{escape(entry.change)}</td>'
+        f"<td>{without}</td><td>{failed}</td></tr>\n"
+    )

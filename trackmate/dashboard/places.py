@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -33,6 +33,8 @@ class Place:
     kind: str = ""
     value: str = ""
     """What the filter of that name is settled to."""
+    page: str = field(default="", compare=False)
+    """Its address, where somebody has looked it up already."""
 
     @property
     def settled(self) -> dict[str, str]:
@@ -51,13 +53,15 @@ class Place:
 
     def url(self, asked: Mapping[str, str] | None = None) -> str:
         """Return the address of this page with some filters."""
-        url = reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
-        return _with_query(url, asked)
+        return _with_query(self.page or self._reversed(), asked)
+
+    def _reversed(self) -> str:
+        return reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
 
     @property
     def cleared_url(self) -> str:
         """The address of this page without any filter."""
-        return self.url() if self.kind else explorer_url()
+        return self.url(None if self.kind else _usual())
 
 
 EXPLORER = Place()
@@ -65,14 +69,19 @@ EXPLORER = Place()
 
 def place_of(kind: str, value: str) -> Place:
     """Return the page about a thing; the explorer for what has none."""
-    place = Place(kind=kind, value=value)
-    return place if kind in KINDS and value and _has_url(place) else EXPLORER
+    page = url_of(kind, value)
+    return Place(kind=kind, value=value, page=page) if page else Place(page=_explorer())
 
 
-def url_of(kind: str, value: str) -> str:
-    """Return the address of the page about a thing, or nothing."""
-    place = place_of(kind, value)
-    return place.url() if place.kind else ""
+def url_of(kind: str, value: str, asked: Mapping[str, str] | None = None) -> str:
+    """Return the address of the page about a thing with some filters, or nothing."""
+    if not value or kind not in KINDS:
+        return ""
+    try:
+        return Place(kind=kind, value=value).url(asked)
+    except NoReverseMatch:
+        # A line break in a key that some script has stored, for example.
+        return ""
 
 
 def explorer_url(asked: Mapping[str, str] | None = None) -> str:
@@ -80,7 +89,7 @@ def explorer_url(asked: Mapping[str, str] | None = None) -> str:
 
     Without any it names the usual range of time: the bare address opens a person's default view.
     """
-    return _with_query(_explorer(), asked or {"range": windows.default_name()})
+    return _with_query(_explorer(), asked or _usual())
 
 
 def actor_value(row: ActivityLog) -> str:
@@ -93,17 +102,12 @@ def actor_token(key: object, label: str) -> str:
     return f"#{key}" if key is not None else label and f"={label}"
 
 
+def _usual() -> dict[str, str]:
+    return {"range": windows.default_name()}
+
+
 def _explorer() -> str:
     return reverse("trackmate:activity")
-
-
-def _has_url(place: Place) -> bool:
-    try:
-        place.url()
-    except NoReverseMatch:
-        # A line break in a key that some script has stored, for example.
-        return False
-    return True
 
 
 def _with_query(url: str, asked: Mapping[str, str] | None) -> str:

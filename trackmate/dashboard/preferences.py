@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
+_OWN = people.Belongings(Preference, lambda every, owner: every.filter(pk=owner))
+
+
 def look_of(request: HttpRequest) -> dict[str, str]:
     """Return what this person has chosen, as parameters; nothing for those who are no users."""
     key = people.key_of(request)
     if key is None:
         return {}
-    found = people.read(lambda: _all().filter(pk=key).first(), otherwise=None)
-    return {} if found is None else _readable(found.look)
+    found = people.read(lambda: _OWN.of(key))
+    return _readable(found[0].look) if found else {}
 
 
 def remember(request: HttpRequest, look: Mapping[str, str]) -> None:

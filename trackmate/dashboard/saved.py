@@ -67,14 +67,20 @@ def question_of(query: str) -> str:
     return urlencode(kept or [("range", windows.default_name())])
 
 
+def _seen(every: QuerySet[SavedView], owner: people.Owner) -> QuerySet[SavedView]:
+    # People write these by hand, so there are few; only their owner's are found by an index.
+    found = every.filter(Q(owner=owner) | Q(is_shared=True))
+    return found.order_by(Case(When(owner=owner, then=0), default=1), "name", "pk")[:LIMIT]
+
+
+_SEEN = people.Belongings(SavedView, _seen)
+
+
 def seen_by(request: HttpRequest) -> tuple[View, ...]:
     """Return a person's own views, then those that others share, each by name: by one query."""
     key = people.key_of(request)
     user = access.user_of(request)
-    # People write these by hand, so there are few; only their owner's are found by an index.
-    rows = _all().filter(Q(owner=key) | Q(is_shared=True))
-    rows = rows.order_by(Case(When(owner=key, then=0), default=1), "name", "pk")
-    return tuple(_view(row, key, may_clear=_may_clear(user)) for row in rows[:LIMIT])
+    return tuple(_view(row, key, may_clear=_may_clear(user)) for row in _SEEN.of(key))
 
 
 def save(request: HttpRequest, *, name: str, query: str, is_shared: bool, is_default: bool) -> None:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import people, saved
 from trackmate.dashboard.answers import answer, failure
+from trackmate.dashboard.fields import CheckField
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.widgets import Renderer
+from trackmate.dashboard.widgets import Renderer, with_fixed_fields
 
 if TYPE_CHECKING:
     from trackmate.dashboard.saved import View
@@ -33,6 +34,7 @@ SAID = {"changed": _("The view was changed."), "deleted": _("The view was delete
 """What the page says after an order, by its parameter `done`."""
 
 
+@with_fixed_fields
 class ViewForm(forms.Form):
     """What one can say of a view."""
 
@@ -46,10 +48,8 @@ class ViewForm(forms.Form):
             attrs={"aria-describedby": "tm-error-name tm-help-name", "autocomplete": "off"}
         ),
     )
-    shared = forms.BooleanField(
-        label=_("Share it with all who may open the dashboard"), required=False
-    )
-    default = forms.BooleanField(label=_("Open the list with it"), required=False)
+    shared = CheckField(label=_("Share it with all who may open the dashboard"), required=False)
+    default = CheckField(label=_("Open the list with it"), required=False)
 
     def clean_name(self) -> str:
         """Refuse what could hide in a list, or disturb it."""
@@ -69,6 +69,7 @@ class ViewForm(forms.Form):
         }
 
 
+@with_fixed_fields
 class SaveForm(ViewForm):
     """What one can say of a new view: the same, and the query string of the moment."""
 
@@ -116,7 +117,7 @@ def shelf_beside(request: HttpRequest, query: str, known_url: str | None) -> She
     question = saved.question_of(query)
     if known_url is not None and question == saved.question_of(_query_of(known_url)):
         return None
-    views = people.read(lambda: saved.seen_by(request), otherwise=None)
+    views = people.read(lambda: saved.seen_by(request))
     if views is None:
         return None
     default = next((view.url for view in views if view.is_default), "")

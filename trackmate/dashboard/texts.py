@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import formats, timezone
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
@@ -20,7 +20,6 @@ from trackmate.clock import aware
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from django.utils.safestring import SafeString
 
 # Control characters but tab and line feed; what has no width; what reorders or tags text; lone
 # surrogates, which no page can be encoded with.
@@ -28,6 +27,9 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+UNGROUPED = 1_000
+"""No language writes smaller numbers otherwise than the others do."""
 
 
 class Moments:
@@ -44,12 +46,12 @@ class Moments:
         self.short_date = cache(partial(formats.date_format, format="j M"))
 
     def __call__(self, value: datetime) -> SafeString:
-        local = timezone.localtime(aware(value), self.zone)
+        local = aware(value).astimezone(self.zone)
         date, stamp = local.date(), local.isoformat(timespec="milliseconds")
         clock = stamp[11:19]
         title = escape(_exact(self.date(date), stamp, local))
         shown = escape(ago(local) if self.is_relative else self._shown(date, clock))
-        return mark_safe(f'<time datetime="{stamp}" title="{title}">{shown}</time>')  # noqa: S308
+        return SafeString(f'<time datetime="{stamp}" title="{title}">{shown}</time>')
 
     def _shown(self, date: date, clock: str) -> str:
         return clock if date == self.today else f"{self.short_date(date)} {clock}"
@@ -88,11 +90,24 @@ def ago(value: datetime) -> str:
     return _("%(length)s ago") % {"length": timesince(aware(value), now, depth=1)}
 
 
+class Durations:
+    """Time spans with the unit that fits them, in the reader's language."""
+
+    def __init__(self) -> None:
+        self.milliseconds, self.seconds = _("%(number)s ms"), _("%(number)s s")
+        self.number = Numbers()
+
+    def __call__(self, seconds: float) -> str:
+        if seconds < 1:
+            places = 1 if seconds < 0.01 else 0  # noqa: PLR2004 (10 ms)
+            return self.milliseconds % {"number": self.number(seconds * 1000, places)}
+        places = 2 if seconds < 10 else 1  # noqa: PLR2004 (10 s)
+        return self.seconds % {"number": self.number(seconds, places)}
+
+
 def duration(seconds: float) -> str:
     """Say a time span with the unit that fits it."""
-    if seconds < 1:
-        return _("%(number)s ms") % {"number": _number(seconds * 1000, 1 if seconds < 0.01 else 0)}  # noqa: PLR2004 (10 ms)
-    return _("%(number)s s") % {"number": _number(seconds, 2 if seconds < 10 else 1)}  # noqa: PLR2004 (10 s)
+    return Durations()(seconds)
 
 
 def pretty(value: Any) -> str:
@@ -112,6 +127,8 @@ def visible(text: str) -> str:
 
 def number(value: int) -> str:
     """Say a count, with the separators of the reader's language."""
+    if 0 <= value < UNGROUPED:
+        return str(value)
     return formats.number_format(value, use_l10n=True, force_grouping=True)
 
 
@@ -120,7 +137,7 @@ def share(value: float) -> str:
     # Nearly all is not all.
     percent = 100 * value if value >= 1 else min(100 * value, 99.9)
     places = 0 if percent in (0, 100) or 10 <= percent <= 99 else 1  # noqa: PLR2004 (per cent)
-    return _("%(number)s %%") % {"number": _number(percent, places)}
+    return _("%(number)s %%") % {"number": Numbers()(percent, places)}
 
 
 def change(value: int, former: int) -> str:
@@ -131,9 +148,15 @@ def change(value: int, former: int) -> str:
     return _("%(change)s %%") % {"change": f"{percent:+d}"} if percent else "="
 
 
-def _number(value: float, places: int) -> str:
-    # Django's own cuts off what it does not show.
-    rounded = round(value, places)
-    if not places and 0 <= rounded < 1000:  # noqa: PLR2004 (no language writes these otherwise)
-        return str(int(rounded))
-    return formats.number_format(rounded, decimal_pos=places)
+class Numbers:
+    """Numbers with a fixed count of decimal places, in the reader's language."""
+
+    def __init__(self) -> None:
+        self.point = formats.get_format("DECIMAL_SEPARATOR")
+
+    def __call__(self, value: float, places: int) -> str:
+        # Django's own cuts off what it does not show.
+        rounded = round(value, places)
+        if not 0 <= rounded < UNGROUPED:
+            return formats.number_format(rounded, decimal_pos=places)
+        return f"{rounded:.{places}f}".replace(".", self.point)

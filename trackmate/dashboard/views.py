@@ -12,7 +12,6 @@ from django.http import (
     HttpResponseBadRequest,
     HttpResponseNotFound,
     HttpResponseRedirect,
-    QueryDict,
 )
 from django.utils.translation import gettext as _
 from django_htmx.http import push_url
@@ -118,10 +117,10 @@ class ActivityListView(DashboardView):
         """Return what stands above the list: the name of the thing, and when it was seen."""
         if not place.kind:
             return {}
-        filters = ActivityFilters(QueryDict(), self.rows, place)
-        if not filters.is_valid():
+        rows = ActivityFilters.of_place(place, self.rows)
+        if rows is None:
             return {"name": place.value}
-        ends = answer(lambda: selectors.ends(filters.of_any_time(self.rows)))
+        ends = answer(lambda: selectors.ends(rows))
         return {"ends": ends, **details.about(place, ends.value, self.request)}
 
 

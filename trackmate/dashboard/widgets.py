@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.renderers import DjangoTemplates
 from django.forms.utils import to_current_timezone
+from django.template.loader import get_template
 from django.utils.html import conditional_escape
 from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -35,11 +38,74 @@ class MomentInput(forms.DateTimeInput):
         return moment.isoformat(timespec="seconds") if moment else None
 
 
+class BoundField(forms.BoundField):
+    """A field of a form that is drawn once for all who see the same.
+
+    Of the twenty fields above a list most are empty or hold a choice, and look alike to everybody
+    who reads the same language.
+    """
+
+    def as_field_group(self) -> SafeString:
+        """Return the field with its label, help text and errors."""
+        template = get_template(self.template_name)
+        look = self._look()
+        if look is None:
+            return mark_safe(template.render({"field": self}))  # noqa: S308 (a template's)
+        # With the template goes what it has drawn: another may have taken its place.
+        drawn = _DRAWN.setdefault(template.template, {})  # type: ignore[attr-defined]
+        drawing = drawn.get(look)
+        if drawing is None:
+            if len(drawn) >= MOST_DRAWN:
+                drawn.clear()
+            drawing = drawn[look] = mark_safe(template.render({"field": self}))  # noqa: S308
+        return drawing
+
+    def _look(self) -> Hashable:
+        """Return what tells this field from others that look otherwise; None for a typed text."""
+        if self.errors:
+            return None
+        value = self.value()
+        choices: tuple[tuple[Hashable, str], ...] = ()
+        if isinstance(self.field, forms.ChoiceField):
+            offered: Any = self.field.choices
+            # A lazy text is the same in one language; another may tell of a setting, or of data.
+            choices = tuple((each, text if type(text) is str else "") for each, text in offered)
+            value = tuple(value) if isinstance(value, (list, tuple)) else value
+        elif value not in (None, "", True, False):
+            return None
+        return type(self.form), self.auto_id, get_language(), value, choices
+
+
+MOST_DRAWN = 1_000
+"""Drawings that are kept of one template: a choice can be a value that somebody typed."""
+
+_DRAWN: WeakKeyDictionary[Any, dict[Hashable, SafeString]] = WeakKeyDictionary()
+
+
+class Fixed(dict[str, forms.Field]):
+    """The fields of a form that nobody changes, so that all requests share them."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, forms.Field]:
+        return dict(self)
+
+
+Form = TypeVar("Form", bound=forms.Form)
+
+
+def with_fixed_fields(form: type[Form]) -> type[Form]:
+    """Let all forms of a class have the same fields, which are not copied for each."""
+    form.base_fields = Fixed(form.base_fields)
+    return form
+
+
 class Renderer(DjangoTemplates):
     """Writes Django's commonest widgets without Django's templates, and every other with them.
 
     A list has forty of them, and their templates would take longer than its rows.
     """
+
+    bound_field_class = BoundField
+    field_template_name = "trackmate/field.html"
 
     def render(
         self, template_name: str, context: Context, request: HttpRequest | None = None
