@@ -37,6 +37,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 LINES = ("q", "was")
 SUGGESTED = ("q", "actor", "path", "route", "address", "object")
 """The fields that suggest what to write."""
+TYPED = {"q", "actor", "status_code", "path", "route", "address", "object", "request"}
+"""What is asked in somebody's own words; the rest is chosen among a few things."""
 ANY = _("Any")
 
 

@@ -16,7 +16,7 @@ from trackmate import selectors
 from trackmate.clock import lowest_uuid7
 from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
-from trackmate.dashboard.filters import ActivityFilters, CursorForm
+from trackmate.dashboard.filters import TYPED, ActivityFilters, CursorForm
 from trackmate.dashboard.formats import formats
 from trackmate.dashboard.looks import Look, Sorting
 from trackmate.dashboard.tables import ActivityTable
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Page, Rows
-
-
-TYPED = {"q", "actor", "status_code", "path", "route", "address", "object", "request"}
-"""What is asked in somebody's own words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,11 @@ class SaveForm(ViewForm):
         return question
 
     @property
+    def key(self) -> str | None:
+        """What tells what is seen of it from others; None once something was typed."""
+        return None if self.is_bound else ""
+
+    @property
     def question(self) -> str:
         """The query string that the form holds."""
         return str(self["query"].value() or "")

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from trackmate.dashboard import cells, columns, texts
+from trackmate.dashboard.filters import TYPED
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER
 from trackmate.enums import Status
@@ -186,6 +187,15 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         if name == columns.FIRST:
             return f'<th scope="row" class="tm-{name}">', make, "</th>"
         return f'<td class="tm-{name}">', make, "</td>"
+
+    @property
+    def key(self) -> tuple[Any, ...] | None:
+        """What tells its headings from others; None where the links in them say what was typed."""
+        if TYPED & self.asked.keys():
+            return None
+        question = (self.place.kind, self.place.value, *self.asked.items())
+        look = (self.look.columns, self.look.is_utc)
+        return look, self.sorting.written, self.can_be_sorted, question
 
     @property
     def headings(self) -> list[Heading]:
