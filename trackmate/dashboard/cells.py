@@ -55,10 +55,5 @@ def status_mark(status: str, code: int | None) -> SafeString:
     )
 
 
-def action(action_type: str, named: str) -> SafeString:
-    kind = badge(action_type)
-    return format_html("{} {}", kind, cut(named)) if named else kind
-
-
 def path(method: str, path: str) -> SafeString:
     return SafeString(f'<span class="tm-method">{escape(method)}</span> {cut(path)}')

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 from uuid import UUID
 
 import django_tables2 as tables
@@ -150,9 +150,11 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         # What many rows have in common is made once for all of them.
         self.moments = texts.Moments(is_relative=look.is_relative)
         self.span = texts.Durations()
-        self.action_cell = cache(cells.action)
+        self.badge = cache(cells.badge)
+        self.action_cell = cache(self._action)
         self.path_cell = cache(cells.path)
         self.status_cell = cache(cells.status_mark)
+        self.narrowed = cache(self._narrowed)
         self.link = cache(self._narrowing)
 
     @property
@@ -272,12 +274,21 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         key = record.request_id
         return self.link("request", key, key) if key else cells.NOTHING
 
+    def _action(self, action_type: str, named: str) -> SafeString:
+        badge = self.badge(action_type)
+        return SafeString(f"{badge} {cells.cut(named)}") if named else badge
+
     def _narrowing(self, name: str, value: str, shown: str) -> SafeString:
         """Link a value to the list of what has it too, within what is asked now."""
         if name in self.place.settled:
             return cells.cut(shown)
-        url, text = escape(self.place.url({**self.asked, name: value})), escape(shown)
+        url, text = self.narrowed(name) + escape(quote_plus(value)), escape(shown)
         return SafeString(f'<a class="tm-cut" href="{url}" title="{text}"><bdi>{text}</bdi></a>')
+
+    def _narrowed(self, name: str) -> str:
+        """Return the address of what has some value too, as far as that value."""
+        rest = {key: value for key, value in self.asked.items() if key != name}
+        return escape(self.place.url({**rest, name: ""}))
 
 
 def _opening(query: str) -> tuple[str, str]:
