@@ -24,6 +24,8 @@ from benchmarks.databases import NoDatabaseError, server
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- scale: begin -->", "<!-- scale: end -->"
 ROWS, DAYS = 5_000_000, 90
+LOOP = 5
+"""Milliseconds that the plainest template took where the goals were set."""
 BYTES_PER_ROW = 2_500
 """Of disk: the row, its indexes, and what making them takes in passing."""
 
@@ -89,20 +91,30 @@ def page(found: list[dict]) -> str:
             f"### {each['database']}: {each['rows']:,} rows over {each['days']} days, "
             f"{each['size']:.1f} GB"
         )
-        parts += [title, f"{each['rounds']} rounds. {each['rollups']}", _table(each["pages"])]
+        about = (
+            f"{each['rounds']} rounds. {each['rollups']} Between the pages, the plainest template "
+            f"of four columns showed the same 50 rows in {each['loop']:.1f} ms."
+        )
+        parts += [title, about, _table(each["pages"], each["loop"])]
     return "\n\n".join(parts)
 
 
-def _table(pages: list[dict]) -> str:
-    head = "| page | p50, ms | p95, ms | goal, ms | | queries |\n|---|--:|--:|--:|---|--:|"
-    return "\n".join([head, *map(_line, pages)])
+def _table(pages: list[dict], loop: float) -> str:
+    head = (
+        f"| page | p50, ms | p95, ms | p95 where that takes {LOOP} ms | goal, ms | | queries |\n"
+        "|---|--:|--:|--:|--:|---|--:|"
+    )
+    return "\n".join([head, *(_line(page, LOOP / loop) for page in pages)])
 
 
-def _line(page: dict) -> str:
-    verdict = "" if page["goal"] is None else "PASS" if page["p95"] <= page["goal"] else "**FAIL**"
-    goal = "" if page["goal"] is None else f"{page['goal']}"
-    figures = f"{page['p50']:.1f} | {page['p95']:.1f} | {goal} | {verdict} | {page['queries']}"
-    return f"| {page['title']} | {figures} |"
+def _line(page: dict, pace: float) -> str:
+    """Return a line of the table; a goal that is met at the pace of its own machine says so."""
+    goal, p95 = page["goal"], page["p95"]
+    verdict = "" if goal is None else "PASS" if p95 <= goal else "**FAIL**"
+    if verdict == "**FAIL**" and p95 * pace <= goal:
+        verdict = "PASS at that pace"
+    figures = f"{page['p50']:.1f} | {p95:.1f} | {p95 * pace:.1f} | {goal or ''} | {verdict}"
+    return f"| {page['title']} | {figures} | {page['queries']} |"
 
 
 def _measure(url: str, options: argparse.Namespace) -> dict:
