@@ -1,4 +1,4 @@
-"""The tests on each database in turn, the coverage of all runs, and one closing line."""
+"""The tests on each database in turn, the coverage with one of them, and one closing line."""
 
 import argparse
 import os
@@ -17,6 +17,7 @@ from tools import machine, services
 
 ROOT = Path(__file__).parent.parent
 COVERAGE_FLOOR = 95  # percent, branches counted
+SLOWEST = 15  # tests of each run that are named with their times
 LANES = min(2, os.cpu_count() or 1)  # runs at a time: each keeps one core busy, and its server
 
 
@@ -78,7 +79,8 @@ def main() -> int:
     home = "postgresql" if "postgresql" in possible else "sqlite"
     if options.coverage:
         _python("-m", "coverage", "erase")
-    counts = _run_all(possible, home=None if options.fast else home, coverage=options.coverage)
+    measured = home if options.coverage else ""
+    counts = _run_all(possible, once_with="" if options.fast else home, measured=measured)
     covered = _report_coverage() if options.coverage else True
     return _close(counts, missing, covered=covered)
 
@@ -95,19 +97,23 @@ def _is_possible(run: Run) -> bool:
     return not run.url_variable or run.url_variable in os.environ
 
 
-def _run_all(names: list[str], *, home: str | None, coverage: bool) -> dict[str, Count]:
-    """Run two at a time, what takes longest first, and count for each database."""
+def _run_all(names: list[str], *, once_with: str, measured: str) -> dict[str, Count]:
+    """Run two at a time, what takes longest first, and count for each database.
+
+    Coverage is measured with one of them: nearly every line runs with any, and quicker where
+    nobody takes notes.
+    """
     jobs = [(name, f"not ({ONCE})") for name in reversed(names)]  # servers are slower than files
-    if home:
-        jobs.insert(0, (home, ONCE))
+    if once_with:
+        jobs.insert(0, (once_with, ONCE))
     lanes = min(LANES, len(jobs))
     with ThreadPoolExecutor(lanes) as pool:
         runs = [
-            pool.submit(_run, RUNS[name], selection, coverage=coverage, alone=lanes == 1)
-            for name, selection in jobs
+            pool.submit(_run, RUNS[name], what, coverage=name == measured, alone=lanes == 1)
+            for name, what in jobs
         ]
         counts = {name: Count() for name in names}
-        for (name, _selection), run in zip(jobs, runs, strict=True):
+        for (name, _what), run in zip(jobs, runs, strict=True):
             counts[name].add(run.result())
     return counts
 
@@ -119,7 +125,8 @@ def _run(run: Run, selection: str, *, coverage: bool, alone: bool) -> Count:
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
     with tempfile.TemporaryDirectory() as folder:
         report, output = Path(folder, "report.xml"), Path(folder, "output")
-        arguments = [*runner, f"--junit-xml={report}", "-m", selection, *_files(run)]
+        arguments = [*runner, f"--junit-xml={report}", f"--durations={SLOWEST}", "-m", selection]
+        arguments += _files(run)
         with nullcontext() if alone else output.open("w") as file:
             failed = _python(*arguments, environment=environment, output=file) != 0
         if not alone:
@@ -137,11 +144,11 @@ def _url(run: Run, selection: str) -> str:
     return f"{url}_once" if url and selection == ONCE else url
 
 
-def _files(run: Run) -> list[Path]:
+def _files(run: Run) -> list[str]:
     if run.only is None:
         return []
     files = sorted((ROOT / "tests").glob("test_*.py"))
-    return [file for file in files if run.only.fullmatch(file.stem.removeprefix("test_"))]
+    return [str(file) for file in files if run.only.fullmatch(file.stem.removeprefix("test_"))]
 
 
 def _count(report: Path) -> Count:
@@ -157,7 +164,7 @@ def _count(report: Path) -> Count:
 
 
 def _report_coverage() -> bool:
-    print("\n### Coverage of all runs", flush=True)
+    print("\n### Coverage", flush=True)
     _python("-m", "coverage", "combine", "--quiet")
     return _python("-m", "coverage", "report", f"--fail-under={COVERAGE_FLOOR}") == 0
 
