@@ -88,7 +88,7 @@ def page(found: list[dict]) -> str:
     parts = [f"Measured on {report.machine()}."]
     for each in found:
         title = (
-            f"### {each['database']}: {each['rows']:,} rows over {each['days']} days, "
+            f"## {each['database']}: {each['rows']:,} rows over {each['days']} days, "
             f"{each['size']:.1f} GB"
         )
         about = (
