@@ -50,6 +50,8 @@ RUNS = {
 }
 # What no database changes runs once: with PostgreSQL, or with SQLite where that is missing.
 ONCE = "server or browser or once"
+ONCE_AND_FAST = "once and not (server or browser)"
+EACH_TIME = f"not ({ONCE})"
 
 
 @dataclass
@@ -80,7 +82,8 @@ def main() -> int:
     if options.coverage:
         _python("-m", "coverage", "erase")
     measured = home if options.coverage else ""
-    counts = _run_all(possible, once_with="" if options.fast else home, measured=measured)
+    once = ONCE_AND_FAST if options.fast else ONCE
+    counts = _run_all(possible, (home, once), measured=measured)
     covered = _report_coverage() if options.coverage else True
     return _close(counts, missing, covered=covered)
 
@@ -88,7 +91,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.suite", description=__doc__)
     parser.add_argument("--on", action="append", choices=RUNS, help="default: all of them")
-    parser.add_argument("--fast", action="store_true", help=f"without those marked {ONCE}")
+    parser.add_argument("--fast", action="store_true", help="without servers and browser")
     parser.add_argument("--no-coverage", dest="coverage", action="store_false")
     return parser.parse_args()
 
@@ -97,15 +100,14 @@ def _is_possible(run: Run) -> bool:
     return not run.url_variable or run.url_variable in os.environ
 
 
-def _run_all(names: list[str], *, once_with: str, measured: str) -> dict[str, Count]:
+def _run_all(names: list[str], first: tuple[str, str], *, measured: str) -> dict[str, Count]:
     """Run two at a time, what takes longest first, and count for each database.
 
     Coverage is measured with one of them: nearly every line runs with any, and quicker where
     nobody takes notes.
     """
-    jobs = [(name, f"not ({ONCE})") for name in reversed(names)]  # servers are slower than files
-    if once_with:
-        jobs.insert(0, (once_with, ONCE))
+    # Servers are slower than files.
+    jobs = [first, *((name, EACH_TIME) for name in reversed(names))]
     lanes = min(LANES, len(jobs))
     with ThreadPoolExecutor(lanes) as pool:
         runs = [
@@ -141,7 +143,7 @@ def _run(run: Run, selection: str, *, coverage: bool, alone: bool) -> Count:
 def _url(run: Run, selection: str) -> str:
     url = os.environ.get(run.url_variable, "") if run.url_variable else ""
     # Two runs on one server each make a database of their own.
-    return f"{url}_once" if url and selection == ONCE else url
+    return f"{url}_once" if url and selection != EACH_TIME else url
 
 
 def _files(run: Run) -> list[str]:
