@@ -66,7 +66,16 @@ class LineField(TypedField):
         return self.line
 
 
-class RangeField(forms.ChoiceField):
+class ListedField(forms.ChoiceField):
+    """A choice, to the list of which a form may add, and change nothing else."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        field = copy(self)
+        field.widget = copy(self.widget)
+        return field
+
+
+class RangeField(ListedField):
     """A range of time out of a list, or one that was typed: `-3d..-1d`."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -101,7 +110,7 @@ class CheckField(forms.BooleanField):
         super().__init__(**kwargs | {"template_name": "trackmate/check.html"})
 
 
-class OpenChoiceField(forms.ChoiceField):
+class OpenChoiceField(ListedField):
     """A choice that also takes a value which nobody listed, such as a project's own action type."""
 
     def __init__(self, *, max_length: int, **kwargs: Any) -> None:

@@ -18,6 +18,7 @@ from trackmate.clock import aware, moment_of
 from trackmate.dashboard import matching, query, times, windows
 from trackmate.dashboard.fields import (
     LineField,
+    ListedField,
     MomentField,
     OpenChoiceField,
     RangeField,
@@ -62,6 +63,12 @@ class LineFilter(TypedFilter):
     """Narrows by the rest of the query line."""
 
     field_class = LineField
+
+
+class ChoiceFilter(SharedFilter):
+    """Narrows to one of the values that a column can have."""
+
+    field_class = ListedField
 
 
 class OpenChoiceFilter(SharedFilter):
@@ -166,13 +173,13 @@ class ActivityFilters(WindowFilters):
         max_length=255,
         help_text=_("User, key, or part of a name."),
     )
-    status = django_filters.ChoiceFilter(label=_("Status"), choices=Status.choices, empty_label=ANY)
+    status = ChoiceFilter(label=_("Status"), choices=[("", ANY), *Status.choices])
     action_type = ActionTypeFilter(
         label=_("Action type"),
         choices=[("", ANY), *ActionType.choices, (OTHER, _("Other"))],
         max_length=32,
     )
-    source = django_filters.ChoiceFilter(label=_("Source"), choices=Source.choices, empty_label=ANY)
+    source = ChoiceFilter(label=_("Source"), choices=[("", ANY), *Source.choices])
     status_code = TypedFilter(
         reading=matching.status_code,
         label=_("Status code"),
