@@ -179,8 +179,8 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     def _row(self, record: ActivityLog) -> str:
         """Return the tag before the cells of a row."""
         look = ' class="tm-failed"' if record.status == Status.FAILED else ""
-        current = ' aria-current="true"' if record.pk == self.current else ""
-        return f'<tr id="{self.row_name}-{record.pk}"{look}{current}>'
+        current = ' aria-current="true"' if record.id == self.current else ""
+        return f'<tr id="{self.row_name}-{record.id}"{look}{current}>'
 
     def _cell(self, column: Any) -> tuple[str, Callable[[ActivityLog], Any], str]:
         """Return what stands before the cells of a column, what makes them, what stands after."""
@@ -221,7 +221,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     def render_time(self, record: ActivityLog) -> SafeString:
         before, after = self.opening
         moment = self.moments(record.action_time)
-        return SafeString(f"{before}{record.pk}{after}{moment}</a>")
+        return SafeString(f"{before}{record.id}{after}{moment}</a>")
 
     def render_actor(self, record: ActivityLog) -> SafeString:
         if record.actor_label:

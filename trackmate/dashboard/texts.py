@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache, partial
+from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -42,19 +42,22 @@ class Moments:
         self.is_relative = is_relative
         self.zone = timezone.get_current_timezone()
         self.today = timezone.localtime(aware(timezone.now()), self.zone).date()
-        self.date = cache(_date)
-        self.short_date = cache(partial(formats.date_format, format="j M"))
+        # All of it is escaped once, and not for each row.
+        self.date = cache(lambda date: escape(_date(date)))
+        self.short_date = cache(lambda date: escape(formats.date_format(date, "j M")))
+        self.zone_name = cache(escape)
 
     def __call__(self, value: datetime) -> SafeString:
         local = aware(value).astimezone(self.zone)
         date, stamp = local.date(), local.isoformat(timespec="milliseconds")
-        clock = stamp[11:19]
-        title = escape(_exact(self.date(date), stamp, local))
-        shown = escape(ago(local) if self.is_relative else self._shown(date, clock))
+        clock, zone = stamp[11:19], self.zone_name(local.tzname() or "")
+        # In a time stamp of ISO 8601 the clock, to the millisecond, follows the date and a T.
+        title = f"{self.date(date)}, {stamp[11:23]} {zone}"
+        if self.is_relative:
+            shown = escape(ago(local))
+        else:
+            shown = clock if date == self.today else f"{self.short_date(date)} {clock}"
         return SafeString(f'<time datetime="{stamp}" title="{title}">{shown}</time>')
-
-    def _shown(self, date: date, clock: str) -> str:
-        return clock if date == self.today else f"{self.short_date(date)} {clock}"
 
 
 def full_moment(value: datetime) -> SafeString:
@@ -70,16 +73,12 @@ def full_moment(value: datetime) -> SafeString:
 
 def exact(local: datetime) -> str:
     """Say a local time to the millisecond, with its zone."""
-    return _exact(_date(local.date()), local.isoformat(timespec="milliseconds"), local)
+    clock = local.isoformat(timespec="milliseconds")[11:23]
+    return f"{_date(local.date())}, {clock} {local.tzname()}"
 
 
 def _date(value: date) -> str:
     return formats.date_format(value, "DATE_FORMAT")
-
-
-def _exact(date: str, stamp: str, local: datetime) -> str:
-    # In a time stamp of ISO 8601 the clock, to the millisecond, follows the date and a T.
-    return f"{date}, {stamp[11:23]} {local.tzname()}"
 
 
 def ago(value: datetime) -> str:
