@@ -2,15 +2,22 @@
 
 import re
 from itertools import count
+from pathlib import Path
 
 import pytest
 from django.template import Context, Engine
+from django.template.defaulttags import CsrfTokenNode, URLNode
+from django.template.loader import get_template
+from django.template.loader_tags import IncludeNode
 from django.urls import set_script_prefix
+from django.utils.functional import lazy
 from django.utils.translation import override
 
+import trackmate
 from tests.pages import text_of
 from tests.rows import activities, person
 from trackmate.templatetags import trackmate_keep
+from trackmate.templatetags.trackmate_keep import KeepNode
 
 pytestmark = pytest.mark.once
 
@@ -77,6 +84,17 @@ def test_no_more_is_kept_than_there_is_room_for(draw, monkeypatch):
 
 # On pages
 
+TEMPLATES = sorted((Path(trackmate.__file__).parent / "templates/trackmate").glob("*.html"))
+DIFFERENT = (IncludeNode, CsrfTokenNode, URLNode)
+
+
+def test_nothing_is_kept_that_may_differ_from_visitor_to_visitor():
+    nodelists = [get_template(f"trackmate/{file.name}").template.nodelist for file in TEMPLATES]
+    kept = [each for nodes in nodelists for each in nodes.get_nodes_by_type(KeepNode)]
+    assert len(kept) >= 6
+    for each in kept:
+        assert each.nodelist.get_nodes_by_type(DIFFERENT) == []
+
 
 def parts(client, query=""):
     """Return the forms of a list, without what is each visitor's own."""
@@ -138,3 +156,25 @@ def test_a_token_against_forgery_is_never_kept(client):
         page = text_of(client.get(f"{LIST}?range=24h"))
         tokens |= set(re.findall('name="csrfmiddlewaretoken" value="([A-Za-z0-9]{64})"', page))
     assert len(tokens) == 2
+
+
+TENANT = ["first"]
+
+
+def tenant(_row, _request):
+    return "of somebody"
+
+
+tenant.short_description = lazy(lambda: f"The {TENANT[0]} tenant", str)()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrecorded")
+def test_a_heading_of_the_projects_is_what_it_says_now(staff, configure):
+    configure(TABLE_COLUMNS=["tests.test_kept.tenant"])
+    activities(1)
+    for name in ("first", "second"):
+        TENANT[0] = name
+        page = text_of(staff.get(f"{LIST}?range=24h"))
+        # Over the column, and in the form that chooses columns.
+        assert page.count(f"The {name} tenant") == 2

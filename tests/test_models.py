@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models.signals import post_init
+from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from tests.shop.models import Country, Invoice, Order
@@ -285,3 +286,18 @@ def test_a_row_that_was_read_is_like_any_other(django_assert_num_queries):
     listened_to, found = heard(post_init)
     assert found == [listened_to] == [stored]
     assert listened_to.get_deferred_fields() >= {"path", "extra"}
+
+
+@isolate_apps("tests.shop")
+def test_a_class_of_the_projects_is_made_in_its_own_way():
+    class Noted(ActivityLog):
+        class Meta:
+            app_label = "shop"
+            proxy = True
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.noted = self.action
+
+    ActivityLog.objects.create(action="ship")
+    assert Noted.objects.get().noted == "ship"

@@ -78,7 +78,9 @@ def main() -> int:
     names = options.on or list(RUNS)
     missing = [name for name in names if not _is_possible(RUNS[name])]
     possible = [name for name in names if name not in missing]
-    home = "postgresql" if "postgresql" in possible else "sqlite"
+    if not possible:
+        return _close({}, missing, covered=True)
+    home = next((name for name in ("postgresql", "sqlite") if name in possible), possible[0])
     if options.coverage:
         _python("-m", "coverage", "erase")
     measured = home if options.coverage else ""

@@ -92,7 +92,12 @@ def _own(dotted: Dotted) -> Own:
 
 def choices() -> list[tuple[str, StrPromise | str]]:
     """Return the columns that a person can choose, with their headings."""
-    return [*BUILT_IN.items(), *((column.name, column.label) for column in own().values())]
+    return [*BUILT_IN.items(), *((name, str(column.label)) for name, column in own().items())]
+
+
+def own_headings() -> tuple[str, ...]:
+    """Return what the project calls its columns now; that may depend on more than the language."""
+    return tuple(str(column.label) for column in own().values())
 
 
 def usual() -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class LookForm(forms.Form):
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells it from others that look otherwise, before anything is typed."""
-        return tuple(self.initial.values())
+        return (*self.initial.values(), columns.own_headings())
 
     @property
     def said(self) -> dict[str, str]:

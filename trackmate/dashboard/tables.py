@@ -196,7 +196,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         if TYPED & self.asked.keys():
             return None
         question = (self.place.kind, self.place.value, *self.asked.items())
-        look = (self.look.columns, self.look.is_utc)
+        look = (self.look.columns, columns.own_headings(), self.look.is_utc)
         return look, self.sorting.written, self.can_be_sorted, question
 
     @property

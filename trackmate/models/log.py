@@ -148,15 +148,16 @@ class ActivityLog(models.Model):
         """Make a row out of what was read of it.
 
         Django looks for each column of the model among those that were read, which for a list, that
-        reads half of them, takes twice as long as the rest. Only those who listen for rows that are
-        made need its way.
+        reads half of them, takes twice as long as the rest. Its way is for those who do something
+        of their own when a row is made.
         """
-        if pre_init.has_listeners(cls) or post_init.has_listeners(cls):
+        if _is_made_in_an_own_way(cls):
             return super().from_db(db, field_names, values, **options)
         row = cls.__new__(cls)
         row._state = state = ModelState()
         state.adding, state.db = False, db
-        vars(state).update(options)
+        if options.get("fetch_mode") is not None:
+            state.fetch_mode = options["fetch_mode"]
         vars(row).update(zip(field_names, values, strict=True))
         return row
 
@@ -172,3 +173,13 @@ class ActivityLog(models.Model):
         field = cast("FieldCacheMixin", self._meta.get_field(link))
         target = field.get_cached_value(self, default=None)
         return "" if target is None else str(target)[:255]
+
+
+def _is_made_in_an_own_way(model: type[ActivityLog]) -> bool:
+    """Say whether a project's class has more columns or an own beginning, or somebody listens."""
+    return (
+        model._meta.concrete_model is not ActivityLog
+        or model.__init__ is not models.Model.__init__
+        or pre_init.has_listeners(model)
+        or post_init.has_listeners(model)
+    )

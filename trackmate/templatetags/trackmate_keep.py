@@ -27,7 +27,8 @@ class KeepNode(template.Node):
     """Draws what it holds once for each key, and for each language and place of the site.
 
     It goes with its template: another that takes the template's place begins anew. What differs
-    from visitor to visitor, such as a CSRF token, has no business in it.
+    from visitor to visitor, such as a CSRF token, has no business in it, nor has another template,
+    in the place of which a project can put one that knows nothing of this.
     """
 
     def __init__(self, nodelist: NodeList, key: list[FilterExpression]) -> None:
