@@ -91,11 +91,12 @@ def page(found: list[dict]) -> str:
             f"## {each['database']}: {each['rows']:,} rows over {each['days']} days, "
             f"{each['size']:.1f} GB"
         )
-        about = (
-            f"{each['rounds']} rounds. {each['rollups']} Between the pages, the plainest template "
-            f"of four columns showed the same 50 rows in {each['loop']:.1f} ms."
-        )
-        parts += [title, about, _table(each["pages"], each["loop"])]
+        about = [f"{each['rounds']} rounds.", *filter(None, [each["rollups"]])]
+        about += [
+            "Between the pages, the plainest template of four columns showed the same 50 rows in",
+            f"{each['loop']:.1f} ms.",
+        ]
+        parts += [title, " ".join(about), _table(each["pages"], each["loop"])]
     return "\n\n".join(parts)
 
 
