@@ -38,8 +38,6 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 LINES = ("q", "was")
 SUGGESTED = ("q", "actor", "path", "route", "address", "object")
 """The fields that suggest what to write."""
-TYPED = {"q", "actor", "status_code", "path", "route", "address", "object", "request"}
-"""What is asked in somebody's own words; the rest is chosen among a few things."""
 ANY = _("Any")
 
 
@@ -277,6 +275,12 @@ class ActivityFilters(WindowFilters):
     def is_unfolded(self) -> bool:
         """Say whether a folded field holds something to see."""
         return any(bound.data or bound.errors for bound in self.folded_fields)
+
+
+TYPED = {
+    name for name, each in ActivityFilters.base_filters.items() if isinstance(each, TypedFilter)
+}
+"""What is asked in somebody's own words; the rest is chosen among a few things."""
 
 
 def _described(form: type[WindowForm]) -> type[WindowForm]:
