@@ -46,6 +46,12 @@ def test_without_a_key_it_is_drawn_anew(draw):
     assert [draw(None), draw(None), draw("a", None)] == ["0", "1", "2"]
 
 
+def test_a_key_that_is_not_there_is_none():
+    engine = Engine(libraries={"keep": "trackmate.templatetags.trackmate_keep"})
+    template = engine.from_string("{% load keep %}{% keep thing.key %}{{ thing }}{% endkeep %}")
+    assert [template.render(Context({"thing": each})) for each in "ab"] == ["a", "b"]
+
+
 def test_each_language_has_its_own(draw):
     with override("de"):
         german = draw("a")

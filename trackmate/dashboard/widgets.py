@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -13,7 +12,6 @@ from django.forms.utils import to_current_timezone
 from django.template.loader import get_template
 from django.utils.html import conditional_escape
 from django.utils.safestring import mark_safe
-from django.utils.translation import get_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -39,7 +37,7 @@ class MomentInput(forms.DateTimeInput):
 
 
 class BoundField(forms.BoundField):
-    """A field of a form that is drawn once for all who see the same.
+    """A field of a form; its templates draw it once for all who see the same.
 
     Of the twenty fields above a list most are empty or hold a choice, and look alike to everybody
     who reads the same language.
@@ -48,20 +46,11 @@ class BoundField(forms.BoundField):
     def as_field_group(self) -> SafeString:
         """Return the field with its label, help text and errors."""
         template = get_template(self.template_name)
-        look = self._look()
-        if look is None:
-            return mark_safe(template.render({"field": self}))  # noqa: S308 (a template's)
-        # With the template goes what it has drawn: another may have taken its place.
-        drawn = _DRAWN.setdefault(template.template, {})  # type: ignore[attr-defined]
-        drawing = drawn.get(look)
-        if drawing is None:
-            if len(drawn) >= MOST_DRAWN:
-                drawn.clear()
-            drawing = drawn[look] = mark_safe(template.render({"field": self}))  # noqa: S308
-        return drawing
+        return mark_safe(template.render({"field": self}))  # noqa: S308 (a template's)
 
-    def _look(self) -> Hashable:
-        """Return what tells this field from others that look otherwise; None for a typed text."""
+    @property
+    def key(self) -> Hashable:
+        """What tells this field from others that look otherwise; None for a typed text."""
         if self.errors:
             return None
         value = self.value()
@@ -73,13 +62,7 @@ class BoundField(forms.BoundField):
             value = tuple(value) if isinstance(value, (list, tuple)) else value
         elif value not in (None, "", True, False):
             return None
-        return type(self.form), self.auto_id, get_language(), value, choices
-
-
-MOST_DRAWN = 1_000
-"""Drawings that are kept of one template: a choice can be a value that somebody typed."""
-
-_DRAWN: WeakKeyDictionary[Any, dict[Hashable, SafeString]] = WeakKeyDictionary()
+        return type(self.form), self.auto_id, value, choices
 
 
 class Fixed(dict[str, forms.Field]):

@@ -37,8 +37,8 @@ class KeepNode(template.Node):
         self.kept: dict[Hashable, SafeString] = {}
 
     def render(self, context: Context) -> SafeString:
-        """Return the drawing: a new one, too, where a part of the key is None."""
-        key = tuple(each.resolve(context) for each in self.key)
+        """Return the drawing: a new one where a part of the key is None, or is not there."""
+        key = tuple(each.resolve(context, ignore_failures=True) for each in self.key)
         if None in key:
             return self.nodelist.render(context)
         where = (get_language(), get_script_prefix(), get_urlconf(), _settings(), key)
