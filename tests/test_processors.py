@@ -239,13 +239,13 @@ def test_secrets_are_masked_in_every_part():
             remarks=card,
             data={"note": card, "password": "hunter2-hunter2"},
             response=[card],
-            changes={"pin": ["1234", "4321"]},
-            extra={"query": f"card={card}&sig=abc", "headers": {"Referer": "/?token=abc"}},
+            changes={"pin": ["old pin", "new pin"]},
+            extra={"query": f"card={card}&sig=secret", "headers": {"Referer": "/?token=secret"}},
             target=Target(model="shop.order", object_id="7", object_repr=card),
         )
     )
     kept = json.dumps(activity.to_dict())
-    assert not any(secret in kept for secret in ("4111", "hunter2", "4321", "abc"))
+    assert not any(secret in kept for secret in ("4111 1111", "hunter2", "new pin", "secret"))
     assert activity.data["password"] == MASK
 
 

@@ -108,6 +108,25 @@ def test_the_drawer_shows_the_row_that_was_asked_for_last(page, visit):
     expect(page.locator("tr[data-tm-open]")).to_have_attribute("id", f"tm-row-{rows[3].pk}")
 
 
+def test_what_comes_after_the_drawer_was_closed_does_not_open_it(page, visit):
+    rows = activities(2)
+    visit(page)
+    open_row(page, rows[0])
+    held = []
+    page.route("**/trackmate/activity/*-*-*-*-*/*", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks it)
+    page.keyboard.press("j")
+    expect(row(page, rows[1])).to_have_attribute("data-tm-open", "")
+    page.keyboard.press("Escape")
+    expect(page.locator(DRAWER)).to_be_hidden()
+    for route in held:
+        with suppress(Error):  # it was given up
+            route.continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator(DRAWER)).to_be_hidden()
+    page.unroute("**/trackmate/activity/*-*-*-*-*/*")
+    open_row(page, rows[0])
+
+
 def test_p_pauses_and_the_question_mark_helps(page, visit):
     activity()
     visit(page)

@@ -8,6 +8,7 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
+const send = (id, kind) => find(id)?.dispatchEvent(new Event(kind));
 const stored = (act) => { try { return act(sessionStorage); } catch {} };
 
 /* Live: news, while somebody looks. */
@@ -44,7 +45,7 @@ function interval() {
 
 function tick() {
 	schedule();
-	if (!document.hidden && ["live", "failing", "holding"].includes(state())) find("tm-live")?.dispatchEvent(new Event("tm:tick"));
+	if (!document.hidden && /live|failing|holding/.test(state())) send("tm-live", "tm:tick");
 }
 
 function schedule() {
@@ -91,15 +92,17 @@ on("htmx:before:response", (e) => {
 	if (!failed.size) find("tm-toast").textContent = "";
 });
 
+on("htmx:before:swap", (e) => {
+	const drawer = find("tm-drawer");
+	if (!drawer?.contains(e.detail.ctx.target)) return;
+	if (!drawer.open) drawer.showModal(); // any later would undo an Escape
+	drawer.scrollTop = 0;
+});
+
 on("htmx:after:swap", (e) => {
 	begin();
 	if (isTick(e)) return showNews();
-	const { sourceElement, target } = e.detail.ctx;
-	const drawer = find("tm-drawer");
-	if (drawer?.contains(target)) {
-		if (!drawer.open) drawer.showModal();
-		drawer.scrollTop = 0;
-	} else if (document.activeElement === document.body && !sourceElement?.matches?.("body, form")) {
+	if (!one(":focus") && !e.detail.ctx.sourceElement?.matches?.("body, form")) {
 		one("#tm-rows, #tm-overview")?.focus({ preventScroll: true });
 	}
 });
@@ -119,14 +122,14 @@ function showFields() {
 	for (const each of changed ? [] : all("#tm-filters :is(input, option)")) {
 		if (each.type === "radio") each.checked = each.defaultChecked;
 		else if (each.matches("option")) each.selected = each.defaultSelected;
-		else if (each !== document.activeElement) each.value = each.defaultValue;
+		else if (!each.matches(":focus")) each.value = each.defaultValue;
 	}
 }
 
 on("input", ({ target: { form } }) => {
 	if (form?.id !== "tm-filters") return;
 	changed = true;
-	form.dispatchEvent(new Event("htmx:abort")); // what was asked before must not undo it
+	send(form.id, "htmx:abort"); // it would undo this
 });
 
 on("htmx:config:request", (e) => {
@@ -143,13 +146,13 @@ const opened = () => one("tr[data-tm-open]");
 function open(link) {
 	opened()?.removeAttribute("data-tm-open");
 	link.closest("tr").dataset.tmOpen = "";
-	htmx.ajax("GET", link.href, { source: "#tm-drawer-body", target: "#tm-drawer-body" });
+	htmx.ajax("GET", link.href, { source: "#tm-drawer-body" });
 }
 
 function step(by) {
 	const links = all("#tm-rows .tm-open");
 	const isOpen = find("tm-drawer")?.open;
-	const row = isOpen ? opened() : document.activeElement.closest("tr");
+	const row = isOpen ? opened() : one(":focus")?.closest("tr");
 	const at = links.findIndex((link) => link.closest("tr") === row);
 	const link = links[at < 0 ? 0 : at + by];
 	if (isOpen && link) open(link);
@@ -194,6 +197,7 @@ on("click", (e) => {
 });
 
 on("change", schedule);
+on("close", () => send("tm-drawer-body", "htmx:abort"), document, true);
 
 const KEYS = { "/": "#tm-filters [name=q]", "?": "#tm-keys", p: "#tm-pause" };
 const areKeysOff = () => document.body.dataset.tmKeys === "off";
@@ -203,7 +207,8 @@ on("keydown", (e) => {
 	if (e.isComposing) return;
 	if (target.dataset?.tmSuggest) return goOn(e);
 	if (isHeld(e) || areKeysOff() || target.matches("input, select, textarea")) return;
-	if (key === "j" || key === "k") return step(key === "j" ? 1 : -1);
+	const by = { j: 1, k: -1 }[key];
+	if (by) return step(by);
 	const wanted = KEYS[key] && !one("dialog[open], :popover-open") && one(KEYS[key]);
 	if (!wanted) return;
 	e.preventDefault();
@@ -252,7 +257,7 @@ function brush(plot) {
 	on("pointermove", (e) => {
 		const at = barAt(e);
 		if (began < 0 || (at === began && !moved)) return;
-		if (!moved) plot.setPointerCapture(e.pointerId);
+		plot.setPointerCapture(e.pointerId);
 		moved = true;
 		ends[0] = Math.min(at, began);
 		ends[1] = Math.max(at, began) + 1;
@@ -263,7 +268,7 @@ function brush(plot) {
 		began = -1;
 	}, plot);
 	on("dragstart", (e) => e.preventDefault(), plot);
-	on("click", (e) => { if (moved) e.preventDefault(); }, plot, true);
+	on("click", (e) => moved && e.preventDefault(), plot, true);
 	on("keydown", (e) => {
 		const side = thumbs.indexOf(e.target);
 		const steps = { ArrowLeft: -forward, ArrowRight: forward, ArrowDown: -1, ArrowUp: 1, PageDown: -6, PageUp: 6, Home: -99, End: 99, Enter: 0 };
@@ -271,8 +276,7 @@ function brush(plot) {
 		if (side < 0 || by === undefined) return;
 		e.preventDefault();
 		ends[side] = clamp(ends[side] + by, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
-		if (by) draw();
-		else look();
+		by ? draw() : look();
 	}, plot);
 	plot.tmBegin = () => {
 		bars = all("a", plot);
@@ -339,8 +343,7 @@ on("focusin", ({ target }) => {
 on("focusout", close);
 on("input", ({ target, isTrusted }) => {
 	if (!isTrusted || target !== field) return;
-	if (/\S$/.test(field.value.slice(0, field.selectionStart))) suggest();
-	else close();
+	/\S$/.test(field.value.slice(0, field.selectionStart)) ? suggest() : close();
 });
 function goOn(e) {
 	const { key } = e;
