@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate.enums import ActionType, Source, Status
 from trackmate.fields import AwareDateTimeField, FarGenericForeignKey, UUIDv7Field
+from trackmate.indexes import SparseIndex
 from trackmate.querysets import ActivityLogQuerySet
 from trackmate.rollups import noted
 
@@ -105,8 +106,8 @@ class ActivityLog(models.Model):
         indexes = (
             # what did this person do
             models.Index(fields=["actor", "id"], name="trackmate_actor"),
-            # what happened to this object
-            models.Index(fields=["content_type", "object_id", "id"], name="trackmate_object"),
+            # what happened to this object; most rows are about none
+            SparseIndex(fields=["content_type", "object_id", "id"], name="trackmate_object"),
             # what else did the same request do
             models.Index(fields=["request_id", "id"], name="trackmate_request"),
             # what happened at this route
