@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from trackmate.enums import ActionType, Status
+
+_ACTION_TYPES = dict(ActionType.choices)
+"""What each is called, in the reader's language once it is shown."""
 
 KINDS = frozenset({"create", "read", "update", "delete", "login", "logout", "login-failed"})
 """The action types that have a colour of their own."""
@@ -32,26 +34,22 @@ def badge(action_type: str) -> SafeString:
     kind = action_type.lower().replace(" ", "-")
     known = kind if kind in KINDS else "other"
     text = action_type_text(action_type)
-    return format_html('<span class="tm-badge" data-kind="{}">{}</span>', known, text)
+    return SafeString(f'<span class="tm-badge" data-kind="{known}">{escape(text)}</span>')
 
 
 def action_type_text(action_type: str) -> str:
     """Return an action type in the reader's language; a project's own stays as it is."""
-    if action_type in ActionType.values:
-        return str(ActionType(action_type).label)
-    return action_type or _("Other")
+    known = _ACTION_TYPES.get(action_type)
+    return str(known) if known is not None else action_type or _("Other")
 
 
 def status_mark(status: str, code: int | None) -> SafeString:
     """Return how it went by a sign, a word and the status code: never by colour alone."""
-    failed = status == Status.FAILED
-    return format_html(
-        '<span class="tm-mark" data-status="{}"><svg class="tm-icon" aria-hidden="true">'
-        '<use href="#tm-icon-{}"></use></svg>{}{}</span>',
-        "failed" if failed else "success",
-        "failed" if failed else "success",
-        _("Failed") if failed else _("Success"),
-        "" if code is None else format_html(" <b>{}</b>", code),
+    sign, word = ("failed", _("Failed")) if status == Status.FAILED else ("success", _("Success"))
+    number = "" if code is None else f" <b>{code:d}</b>"
+    return SafeString(
+        f'<span class="tm-mark" data-status="{sign}"><svg class="tm-icon" aria-hidden="true">'
+        f'<use href="#tm-icon-{sign}"></use></svg>{escape(word)}{number}</span>'
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from uuid import UUID
 
 import django_filters
@@ -30,7 +30,10 @@ from trackmate.dashboard.widgets import Renderer, with_fixed_fields
 from trackmate.enums import OTHER, ActionType, Source, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from trackmate.dashboard.places import Place
+    from trackmate.dashboard.widgets import BoundField
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Rows
 
@@ -95,6 +98,13 @@ class WindowForm(forms.Form):
     end = MomentField(label=_("To"), required=False)
 
     window: Window
+
+    @property
+    def key(self) -> tuple[Hashable, ...] | None:
+        """What tells its own fields from others that look otherwise; None for a typed time."""
+        fields = cast("list[BoundField]", [self[name] for name in WindowForm.base_fields])
+        keys = tuple(each.key for each in fields)
+        return None if None in keys else keys
 
     def clean(self) -> dict[str, Any]:
         """Settle the range of time that the answers add up to."""

@@ -43,6 +43,9 @@ class DashboardView(View):
     is_page = False
     """Whether it is a page of lists or times, which look as the person likes it."""
 
+    section = ""
+    """What the page's header marks as the place where one is."""
+
     htmx: HtmxDetails
     cost: Cost
     look: Look
@@ -102,8 +105,10 @@ class DashboardView(View):
         self, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
     ) -> HttpResponse:
         """Render a template with what the frame needs; nothing is taken from context processors."""
+        viewer = access.user_of(self.request)
         frame = {
-            "viewer": access.user_of(self.request),
+            "viewer": "" if viewer is None else str(viewer),
+            "section": self.section,
             "admin_url": _admin_url(self.request),
             "refresh": max(0, get_settings().DASHBOARD_REFRESH),
             "budget": budget(),

@@ -150,6 +150,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         # What many rows have in common is made once for all of them.
         self.moments = texts.Moments(is_relative=look.is_relative)
         self.span = texts.Durations()
+        self.nobody = format_html('<span class="tm-none">{}</span>', _("anonymous"))
         self.badge = cache(cells.badge)
         self.action_cell = cache(self._action)
         self.path_cell = cache(cells.path)
@@ -179,7 +180,8 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
     def _row(self, record: ActivityLog) -> str:
         """Return the tag before the cells of a row."""
         look = ' class="tm-failed"' if record.status == Status.FAILED else ""
-        current = ' aria-current="true"' if record.id == self.current else ""
+        is_current = self.current is not None and record.id == self.current
+        current = ' aria-current="true"' if is_current else ""
         return f'<tr id="{self.row_name}-{record.id}"{look}{current}>'
 
     def _cell(self, column: Any) -> tuple[str, Callable[[ActivityLog], Any], str]:
@@ -228,7 +230,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
             return self.link("actor", record.actor_label, record.actor_label)
         if record.actor_id is not None:
             return self.link("actor", f"#{record.actor_id}", f"#{record.actor_id}")
-        return format_html('<span class="tm-none">{}</span>', _("anonymous"))
+        return self.nobody
 
     def render_action(self, record: ActivityLog) -> SafeString:
         return self.action_cell(record.action_type, record.action or record.route)

@@ -52,6 +52,7 @@ class OverviewView(DashboardView):
     """What a range of time came to."""
 
     is_page = True
+    section = "overview"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         context = {"page": overview(self.rows, request.GET, self.look), "look": self.look}
@@ -71,6 +72,7 @@ class ActivityListView(DashboardView):
 
     def get(self, request: HttpRequest, value: str = "") -> HttpResponse:
         place = place_of(self.kind, value)
+        self.section = "" if place.kind else "activity"
         filters = ActivityFilters(request.GET, self.rows, place)
         asked = asked_of(filters, request.GET)
         known_url = self.htmx.current_url if self.wants_fragment else None

@@ -178,9 +178,9 @@ class ActivityLog(models.Model):
 
 def _is_made_in_an_own_way(model: type[ActivityLog]) -> bool:
     """Say whether a project's class has more columns or an own beginning, or somebody listens."""
-    return (
-        model._meta.concrete_model is not ActivityLog
-        or model.__init__ is not models.Model.__init__
-        or pre_init.has_listeners(model)
-        or post_init.has_listeners(model)
-    )
+    if model._meta.concrete_model is not ActivityLog or model.__init__ is not models.Model.__init__:
+        return True
+    # Few projects listen to any model, and to look who listens to this one takes a while.
+    if not (pre_init.receivers or post_init.receivers):
+        return False
+    return pre_init.has_listeners(model) or post_init.has_listeners(model)
