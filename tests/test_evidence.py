@@ -1,11 +1,13 @@
 """The page of one activity, and its parts beside a list: evidence, and who may see it."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
@@ -96,13 +98,13 @@ def test_what_cannot_be_read_is_told_too(reader, headers, status):
 
 
 def test_companions_say_how_long_after_the_first_they_came(reader):
-    row = activity(request_id="r", ago=10, source="request")
-    for ago in (9.9, 8.5):
-        activity(request_id="r", ago=ago)
+    began = timezone.now()
+    row = activity(request_id="r", action_time=began, source="request")
+    for milliseconds in (100, 1_500):
+        later = began + timedelta(milliseconds=milliseconds)
+        activity(request_id="r", action_time=later)
     offsets = re.findall(r'<span class="tm-quiet">\+(\S+ m?s)</span>', shown(reader, row))
-    numbers = [float(text.split()[0]) for text in offsets]
-    assert [text.split()[1] for text in offsets] == ["ms", "ms", "s"]
-    assert numbers == pytest.approx([0, 100, 1.5], rel=0.3)
+    assert offsets == ["0.0 ms", "100 ms", "1.50 s"]
 
 
 def test_an_offset_is_never_negative(reader):

@@ -122,7 +122,7 @@ def plainly(found):
 @pytest.fixture
 def two_days():
     """A history of two days, rolled up."""
-    rows = history(1_500, hours=50)
+    rows = history(500, hours=50)
     assert fill()
     return rows
 
@@ -132,7 +132,7 @@ def two_days():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_with_rollups_and_without_the_answers_are_the_same(seed):
-    history(1_500, hours=75, seed=seed)
+    history(800, hours=75, seed=seed)
     fill()
     assert Rollup.objects.filter(length=DAY).exists()
     dice = random.Random(seed)

@@ -48,10 +48,11 @@ RUNS = {
     "postgresql": Run("PostgreSQL", "TRACKMATE_TEST_POSTGRES_URL"),
     "mariadb": Run("MariaDB", "TRACKMATE_TEST_MARIADB_URL"),
 }
-# What no database changes runs once: with PostgreSQL, or with SQLite where that is missing.
-ONCE = "server or browser or once"
-ONCE_AND_FAST = "once and not (server or browser)"
-EACH_TIME = f"not ({ONCE})"
+# What no database changes runs once: servers and browsers with PostgreSQL, the rest with SQLite,
+# which is the quickest; each with another where that is missing.
+SERVED = "server or browser"
+WHOLE = f"not ({SERVED})"
+EACH_TIME = f"not ({SERVED} or once)"
 
 
 @dataclass
@@ -80,12 +81,9 @@ def main() -> int:
     possible = [name for name in names if name not in missing]
     if not possible:
         return _close({}, missing, covered=True)
-    home = next((name for name in ("postgresql", "sqlite") if name in possible), possible[0])
     if options.coverage:
         _python("-m", "coverage", "erase")
-    measured = home if options.coverage else ""
-    once = ONCE_AND_FAST if options.fast else ONCE
-    counts = _run_all(possible, (home, once), measured=measured)
+    counts = _run_all(_jobs(possible, fast=options.fast), coverage=options.coverage)
     covered = _report_coverage() if options.coverage else True
     return _close(counts, missing, covered=covered)
 
@@ -102,21 +100,30 @@ def _is_possible(run: Run) -> bool:
     return not run.url_variable or run.url_variable in os.environ
 
 
-def _run_all(names: list[str], first: tuple[str, str], *, measured: str) -> dict[str, Count]:
-    """Run two at a time, what takes longest first, and count for each database.
+def _jobs(names: list[str], *, fast: bool) -> list[tuple[str, str]]:
+    """Return what runs with which database, what takes longest first."""
+    home = next((name for name in ("postgresql", "sqlite") if name in names), names[0])
+    whole = "sqlite" if "sqlite" in names else names[0]
+    others = [name for name in reversed(names) if name != whole]
+    served = [] if fast else [(home, SERVED)]
+    return [*served, (whole, WHOLE), *((name, EACH_TIME) for name in others)]
 
-    Coverage is measured with one of them: nearly every line runs with any, and quicker where
-    nobody takes notes.
+
+def _run_all(jobs: list[tuple[str, str]], *, coverage: bool) -> dict[str, Count]:
+    """Run two at a time, and count for each database.
+
+    Coverage is measured where all tests run that need neither server nor browser: nearly every
+    line runs there, and the others are quicker while nobody takes notes.
     """
-    # Servers are slower than files.
-    jobs = [first, *((name, EACH_TIME) for name in reversed(names))]
     lanes = min(LANES, len(jobs))
     with ThreadPoolExecutor(lanes) as pool:
         runs = [
-            pool.submit(_run, RUNS[name], what, coverage=name == measured, alone=lanes == 1)
+            pool.submit(
+                _run, RUNS[name], what, coverage=coverage and what == WHOLE, alone=lanes == 1
+            )
             for name, what in jobs
         ]
-        counts = {name: Count() for name in names}
+        counts = {name: Count() for name in RUNS if name in dict(jobs)}
         for (name, _what), run in zip(jobs, runs, strict=True):
             counts[name].add(run.result())
     return counts
@@ -145,7 +152,7 @@ def _run(run: Run, selection: str, *, coverage: bool, alone: bool) -> Count:
 def _url(run: Run, selection: str) -> str:
     url = os.environ.get(run.url_variable, "") if run.url_variable else ""
     # Two runs on one server each make a database of their own.
-    return f"{url}_once" if url and selection != EACH_TIME else url
+    return f"{url}_served" if url and selection == SERVED else url
 
 
 def _files(run: Run) -> list[str]:
