@@ -100,7 +100,10 @@ POSTGRES = Need("PostgreSQL", postgres_folder, ("postgresql",), "postgresql@17")
 MARIADB = Need("MariaDB", mariadbd, ("mariadb-server",), "mariadb")
 REDIS = Need("Redis", lambda: program("redis-server"), ("redis-server",), "redis")
 CHROMIUM = Need(
-    "Chromium", lambda: program(*BROWSERS), ("chromium-headless-shell",), "--cask chromium"
+    "Chromium",
+    lambda: program(*BROWSERS),
+    ("chromium-headless-shell", "fonts-liberation"),
+    "--cask chromium",
 )
 NODE = Need("Node.js with npm", node, ("nodejs", "npm"), "node")
 JAVA = Need("Java", java, ("default-jre-headless",), "openjdk")
