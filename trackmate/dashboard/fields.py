@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from django import forms
@@ -10,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import query, times
+from trackmate.dashboard.sharing import twin
 from trackmate.dashboard.widgets import BoundField, MomentInput
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LineField(TypedField):
     line = ""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return copy(self)
+        return twin(self)
 
     def bound_data(self, data: Any, initial: Any) -> str:
         return self.line
@@ -70,8 +70,8 @@ class ListedField(forms.ChoiceField):
     """A choice, to the list of which a form may add, and change nothing else."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        field = copy(self)
-        field.widget = copy(self.widget)
+        field = twin(self)
+        field.widget = twin(self.widget)
         return field
 
 

@@ -67,7 +67,7 @@ def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
 
 def _chart(now: Stretch, window: Window, place: Place, asked: Mapping[str, str]) -> charts.Chart:
     if window.start == BEGINNING:
-        first = selectors.ends(now.every).first
+        first = selectors.oldest(now.every)
         window = preset("24h") if first is None else replace(window, start=first.action_time)
     return charts.histogram(now, window, place, asked)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from trackmate.dashboard.fields import (
 )
 from trackmate.dashboard.mirror import LONGEST, Mirror
 from trackmate.dashboard.places import EXPLORER
+from trackmate.dashboard.sharing import twin
 from trackmate.dashboard.widgets import Renderer, with_fixed_fields
 from trackmate.enums import OTHER, ActionType, Source, Status
 
@@ -48,7 +48,7 @@ class SharedFilter(django_filters.Filter):  # type: ignore[misc]
     """A filter whose options nobody changes, so that all requests may share them."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return copy(self)
+        return twin(self)
 
 
 class TypedFilter(SharedFilter):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from trackmate.dashboard.places import Place
     from trackmate.dashboard.windows import Window
+    from trackmate.models import ActivityLog
     from trackmate.selectors import Page, Rows
 
 
@@ -68,6 +69,13 @@ class Listing:
         """Say whether news can come: on the newest page of a range that lasts until now."""
         is_newest = self.sorting.is_usual and not self.is_turned
         return is_newest and self.since is not None and self.filters.window.is_open
+
+    @property
+    def newest(self) -> ActivityLog | None:
+        """The newest row of all about its thing, where the list begins with it."""
+        if not self.is_live or self.filters.is_narrowed or self.page is None:
+            return None
+        return next(iter(self.page.rows), None)
 
     @property
     def is_turned(self) -> bool:

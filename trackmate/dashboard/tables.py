@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -21,6 +20,7 @@ from trackmate.dashboard import cells, columns, texts
 from trackmate.dashboard.filters import TYPED
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER
+from trackmate.dashboard.sharing import twin
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Column(tables.Column):  # type: ignore[misc]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # For each table there is a copy of each column, the options of which nobody changes.
-        return copy(self)
+        return twin(self)
 
 
 class OwnColumn(Column):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from django.http.response import HttpResponseBase
 
+    from trackmate.dashboard.listing import Listing
     from trackmate.dashboard.shelf import Shelf
     from trackmate.models import ActivityLog
     from trackmate.selectors import Neighbours
@@ -92,7 +93,7 @@ class ActivityListView(DashboardView):
             fragment = self.show("trackmate/rows.html", {**context, "is_fragment": True})
             return self._pushed(fragment, found.newest_url)
         status = 503 if found.state == State.UNAVAILABLE else 200
-        context |= {"place": place, **self._about(place)}
+        context |= {"place": place, **self._about(place, found)}
         return self.show("trackmate/activity.html", context, status=status)
 
     def _better_url(self, place: Place, asked: dict[str, str], shelf: Shelf | None) -> str:
@@ -115,14 +116,14 @@ class ActivityListView(DashboardView):
         is_new = url != self.htmx.current_url_abs_path
         return push_url(fragment, url if is_new else False)
 
-    def _about(self, place: Place) -> dict[str, Any]:
+    def _about(self, place: Place, found: Listing) -> dict[str, Any]:
         """Return what stands above the list: the name of the thing, and when it was seen."""
         if not place.kind:
             return {}
         rows = ActivityFilters.of_place(place, self.rows)
         if rows is None:
             return {"name": place.value}
-        ends = answer(lambda: selectors.ends(rows))
+        ends = answer(lambda: selectors.ends(rows, last=found.newest))
         return {"ends": ends, **details.about(place, ends.value, self.request)}
 
 

@@ -226,10 +226,17 @@ def stream(
         last = found[-1].pk
 
 
-def ends(rows: Rows) -> Ends:
-    """Return the oldest and the newest of some rows: two looks into an index."""
-    listed = rows.only(*LISTED)
-    return Ends(first=listed.order_by("pk").first(), last=listed.order_by("-pk").first())
+def ends(rows: Rows, *, last: ActivityLog | None = None) -> Ends:
+    """Return the oldest and the newest of some rows, `last` if that is known: a look into an index
+    for each."""
+    if last is None:
+        last = next(iter(newest(rows, 1)), None)
+    return Ends(first=last and oldest(rows), last=last)
+
+
+def oldest(rows: Rows) -> ActivityLog | None:
+    """Return the oldest of some rows, with the columns of a list."""
+    return rows.only(*LISTED).order_by("pk").first()
 
 
 def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
