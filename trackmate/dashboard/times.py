@@ -10,7 +10,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import aware
@@ -44,8 +43,7 @@ def typed(text: str) -> Window:
     if not first:
         return windows.until(end) if end < now else windows.preset(windows.ALL)
     if end == now and _AGO.fullmatch(first):
-        said = gettext("the last %(length)s") % {"length": windows.length_text(now - start)}
-        return Window(start=start, text=said)
+        return windows.last(now - start, now)
     return windows.between(start, end if end < now else None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from trackmate.clock import aware, lowest_uuid7
 from trackmate.conf import get_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
     from django.http import QueryDict
@@ -45,8 +45,13 @@ class Window:
 
     start: datetime
     end: datetime | None = None
-    text: str
-    """How to say it in a sentence: "the last hour"."""
+    say: Callable[[], str] = field(compare=False, repr=False)
+    """What says it in a sentence. Most are never said, and dates take long to be written."""
+
+    @property
+    def text(self) -> str:
+        """How to say it in a sentence: "the last hour"."""
+        return self.say()
 
     def narrow(self, rows: Rows) -> Rows:
         """Keep the rows of this range."""
@@ -88,13 +93,19 @@ def default_name() -> str:
 def preset(name: str) -> Window:
     """Return the range of a choice, counted back from now."""
     if name == ALL:
-        return Window(start=BEGINNING, text=gettext("all time"))
+        return Window(start=BEGINNING, say=lambda: gettext("all time"))
     if name in PRESETS:
         length, _short, said = PRESETS[name]
-        return Window(start=timezone.now() - length, text=str(said))
-    length = _default_length()
-    text = gettext("the last %(length)s") % {"length": length_text(length)}
-    return Window(start=timezone.now() - length, text=text)
+        return Window(start=timezone.now() - length, say=lambda: str(said))
+    return last(_default_length(), timezone.now())
+
+
+def last(length: timedelta, now: datetime) -> Window:
+    """Return the range of so much time until now."""
+    return Window(
+        start=now - length,
+        say=lambda: gettext("the last %(length)s") % {"length": length_text(length)},
+    )
 
 
 def times_of(asked: Mapping[str, str] | QueryDict) -> dict[str, str]:
@@ -127,19 +138,18 @@ def written(moment: datetime) -> str:
 
 def between(start: datetime, end: datetime | None) -> Window:
     """Return the range between two dates, or from one date until now."""
-    values = {"start": _date_text(start), "end": "" if end is None else _date_text(end)}
-    if end is None:
-        return Window(start=start, text=gettext("the time since %(start)s") % values)
-    text = gettext("%(start)s to %(end)s") % values
     # What is to come has no rows, and a far date is more than a database can reckon with.
-    is_over = aware(end) <= aware(timezone.now())
-    return Window(start=start, end=end if is_over else None, text=text)
+    is_over = end is not None and aware(end) <= aware(timezone.now())
+    return Window(start=start, end=end if is_over else None, say=lambda: _dates_text(start, end))
 
 
 def until(end: datetime) -> Window:
     """Return all the time before a date."""
-    text = gettext("the time before %(end)s") % {"end": _date_text(end)}
-    return Window(start=BEGINNING, end=end, text=text)
+    return Window(
+        start=BEGINNING,
+        end=end,
+        say=lambda: gettext("the time before %(end)s") % {"end": _date_text(end)},
+    )
 
 
 def wider(window: Window) -> list[tuple[str, StrPromise]]:
@@ -162,6 +172,12 @@ def length_text(length: timedelta) -> str:
 
 def _default_length() -> timedelta:
     return timedelta(seconds=max(60, get_settings().DASHBOARD_WINDOW))
+
+
+def _dates_text(start: datetime, end: datetime | None) -> str:
+    if end is None:
+        return gettext("the time since %(start)s") % {"start": _date_text(start)}
+    return gettext("%(start)s to %(end)s") % {"start": _date_text(start), "end": _date_text(end)}
 
 
 def _date_text(moment: datetime) -> str:
