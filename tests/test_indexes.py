@@ -32,7 +32,9 @@ def test_the_history_of_an_object_is_found_by_it():
     order = Order.objects.create()
     activities(20)
     activities(20, content_object=order)
-    assert "trackmate_object" in ActivityLog.objects.on(order).newest_first()[:10].explain()
+    plan = ActivityLog.objects.on(order).newest_first()[:10].explain()
+    # MariaDB names what it could use, and then what it does.
+    assert plan.count("trackmate_object") == (2 if connection.vendor == "mysql" else 1)
 
 
 @pytest.mark.only_on("sqlite3", "postgresql")

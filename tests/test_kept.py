@@ -3,14 +3,14 @@
 import re
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from django.template import Context, Engine, RequestContext
-from django.template.defaulttags import CsrfTokenNode
+from django.template import Context, Engine
+from django.template.defaulttags import CsrfTokenNode, URLNode
 from django.template.loader import get_template
 from django.template.loader_tags import IncludeNode
-from django.urls import set_script_prefix
+from django.urls import URLResolver, clear_url_caches, include, path, set_script_prefix
+from django.urls.resolvers import LocalePrefixPattern
 from django.utils.functional import lazy
 from django.utils.translation import override
 
@@ -32,11 +32,8 @@ def draw():
     source = "{% load keep %}{% keep one two %}{{ number }}{% endkeep %}"
     template, numbers = engine.from_string(source), count()
 
-    def drawn(one, two="", template=template, request=None):
-        values = {"one": one, "two": two, "number": lambda: next(numbers)}
-        return template.render(
-            Context(values) if request is None else RequestContext(request, values)
-        )
+    def drawn(one, two="", template=template):
+        return template.render(Context({"one": one, "two": two, "number": lambda: next(numbers)}))
 
     drawn.anew = lambda one: drawn(one, template=engine.from_string(source))
     return drawn
@@ -80,17 +77,6 @@ def test_a_site_below_another_path_has_its_own(draw):
         set_script_prefix("/")
 
 
-def test_each_place_of_the_urls_has_its_own(draw, rf):
-    """`{% url %}` leads to where the request came in, where trackmate's URLs are included twice."""
-    drawn = {}
-    for name in ("trackmate", "inner", "trackmate"):
-        request = rf.get("/")
-        request.resolver_match = SimpleNamespace(namespace=name)
-        drawn.setdefault(name, set()).add(draw("a", request=request))
-    assert sorted(map(len, drawn.values())) == [1, 1]
-    assert drawn["trackmate"] != drawn["inner"]
-
-
 def test_what_a_template_has_drawn_goes_with_it(draw):
     assert draw.anew("a") != draw.anew("a")
 
@@ -109,12 +95,24 @@ TEMPLATES = sorted((Path(trackmate.__file__).parent / "templates/trackmate").glo
 DIFFERENT = (IncludeNode, CsrfTokenNode)
 
 
-def test_nothing_is_kept_that_may_differ_from_visitor_to_visitor():
+def every_keep():
     nodelists = [get_template(f"trackmate/{file.name}").template.nodelist for file in TEMPLATES]
-    kept = [each for nodes in nodelists for each in nodes.get_nodes_by_type(KeepNode)]
+    return [each for nodes in nodelists for each in nodes.get_nodes_by_type(KeepNode)]
+
+
+def test_nothing_is_kept_that_may_differ_from_visitor_to_visitor():
+    kept = every_keep()
     assert len(kept) >= 6
     for each in kept:
         assert each.nodelist.get_nodes_by_type(DIFFERENT) == []
+
+
+def test_what_is_kept_with_an_address_is_kept_for_one_place():
+    """Where a URL leads may be another thing for each tenant of a project."""
+    kept = [each for each in every_keep() if each.nodelist.get_nodes_by_type(URLNode)]
+    assert len(kept) >= 4
+    for each in kept:
+        assert "root" in [key.token for key in each.key]
 
 
 def parts(client, query=""):
@@ -177,6 +175,33 @@ def test_a_token_against_forgery_is_never_kept(client):
         page = text_of(client.get(f"{LIST}?range=24h"))
         tokens |= set(re.findall('name="csrfmiddlewaretoken" value="([A-Za-z0-9]{64})"', page))
     assert len(tokens) == 2
+
+
+class TenantPattern(LocalePrefixPattern):
+    """Whose pages these are, in the place where `i18n_patterns` has the language."""
+
+    tenant = "one"
+
+    @property
+    def language_prefix(self):
+        return f"of/{self.tenant}/"
+
+
+urlpatterns = [URLResolver(TenantPattern(), [path("trackmate/", include("trackmate.urls"))])]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrecorded")
+@pytest.mark.urls("tests.test_kept")
+def test_each_tenant_of_a_project_is_led_to_its_own_pages(staff, monkeypatch):
+    for tenant in ("one", "two", "one"):
+        monkeypatch.setattr(TenantPattern, "tenant", tenant)
+        clear_url_caches()
+        for page in ("activity/?range=24h", "?range=24h", "actor/=ann/"):
+            html = text_of(staff.get(f"/of/{tenant}/trackmate/{page}"))
+            led_to = re.findall('(?:href|action|data-url|hx-get)="/of/([a-z]+)/', html)
+            assert len(led_to) > 10
+            assert set(led_to) == {tenant}
 
 
 TENANT = ["first"]

@@ -239,13 +239,14 @@ def test_secrets_are_masked_in_every_part():
             remarks=card,
             data={"note": card, "password": "hunter2-hunter2"},
             response=[card],
-            changes={"pin": ["old pin", "new pin"]},
-            extra={"query": f"card={card}&sig=secret", "headers": {"Referer": "/?token=secret"}},
+            changes={"pin": ["1234", "4321"]},
+            extra={"query": f"card={card}&sig=abc", "headers": {"Referer": "/?token=abc"}},
             target=Target(model="shop.order", object_id="7", object_repr=card),
         )
     )
-    kept = json.dumps(activity.to_dict())
-    assert not any(secret in kept for secret in ("4111 1111", "hunter2", "new pin", "secret"))
+    # Any digits may stand in an id and a time.
+    kept = json.dumps({**activity.to_dict(), "id": "", "action_time": ""})
+    assert not any(secret in kept for secret in ("4111", "hunter2", "4321", "abc"))
     assert activity.data["password"] == MASK
 
 

@@ -81,8 +81,7 @@ def test_10000_real_requests_to_gunicorn_are_10000_rows(serve, desk, access_log)
     assert_each_is_a_row(desk, access_log, path_under_wsgi)
 
 
-def test_10000_real_requests_to_uvicorn_are_10000_rows(serve, file_desk, access_log):
-    """In files: under ASGI Django opens a connection for each request, which a server minds."""
+def test_10000_real_requests_to_uvicorn_are_10000_rows(serve, desk, access_log):
     options = {"kind": "uvicorn", "options": ("--log-level=warning",)}
-    replay_all(serve, file_desk, access_log, "config.asgi:application", **options)
-    assert_each_is_a_row(file_desk, access_log, path_under_asgi)
+    replay_all(serve, desk, access_log, "config.asgi:application", **options)
+    assert_each_is_a_row(desk, access_log, path_under_asgi)

@@ -69,6 +69,25 @@ def test_a_fixture_that_breaks_is_a_failure(run_tests):
 
 
 @pytest.mark.parametrize(
+    ("names", "served", "once"),
+    [
+        (["sqlite", "uuid", "postgresql", "mariadb"], "postgresql", "sqlite"),
+        (["uuid", "sqlite"], "sqlite", "sqlite"),
+        (["uuid", "postgresql"], "postgresql", "postgresql"),
+        (["mariadb"], "mariadb", "mariadb"),
+    ],
+)
+def test_what_no_database_changes_runs_once_and_whole(names, served, once):
+    jobs = suite._jobs(names, fast=False)
+    assert sorted(name for name, what in jobs if what == suite.EACH_TIME) == sorted(names)
+    assert [each for each in jobs if each[1] != suite.EACH_TIME] == [
+        (served, suite.SERVED),
+        (once, suite.ONCE),
+    ]
+    assert suite._jobs(names, fast=True) == jobs[1:]
+
+
+@pytest.mark.parametrize(
     ("counts", "covered", "status"),
     [
         ({"sqlite": suite.Count(passed=3)}, True, 0),

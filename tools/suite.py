@@ -51,7 +51,7 @@ RUNS = {
 # What no database changes runs once: servers and browsers with PostgreSQL, the rest with SQLite,
 # which is the quickest; each with another where that is missing.
 SERVED = "server or browser"
-WHOLE = f"not ({SERVED})"
+ONCE = f"once and not ({SERVED})"
 EACH_TIME = f"not ({SERVED} or once)"
 
 
@@ -103,24 +103,23 @@ def _is_possible(run: Run) -> bool:
 def _jobs(names: list[str], *, fast: bool) -> list[tuple[str, str]]:
     """Return what runs with which database, what takes longest first."""
     home = next((name for name in ("postgresql", "sqlite") if name in names), names[0])
-    whole = "sqlite" if "sqlite" in names else names[0]
-    others = [name for name in reversed(names) if name != whole]
     served = [] if fast else [(home, SERVED)]
-    return [*served, (whole, WHOLE), *((name, EACH_TIME) for name in others)]
+    # Servers are slower than files.
+    each = [(name, EACH_TIME) for name in reversed(names)]
+    return [*served, *each, ("sqlite" if "sqlite" in names else home, ONCE)]
 
 
 def _run_all(jobs: list[tuple[str, str]], *, coverage: bool) -> dict[str, Count]:
     """Run two at a time, and count for each database.
 
-    Coverage is measured where all tests run that need neither server nor browser: nearly every
-    line runs there, and the others are quicker while nobody takes notes.
+    Coverage is measured with one of them: nearly every line runs with any, and quicker where
+    nobody takes notes.
     """
+    measured = {(name, EACH_TIME) for name, what in jobs if what == ONCE and coverage}
     lanes = min(LANES, len(jobs))
     with ThreadPoolExecutor(lanes) as pool:
         runs = [
-            pool.submit(
-                _run, RUNS[name], what, coverage=coverage and what == WHOLE, alone=lanes == 1
-            )
+            pool.submit(_run, RUNS[name], what, coverage=(name, what) in measured, alone=lanes == 1)
             for name, what in jobs
         ]
         counts = {name: Count() for name in RUNS if name in dict(jobs)}
@@ -152,7 +151,7 @@ def _run(run: Run, selection: str, *, coverage: bool, alone: bool) -> Count:
 def _url(run: Run, selection: str) -> str:
     url = os.environ.get(run.url_variable, "") if run.url_variable else ""
     # Two runs on one server each make a database of their own.
-    return f"{url}_served" if url and selection == SERVED else url
+    return url if not url or selection == EACH_TIME else f"{url}_once"
 
 
 def _files(run: Run) -> list[str]:

@@ -105,9 +105,8 @@ class DashboardView(View):
         self, template: str, context: Mapping[str, Any] | None = None, *, status: int = 200
     ) -> HttpResponse:
         """Render a template with what the frame needs; nothing is taken from context processors."""
-        viewer = access.user_of(self.request)
         frame = {
-            "viewer": "" if viewer is None else str(viewer),
+            "viewer": access.user_of(self.request),
             "section": self.section,
             "admin_url": _admin_url(self.request),
             "refresh": max(0, get_settings().DASHBOARD_REFRESH),

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import trackmate.fields
+import trackmate.indexes
 
 
 class Migration(migrations.Migration):
@@ -187,7 +188,7 @@ class Migration(migrations.Migration):
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["actor", "id"], name="trackmate_actor"),
-                    models.Index(
+                    trackmate.indexes.SparseIndex(
                         fields=["content_type", "object_id", "id"], name="trackmate_object"
                     ),
                     models.Index(fields=["request_id", "id"], name="trackmate_request"),

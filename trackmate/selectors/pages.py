@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 
 from trackmate.clock import lowest_uuid7, moment_of
-from trackmate.conf import get_settings, per_settings
+from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 from trackmate.selectors.bounds import tightened
 from trackmate.selectors.orders import NEWEST_FIRST
@@ -248,18 +248,13 @@ def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
 
 
 def object_types(rows: Iterable[ActivityLog]) -> dict[int, str]:
-    """Return the names ("shop.order") of the object types that rows point to, by one query at most.
+    """Return the names ("shop.order") of the object types that rows point to.
 
-    Like Django itself, a process remembers those that it has seen.
+    Django remembers each that it has looked up.
     """
-    wanted = {row.content_type_id for row in rows if row.content_type_id is not None}
-    known = _object_types()
-    if unknown := wanted - known.keys():
-        found = ContentType.objects.filter(pk__in=unknown).values_list("pk", "app_label", "model")
-        known.update((pk, f"{app_label}.{model}") for pk, app_label, model in found)
-    return {pk: known[pk] for pk in wanted & known.keys()}
-
-
-@per_settings
-def _object_types() -> dict[int, str]:
-    return {}
+    found = {}
+    for key in {row.content_type_id for row in rows if row.content_type_id is not None}:
+        with suppress(ContentType.DoesNotExist):
+            kind = ContentType.objects.get_for_id(key)
+            found[key] = f"{kind.app_label}.{kind.model}"
+    return found

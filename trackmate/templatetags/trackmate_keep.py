@@ -28,7 +28,8 @@ class KeepNode(template.Node):
 
     It goes with its template: another that takes the template's place begins anew. What differs
     from visitor to visitor, such as a CSRF token, has no business in it, nor has another template,
-    in the place of which a project can put one that knows nothing of this.
+    in the place of which a project can put one that knows nothing of this. Where it holds an
+    address, its key has one too: a project may have trackmate in several places.
     """
 
     def __init__(self, nodelist: NodeList, key: list[FilterExpression]) -> None:
@@ -41,7 +42,7 @@ class KeepNode(template.Node):
         key = tuple(each.resolve(context, ignore_failures=True) for each in self.key)
         if None in key:
             return self.nodelist.render(context)
-        where = (get_language(), *_way(context), _settings(), key)
+        where = (get_language(), get_script_prefix(), get_urlconf(), _settings(), key)
         drawing = self.kept.get(where)
         if drawing is None:
             if len(self.kept) >= MOST_KEPT:
@@ -60,14 +61,6 @@ def keep(parser: Parser, token: Token) -> KeepNode:
     nodelist = parser.parse(("endkeep",))
     parser.delete_first_token()
     return KeepNode(nodelist, [parser.compile_filter(each) for each in key])
-
-
-def _way(context: Context) -> tuple[str, str | None, str | None]:
-    """Return what decides where a URL's name leads, as `{% url %}` has it."""
-    request = getattr(context, "request", None)
-    match = getattr(request, "resolver_match", None)
-    app = getattr(request, "current_app", None) or getattr(match, "namespace", None)
-    return get_script_prefix(), get_urlconf(), app
 
 
 @per_settings

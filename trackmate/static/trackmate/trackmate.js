@@ -39,7 +39,7 @@ function isReading() {
 
 function interval() {
 	const wanted = find("tm-every").value * 1000;
-	const slowed = Math.min(Math.max(60_000, wanted), wanted * 2 ** failures);
+	const slowed = Math.min(Math.max(6e4, wanted), wanted * 2 ** failures);
 	return slowed * (0.9 + Math.random() * 0.2); // pages must not ask in step
 }
 
@@ -66,7 +66,7 @@ function showState() {
 
 function showNews() {
 	const news = find("tm-show");
-	if (news && Date.now() - lastSaid > 20_000) {
+	if (news && Date.now() - lastSaid > 2e4) {
 		lastSaid = Date.now();
 		find("tm-status").textContent = news.textContent;
 	}
@@ -95,14 +95,14 @@ on("htmx:before:response", (e) => {
 on("htmx:before:swap", (e) => {
 	const drawer = find("tm-drawer");
 	if (!drawer?.contains(e.detail.ctx.target)) return;
-	if (!drawer.open) drawer.showModal(); // any later would undo an Escape
+	if (!drawer.open) drawer.showModal(); // later undoes an Escape
 	drawer.scrollTop = 0;
 });
 
 on("htmx:after:swap", (e) => {
 	begin();
 	if (isTick(e)) return showNews();
-	if (!one(":focus") && !e.detail.ctx.sourceElement?.matches?.("body, form")) {
+	if (document.activeElement === document.body && !e.detail.ctx.sourceElement?.matches?.("body, form")) {
 		one("#tm-rows, #tm-overview")?.focus({ preventScroll: true });
 	}
 });
@@ -114,7 +114,7 @@ on("pointerdown keydown scroll", () => {
 	if (wasIdle) tick();
 }, window, { passive: true });
 
-/* The server settles what a field says, unless somebody changes it. */
+/* The server settles what a field says, until it is changed. */
 
 let changed = false;
 
@@ -122,7 +122,7 @@ function showFields() {
 	for (const each of changed ? [] : all("#tm-filters :is(input, option)")) {
 		if (each.type === "radio") each.checked = each.defaultChecked;
 		else if (each.matches("option")) each.selected = each.defaultSelected;
-		else if (!each.matches(":focus")) each.value = each.defaultValue;
+		else if (each !== document.activeElement) each.value = each.defaultValue;
 	}
 }
 
@@ -358,7 +358,7 @@ function goOn(e) {
 on("mousedown click", (e) => {
 	const option = e.target.closest("#tm-options [role]");
 	if (!option) return;
-	e.preventDefault(); // the field keeps the focus
+	e.preventDefault(); // focus stays
 	if (e.type === "click") accept(option);
 });
 
