@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from trackmate.clock import uuid7
+from trackmate.conf import per_settings
 from trackmate.enums import Source, Status
 
 
@@ -146,7 +147,7 @@ def actor_of(who: Any) -> tuple[Any, str]:
 
 def _user_key(who: Any) -> Any:
     """Return the key that names `who` among the project's users, or None."""
-    model, key = get_user_model(), getattr(who, "pk", None)
+    model, key = _user_model(), getattr(who, "pk", None)
     if key is None or isinstance(who, model):
         return key
     if isinstance(who, Model):
@@ -157,6 +158,11 @@ def _user_key(who: Any) -> Any:
         return model._meta.pk.to_python(key)
     except ValidationError:
         return None
+
+
+@per_settings
+def _user_model() -> type[Model]:
+    return get_user_model()
 
 
 def plain(text: Any, default: str = "") -> str:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
 
@@ -40,19 +41,18 @@ def insert(activities: Sequence[Activity], alias: str) -> None:
     size = statement.rows_at_once
     connection = connections[alias]
     keys = [activity.id for activity in activities]
-    together = len(rows) > size or is_late(*keys)
-    with _transaction(alias, needed=together), connection.cursor() as cursor:
+    together = len(rows) > size or is_late(*keys) or connection.in_atomic_block
+    # A single statement is a transaction of its own.
+    with (
+        transaction.atomic(using=alias) if together else nullcontext(),
+        connection.cursor() as cursor,
+    ):
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
             statement.execute(cursor, len(chunk), [value for row in chunk for value in row])
-        note(keys, alias)
-
-
-def _transaction(alias: str, *, needed: bool) -> AbstractContextManager[Any]:
-    if needed or connections[alias].in_atomic_block:
-        return transaction.atomic(using=alias)
-    # A single statement is a transaction of its own.
-    return nullcontext()
+        if together:
+            # What is stored at once is not late.
+            note(keys, alias)
 
 
 Prepare = Callable[[Any], Any]
@@ -137,7 +137,7 @@ def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of 
 
 
 def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool) -> Prepare:
-    if connection.vendor == "postgresql" and (as_text := _as_text(field, use_tz=use_tz)):
+    if as_text := _as_text(field, connection, use_tz=use_tz):
         return as_text
     if isinstance(field, models.DateTimeField):
         adapt = connection.ops.adapt_datetimefield_value
@@ -153,13 +153,29 @@ def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool
     return lambda value: field.get_db_prep_save(value, connection)
 
 
-def _as_text(field: models.Field[Any, Any], *, use_tz: bool) -> Prepare | None:
-    """Return what writes a value as PostgreSQL reads it; its driver takes longer for objects."""
-    if isinstance(field, (models.UUIDField, models.GenericIPAddressField)):
-        return str
+def _as_text(
+    field: models.Field[Any, Any], connection: BaseDatabaseWrapper, *, use_tz: bool
+) -> Prepare | None:
+    """Return what writes a value as PostgreSQL or SQLite reads it, where Django or the driver
+    takes longer for the same text."""
+    key: Prepare = str
+    moment: Prepare = str
+    if connection.vendor == "sqlite":
+        key, moment = attrgetter("hex"), _clock_text(connection.timezone)
+    elif connection.vendor != "postgresql":
+        return None
+    if isinstance(field, models.UUIDField):
+        return key
     if isinstance(field, models.DateTimeField):
-        return str if use_tz else lambda moment: str(naive(moment))
-    return json.dumps if isinstance(field, models.JSONField) else None
+        return moment if use_tz else lambda value: str(naive(value))
+    if isinstance(field, models.JSONField):
+        return json.dumps
+    return str if isinstance(field, models.GenericIPAddressField) else None
+
+
+def _clock_text(zone: tzinfo | None) -> Prepare:
+    """Return what writes a time as SQLite keeps it: without a zone, which is the database's."""
+    return lambda moment: str(moment.astimezone(zone).replace(tzinfo=None))
 
 
 def _content_type_id(label: str) -> int | None:
