@@ -158,6 +158,16 @@ def test_what_one_types_for_a_view_outlasts_a_change_of_filters(page, visit):
     expect(page.locator("#tm-view-query")).to_have_value("range=24h&actor=ann")
 
 
+def test_one_menu_is_open_at_a_time(page, visit):
+    activity()
+    visit(page)
+    page.get_by_text("Save this view").click()
+    expect(page.get_by_label("Name")).to_be_visible()
+    page.locator("summary", has_text="Look").click()
+    expect(page.get_by_label("Lines")).to_be_visible()
+    expect(page.get_by_label("Name")).to_be_hidden()
+
+
 def test_views_are_changed_and_deleted_without_javascript(open_page, visit):
     page = visit(open_page(java_script_enabled=False), "/trackmate/activity/?status=Failed")
     page.get_by_text("Save this view").click()
