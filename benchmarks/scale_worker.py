@@ -65,6 +65,8 @@ class Site:
         client = Client()
         with suppress():
             client.force_login(User.objects.get(username="sam"))
+            # As a browser does, it keeps the cookie against forgery, and is not given a new one.
+            client.get("/trackmate/activity/", headers={"host": "localhost"})
         self.cookie = "; ".join(f"{key}={value.value}" for key, value in client.cookies.items())
         self.handler = WSGIHandler()
 
