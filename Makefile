@@ -52,7 +52,7 @@ docs: ## Build the documentation; a warning is an error
 	.venv-docs/bin/sphinx-build -W --keep-going -b html docs docs/_build
 
 screenshots: environment ## Take the pictures of the README and the documentation
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m docs.screenshots
 
 bench: services environment ## Measure what trackmate costs, beside its peers
 	$(BIN)/python -m benchmarks

@@ -9,7 +9,6 @@ that the README and the documentation use to `docs/images`, the others to `build
 import argparse
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,16 +23,11 @@ from urllib.parse import urljoin
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from tools import machine
+
 ROOT = Path(__file__).parent.parent
 USED = ROOT / "docs" / "images"
 OTHERS = ROOT / "build" / "screenshots"
-BROWSERS = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 WIDE: ViewportSize = {"width": 1440, "height": 860}
 NARROW: ViewportSize = {"width": 320, "height": 640}
@@ -138,10 +132,10 @@ def _greeting(demo: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 def _browser() -> str:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = os.environ.get("CHROMIUM") or machine.CHROMIUM.find()
     if found is None:
-        raise SystemExit(f"No browser: none of {', '.join(BROWSERS)} is installed. Set CHROMIUM.")
-    return found
+        raise SystemExit(f"{machine.advice([machine.CHROMIUM])}\nOr set CHROMIUM.")
+    return str(found)
 
 
 def _log_in(browser: Browser, url: str, password: str) -> Page:

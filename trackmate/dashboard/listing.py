@@ -62,7 +62,7 @@ class Listing:
         if self.state == State.INVALID or TYPED & self.asked.keys():
             return None
         zone = timezone.get_current_timezone_name()
-        return zone, self.place.kind, self.place.url(), self.filters.line, *self.asked.items()
+        return zone, self.filters.line, self.newest_url
 
     @property
     def is_live(self) -> bool:

@@ -197,9 +197,8 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         """What tells its headings from others; None where the links in them say what was typed."""
         if TYPED & self.asked.keys():
             return None
-        question = (self.place.url(), *self.asked.items())
         look = (self.look.columns, columns.own_headings(), self.look.is_utc)
-        return look, self.sorting.written, self.can_be_sorted, question
+        return look, self.sorting.written, self.can_be_sorted, self.place.url(self.asked)
 
     @property
     def headings(self) -> list[Heading]:
