@@ -21,7 +21,7 @@ from benchmarks.situations import SITUATIONS
 
 ROOT = Path(__file__).parent.parent
 REQUESTS = 20
-"""Requests that a contestant answers before it is the next one's turn."""
+"""Requests that a contestant answers in a row, and apart, before it is the next one's turn."""
 WARM_UP = 50
 """Requests that each one answers before anything is measured."""
 
@@ -36,7 +36,7 @@ class Contender:
     def __init__(self, contestant: Contestant, **order: Any) -> None:
         self.contestant = contestant
         self.asked = 0
-        # (situation, "waited" or "worked") -> nanoseconds of each request
+        # (situation, "waited", "worked" or "delayed") -> nanoseconds of each request
         self.times: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.queries: dict[str, list[str]] = {}
         self.values: dict[str, dict] = {}
@@ -63,8 +63,8 @@ class Contender:
         return self.answer()
 
     def ask(self, situation: str, count: int) -> dict[str, list[int]]:
-        """Let it answer requests; the rival that copies rows is told which."""
-        self.asked += count
+        """Let it answer requests, half of them apart; the rival that copies rows is told which."""
+        self.asked += 2 * count
         return self.call("ask", situation=situation, count=count, **self._given(situation))
 
     def note_queries(self, situation: str) -> None:
@@ -100,6 +100,8 @@ class Cost:
     """Until the visitor had the whole response."""
     worked: float
     """Until the worker was free again."""
+    delayed: float
+    """What a request that comes next waits, though nothing is done for it."""
     queries: int
 
 
@@ -211,14 +213,13 @@ def _costs(contenders: dict[str, Contender], situation: str, percentile: int) ->
         if contestant.is_baseline:
             continue
         baseline = contenders[contestant.baseline]
-        waited, worked = (
-            contender.figure(situation, figure, percentile)
+        added = {
+            figure: contender.figure(situation, figure, percentile)
             - baseline.figure(situation, figure, percentile)
-            for figure in ("waited", "worked")
-        )
+            for figure in ("waited", "worked", "delayed")
+        }
         yield Cost(
             contestant=contestant,
-            waited=waited,
-            worked=worked,
+            **added,
             queries=len(contender.queries[situation]) - len(baseline.queries[situation]),
         )

@@ -16,9 +16,11 @@ import django
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
-from django.core.handlers.wsgi import WSGIHandler
+from django.core.handlers.base import BaseHandler
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.rivals import OF_EACH_ROW, CreateAtOnce, CreateOnClose
@@ -37,13 +39,23 @@ class Worker:
         call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
         self.cookie = _cookie_of_a_user()
         self.handler = WSGIHandler()
+        self.neighbour = Neighbour(CONTESTANTS[contestant.baseline])
 
     def ask(self, situation: str, count: int, values: dict | None = None) -> dict[str, list[int]]:
-        """Answer `count` requests; return nanoseconds until the body was there, and until close."""
-        if values:
-            CreateAtOnce.values = CreateOnClose.values = values
-        pairs = [self._request(situation) for _ in range(count)]
-        return {"waited": [waited for waited, _ in pairs], "worked": [done for _, done in pairs]}
+        """Answer `count` requests in a row and as many apart, with a neighbour's between them.
+
+        Return nanoseconds: of those in a row until each was closed, of those apart until the body
+        of each was there, and of the neighbours after them until theirs was.
+        """
+        _copy(values)
+        worked = [self._request(situation)[1] for _ in range(count)]
+        self.neighbour.ask(situation, self.cookie)
+        apart = [
+            (self._request(situation)[0], self.neighbour.ask(situation, self.cookie))
+            for _ in range(count)
+        ]
+        waited, delayed = map(list, zip(*apart, strict=True))
+        return {"waited": waited, "worked": worked, "delayed": delayed}
 
     def queries(self, situation: str, values: dict | None = None) -> list[str]:
         """Return the SQL of one request."""
@@ -53,8 +65,9 @@ class Worker:
             seen.append(sql)
             return execute(sql, *rest)
 
+        _copy(values)
         with connection.execute_wrapper(note):
-            self.ask(situation, 1, values)
+            self._request(situation)
         return seen
 
     def count(self) -> int:
@@ -94,6 +107,30 @@ class Worker:
         return waited - started, done - started
 
 
+class Neighbour:
+    """The same site in the same process, without what is measured.
+
+    It answers between all requests that are, so that each of them finds the processor's caches as
+    a plain request leaves them, and the time of its answers shows what the one before took there.
+    """
+
+    def __init__(self, baseline: Contestant) -> None:
+        self.urls = baseline.urls
+        self.handler = BaseHandler()
+        with override_settings(MIDDLEWARE=baseline.middleware):
+            self.handler.load_middleware()
+
+    def ask(self, situation: str, cookie: str) -> int:
+        """Answer a request; return nanoseconds until its body was there."""
+        environ = SITUATIONS[situation].environ(cookie)
+        started = perf_counter_ns()
+        # Without the signals that begin and end a request, since some contestants listen to them.
+        request = WSGIRequest(environ)
+        request.urlconf = self.urls
+        b"".join(self.handler.get_response(request))
+        return perf_counter_ns() - started
+
+
 def main() -> None:
     order = json.loads(sys.argv[1])
     sys.path.extend(order["path"])  # behind our own, so that all have one Django
@@ -125,6 +162,12 @@ def _configure(contestant: Contestant, order: dict) -> None:
         **contestant.settings,
     )
     django.setup()
+
+
+def _copy(values: dict | None) -> None:
+    """Tell the rivals which row they are to create."""
+    if values:
+        CreateAtOnce.values = CreateOnClose.values = values
 
 
 def _cookie_of_a_user() -> str:
