@@ -14,7 +14,7 @@ from trackmate.context import Scope, current_scope, enter, is_suppressed, leave,
 
 @pytest.fixture
 def scope():
-    scope = Scope(request=RequestFactory().get("/"))
+    scope = Scope(RequestFactory().get("/"))
     token = enter(scope)
     yield scope
     leave(token)
@@ -25,7 +25,7 @@ def test_no_scope_is_current_outside_a_request():
 
 
 def test_scopes_nest(scope):
-    inner = Scope(request=scope.request)
+    inner = Scope(scope.request)
     token = enter(inner)
     assert current_scope() is inner
     leave(token)

@@ -107,7 +107,7 @@ def test_a_form_of_an_unknown_encoding_costs_the_data_alone(client, activities):
 def test_an_object_that_is_none_costs_itself_alone(activities):
     tracked = tracker(action="sold", content_object=lambda *_args: "no model")(lambda request: None)
     request = RequestFactory().get("/orders/")
-    scope = Scope(request=request)
+    scope = Scope(request)
     token = enter(scope)
     tracked(request)
     leave(token)
@@ -154,12 +154,12 @@ def test_the_name_of_an_actor_is_no_key_and_value(activities):
 
 
 def test_an_activity_that_is_found_late_stays_with_its_request(activities):
-    alices = Scope(request=RequestFactory().get("/alice/"))
+    alices = Scope(RequestFactory().get("/alice/"))
     token = enter(alices)
     cycle = {"call": track("kept.too.long")}
     cycle["self"] = cycle
     leave(token)
-    token = enter(Scope(request=RequestFactory().get("/bob/")))
+    token = enter(Scope(RequestFactory().get("/bob/")))
     del cycle
     gc.collect()
     leave(token)

@@ -47,7 +47,7 @@ class Unclosable(Collecting):
 
 @pytest.fixture
 def scope():
-    scope = Scope(request=RequestFactory().get("/"))
+    scope = Scope(RequestFactory().get("/"))
     token = enter(scope)
     yield scope
     leave(token)

@@ -42,7 +42,7 @@ def at():
     def start(path):
         request = RequestFactory().get(path)
         request.resolver_match = resolve(path)
-        scope = Scope(request=request)
+        scope = Scope(request)
         tokens.append(enter(scope))
         return scope
 

@@ -241,5 +241,5 @@ def test_a_redirect_to_the_login_is_a_success_of_nobody(client, activities):
 def test_a_route_reads_like_a_path_whatever_it_is_made_of(route, shown):
     request = RequestFactory().get("/x/")
     request.resolver_match = ResolverMatch(len, (), {}, route=route)
-    activity = describe(Scope(request=request), None)
+    activity = describe(Scope(request), None)
     assert (activity.route, activity.action) == (shown, shown)

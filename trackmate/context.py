@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from time import perf_counter
@@ -21,20 +20,12 @@ from trackmate.clock import uuid7
 Enrichment = Callable[[Activity], Activity | None]
 
 
-@dataclass(eq=False, kw_only=True)
 class Scope:
-    """One request while it runs, and everything that was recorded in it."""
+    """One request while it runs, and everything that was recorded in it.
 
-    request: HttpRequest
-    """The request, whose user is read at the end."""
-    action_time: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When it began."""
-    started: float = field(default_factory=perf_counter)
-    """The same on a clock that never jumps, in seconds."""
-    activities: list[Activity] = field(default_factory=list)
-    """What was collected: logins, custom actions, decorated functions, model changes."""
-    enrichments: list[Enrichment] = field(default_factory=list)
-    """What decorated views add to the request's own activity, evaluated at the end."""
+    Every visitor waits until there is one, so what few requests set is kept in the class.
+    """
+
     exception: BaseException | None = None
     """What the view raised and nobody handled."""
     actor: tuple[Any, str] | None = None
@@ -46,8 +37,20 @@ class Scope:
     """The request's own activity, once the request has ended."""
     closed: bool = False
     """Whether the request has ended and nothing more can be collected."""
-    secrets: set[str] = field(default_factory=set)
-    """Values that were masked in it; they are masked in its free texts too."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        """The request, whose user is read at the end."""
+        self.action_time = datetime.now(UTC)
+        """When it began."""
+        self.started = perf_counter()
+        """The same on a clock that never jumps, in seconds."""
+        self.activities: list[Activity] = []
+        """What was collected: logins, custom actions, decorated functions, model changes."""
+        self.enrichments: list[Enrichment] = []
+        """What decorated views add to the request's own activity, evaluated at the end."""
+        self.secrets: set[str] = set()
+        """Values that were masked in it; they are masked in its free texts too."""
 
     @cached_property
     def request_id(self) -> str:

@@ -51,10 +51,8 @@ class TrackmateMiddleware:
             raise
         finally:
             leave(token)
-        if _writes_first():
+        if not _closes_later(scope, response):
             _close(scope, response)
-        else:
-            _close_with(response, scope)
         return response
 
     async def _answer_async(self, request: HttpRequest) -> Response:
@@ -77,10 +75,8 @@ class TrackmateMiddleware:
             raise
         finally:
             leave(token)
-        if _writes_first():
+        if not _closes_later(scope, response):
             await sync_to_async(_close)(scope, response)
-        else:
-            _close_with(response, scope)
         return response
 
 
@@ -90,13 +86,17 @@ def _open(request: HttpRequest) -> Scope | None:
     if not is_recording() or (outer is not None and outer.request is request):
         # The second case is a project that lists the middleware twice; a check says so.
         return None
-    scope = Scope(request=request)
+    scope = Scope(request)
     read_ahead(scope)
     return scope
 
 
 @guarded
-def _close_with(response: Response, scope: Scope) -> None:
+def _closes_later(scope: Scope, response: Response) -> bool:
+    """Let the server close the scope, as it closes the response, if that is when to write."""
+    if get_settings().WRITE == "before_response":
+        return False
+
     def close() -> None:
         _close(scope, response)
 
@@ -111,6 +111,7 @@ def _close_with(response: Response, scope: Scope) -> None:
         close_request()
 
     request.close = close_both  # type: ignore[method-assign]
+    return True
 
 
 @guarded
@@ -125,8 +126,3 @@ def _close(scope: Scope, response: Response | None) -> None:
 @guarded
 def _describe(scope: Scope, response: Response | None) -> Activity:
     return describe(scope, response, failed=response is None)
-
-
-@guarded
-def _writes_first() -> bool:
-    return get_settings().WRITE == "before_response"

@@ -241,7 +241,7 @@ def _begin(
     scope = current_scope()
     enriches = request is not None and scope is not None and scope.request is request
     if request is not None and not enriches:
-        scope = Scope(request=request)
+        scope = Scope(request)
     return Call(
         tracking=tracking,
         name=_name_of(function),
