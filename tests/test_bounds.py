@@ -1,13 +1,15 @@
-"""Conditions on keys: SQLite searches by the first that it finds, so each end is said once."""
+"""Conditions in such words that a database searches the index that was made for them."""
 
 from uuid import UUID
 
 import pytest
-from django.db.models import Q
+from django.db import connection
+from django.db.models import F, Q
 
+from tests.rows import UNKNOWN, activities
 from trackmate import selectors
 from trackmate.models import ActivityLog
-from trackmate.selectors.bounds import tightened
+from trackmate.selectors.bounds import oldest_first, tightened
 
 LOW, MIDDLE, HIGH = (UUID(int=number) for number in (1, 2, 3))
 
@@ -82,3 +84,51 @@ def test_no_statement_says_an_end_twice(read, django_assert_max_num_queries):
         where = query["sql"].partition("WHERE")[2].partition("ORDER BY")[0]
         assert where.count(">") <= 1
         assert where.count("<") <= 1
+
+
+# The oldest of rows that have something in common
+
+
+@pytest.mark.parametrize(
+    ("asked", "column", "value"),
+    [
+        (Q(ip_address="10.0.0.1"), "ip_address", "10.0.0.1"),
+        (Q(route="orders/"), "route", "orders/"),
+        (Q(actor_id=UNKNOWN), "actor_id", UNKNOWN),
+        (Q(status="Failed") & Q(route="orders/"), "route", "orders/"),
+    ],
+)
+def test_the_oldest_is_looked_up_in_the_index_of_what_is_shared(asked, column, value):
+    rows = oldest_first(ActivityLog.objects.filter(asked))
+    assert {("gte", value), ("lte", value)} <= bounds(rows)
+    assert ("exact", value) not in bounds(rows)
+    assert rows.query.order_by == (column, "pk")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Q(),
+        Q(remarks="x"),
+        Q(status="Failed"),
+        Q(route="a") | Q(route="b"),
+        Q(route=F("action")),
+        Q(actor__pk__in=[UNKNOWN]),
+        ~Q(route="a"),
+    ],
+)
+def test_the_oldest_is_else_the_first_of_all(asked):
+    rows = ActivityLog.objects.filter(asked)
+    assert str(oldest_first(rows).query) == str(rows.order_by("pk").query)
+
+
+@pytest.mark.django_db
+@pytest.mark.only_on("postgresql")
+def test_the_oldest_of_many_is_no_matter_of_reading_the_whole_log():
+    activities(300, ip_address="10.9.9.9", step=60)
+    activities(2_700, ip_address="10.0.0.1", step=0.01)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {ActivityLog._meta.db_table}")
+    rows = ActivityLog.objects.filter(ip_address="10.0.0.1")
+    assert "trackmate_address" in oldest_first(rows)[:1].explain()
+    assert "trackmate_address" not in rows.order_by("pk")[:1].explain()

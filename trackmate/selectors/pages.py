@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from trackmate.clock import lowest_uuid7, moment_of
 from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
-from trackmate.selectors.bounds import tightened
+from trackmate.selectors.bounds import oldest_first, tightened
 from trackmate.selectors.orders import NEWEST_FIRST
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def ends(rows: Rows, *, last: ActivityLog | None = None) -> Ends:
 
 def oldest(rows: Rows) -> ActivityLog | None:
     """Return the oldest of some rows, with the columns of a list."""
-    return rows.only(*LISTED).order_by("pk").first()
+    return oldest_first(rows.only(*LISTED)).first()
 
 
 def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
