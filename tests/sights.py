@@ -88,6 +88,7 @@ PAGES = {
     "route": page("route/orders/<int:pk>/"),
     "address": page("address/10.2.3.4/"),
     "request": page("request/{request}/"),
+    "export": page("activity/export/{every_filter}"),
     "export, not allowed": page("activity/export/csv/", who="staff", status=403),
     "export, wrong filters": page("activity/export/csv/?address=garbage", status=400),
     "export, too slow": page("activity/export/csv/", rows="slow", status=503),

@@ -181,13 +181,12 @@ def test_a_page_reads_the_log_once_however_long_it_is(staff, number):
     assert "COUNT(" not in query
     assert "OFFSET" not in query
     assert "remarks" not in query
-    # The session, the user, his permissions twice, what he likes, the saved views, the rows,
-    # the names of object types.
-    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 8 + _budget()
+    # The session, the user, what he likes, the saved views, the rows, the names of object types.
+    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 6 + _budget()
 
 
 def _budget():
-    return 2 if connection.vendor == "postgresql" else 0
+    return 1 if connection.vendor == "postgresql" else 0
 
 
 # Filters

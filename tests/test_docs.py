@@ -353,9 +353,11 @@ def test_no_page_is_left_out_of_the_contents(page):
 @named(PAGES)
 def test_the_addresses_that_a_page_names_exist(page):
     for name in re.findall(r"`(trackmate:\w+)`", page.read_text()):
-        [pattern] = [each for each in urlpatterns if f"trackmate:{each.name}" == name]
+        patterns = [each for each in urlpatterns if f"trackmate:{each.name}" == name]
+        assert patterns, name
         values = {"pk": "01a20903-7b78-76a3-949e-88a8ed72711a", "format": "csv", "value": "1"}
-        reverse(name, kwargs={each: values[each] for each in pattern.pattern.converters})
+        for pattern in patterns:
+            reverse(name, kwargs={each: values[each] for each in pattern.pattern.converters})
 
 
 def test_the_docs_name_no_setting_that_does_not_exist():

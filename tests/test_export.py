@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from contextlib import nullcontext
+from html import unescape
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -20,6 +21,7 @@ from django.urls import reverse
 from tests.pages import log_queries
 from tests.rows import activities, activity, person
 from tests.shop.models import Order
+from trackmate.dashboard import exports as exports_room
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.export import COLUMNS, harmless
 from trackmate.models import ActivityLog
@@ -28,6 +30,7 @@ from trackmate.selectors import PAYLOAD, pages
 pytestmark = pytest.mark.django_db
 
 FORMATS = ("csv", "ndjson", "xlsx")
+OFFER = "/trackmate/activity/export/"
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +74,12 @@ def sheet_of(response):
     name = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
     assert not list(sheet.iter(f"{name}f")), "a formula"
     return [["".join(cell.itertext()) for cell in row] for row in sheet.iter(f"{name}row")]
+
+
+def linked(response, part):
+    """Return the address that a page's link to some part of the dashboard has."""
+    [url] = re.findall(rf'href="(/trackmate/activity/{part}\?[^"]*)"', response.content.decode())
+    return unescape(url)
 
 
 def hang_up(response):
@@ -131,11 +140,9 @@ def test_every_format_holds_exactly_what_the_list_asks_for(exporter, kind):
 def test_the_export_of_a_page_is_about_what_the_page_is_about(exporter):
     row = activity(ip_address="10.2.3.4")
     activity(ip_address="10.9.9.9")
-    page = exporter.get("/trackmate/address/10.2.3.4/").content.decode()
-    url = re.search(r'href="(/trackmate/activity/export/ndjson/[^"]*)"', page)[1]
-    assert [each["id"] for each in objects_of(exporter.get(url.replace("&amp;", "&")))] == [
-        str(row.pk)
-    ]
+    offer = linked(exporter.get("/trackmate/address/10.2.3.4/"), "export/")
+    file = linked(exporter.get(offer), "export/ndjson/")
+    assert [each["id"] for each in objects_of(exporter.get(file))] == [str(row.pk)]
 
 
 @pytest.mark.parametrize(
@@ -262,20 +269,50 @@ def test_an_asgi_server_gets_it_block_by_block(monkeypatch):
 # What is refused
 
 
-def test_the_list_offers_an_export_to_those_who_may(exporter, client):
-    activity()
-    page = exporter.get("/trackmate/activity/").content.decode()
-    assert re.findall(r'export/(\w+)/\?" download', page) == list(FORMATS)
-    client.force_login(person("staff", is_staff=True))
-    assert "export/" not in client.get("/trackmate/activity/").content.decode()
+def test_the_page_of_an_export_says_what_would_be_in_the_file(exporter, configure):
+    configure(EXPORT_MAX_ROWS=1_234, TRACK_REQUESTS=False, TRACK_AUTH=False)
+    question = {"place": "actor", "actor": "ann", "range": "7d", "q": 'method:POST "two words"'}
+    page = exporter.get(OFFER, question).content.decode()
+    facts, *_help = re.findall(r'<dl class="tm-facts">.*?</dl>', page, re.DOTALL)
+    assert dict(re.findall(r"<dt>(.*?)</dt><dd>(?:<bdi>)?(.*?)(?:</bdi>)?</dd>", facts)) == {
+        "Actor": "ann",
+        "Time": "the last 7 days",
+        "Method": "POST",
+        "Search": "&quot;two words&quot;",
+        "Rows": "newest first, 1,234 at most",
+        "Data, response, changes": "not in the file; that takes the permission "
+        "<code>trackmate.view_payload</code>",
+    }
+    assert re.findall(r'export/(\w+)/\?[^"]*" download', page) == list(FORMATS)
+    assert 'href="/trackmate/actor/ann/?range=7d&amp;' in page
+
+
+def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
+    assert "<dd>in the file</dd>" in reader.get(OFFER).content.decode()
+
+
+@pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
+def test_an_export_is_refused_to_those_who_may_not(staff, url):
+    response = staff.get(url)
+    assert response.status_code == 403
+    assert "<code>trackmate.export_activitylog</code>" in response.content.decode()
+    assert not exports().exists()
+
+
+def test_what_excel_takes_is_said_where_it_is_not_installed(exporter, monkeypatch):
+    monkeypatch.setattr(exports_room, "formats", lambda: {"csv": ("CSV", "", None)})
+    page = exporter.get(OFFER).content.decode()
+    assert '<code>python -m pip install "django-trackmate[xlsx]"</code>' in page
+    assert "export/xlsx/" not in page
 
 
 def test_a_format_that_nobody_writes(exporter):
     assert exporter.get(url_of("pdf")).status_code == 404
 
 
-def test_a_wrong_question_is_refused(exporter):
-    response = exporter.get(url_of("csv"), {"status_code": "many"})
+@pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
+def test_a_wrong_question_is_refused(exporter, url):
+    response = exporter.get(url, {"status_code": "many"})
     assert response.status_code == 400
     assert "A filter needs another look." in response.content.decode()
     assert not exports().exists()

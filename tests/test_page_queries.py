@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from tests.pages import FRAGMENT, log_queries
 from tests.rows import activities
 from tests.shop.models import Order
+from tests.sights import NOWHERE
 from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
@@ -67,3 +68,13 @@ def store(number):
         status_code=200,
         remarks="words",
     )
+
+
+@pytest.mark.parametrize(
+    "url", [LIST, f"{LIST}tick/?since={NOWHERE}", f"{LIST}figures/", "/trackmate/"]
+)
+def test_what_shows_no_payload_asks_for_no_permission(staff, url):
+    store(3)
+    with CaptureQueriesContext(connection) as found:
+        staff.get(url)
+    assert not [each["sql"] for each in found if "auth_permission" in each["sql"]]

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
+from trackmate.dashboard.exports import ExportView
 from trackmate.dashboard.look_form import LookView
 from trackmate.dashboard.shelf import SavedViewsView
 from trackmate.dashboard.views import (
     ActivityListView,
     DetailView,
-    ExportView,
     FiguresView,
     OverviewView,
     SuggestView,
@@ -21,6 +21,7 @@ urlpatterns = [
     path("activity/tick/", TickView.as_view(), name="tick"),
     path("activity/figures/", FiguresView.as_view(), name="figures"),
     path("activity/suggest/", SuggestView.as_view(), name="suggest"),
+    path("activity/export/", ExportView.as_view(), name="export"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/look/", LookView.as_view(), name="look"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),

@@ -122,6 +122,11 @@ def settle(rows: Iterable[ActivityLog]) -> None:
             setattr(row, name, None)
 
 
+def hold_payload(names: tuple[str, ...]) -> bool:
+    """Say whether some columns of a list show what takes a permission to see."""
+    return any(column.is_payload for column in own().values() if column.name in names)
+
+
 def needed(names: tuple[str, ...], *, with_payload: bool) -> tuple[str, ...]:
     """Return the columns of the log that some columns of a list need beside the usual ones."""
     needs = [NEEDS[name] for name in names if name in NEEDS]

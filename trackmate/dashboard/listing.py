@@ -17,7 +17,6 @@ from trackmate.clock import lowest_uuid7
 from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.filters import TYPED, ActivityFilters, CursorForm
-from trackmate.dashboard.formats import formats
 from trackmate.dashboard.looks import Look, Sorting
 from trackmate.dashboard.tables import ActivityTable
 
@@ -124,12 +123,9 @@ class Listing:
         return f"{reverse('trackmate:figures')}?{self._question}"
 
     @property
-    def export_urls(self) -> list[tuple[str, str]]:
-        """The formats in which this list can be taken out, with their addresses."""
-        return [
-            (str(label), f"{reverse('trackmate:export', args=[name])}?{self._question}")
-            for name, (label, _type, _write) in formats().items()
-        ]
+    def export_url(self) -> str:
+        """The address of the page where this list can be taken out as a file."""
+        return f"{reverse('trackmate:export')}?{self._question}"
 
     @property
     def query(self) -> str:
@@ -165,7 +161,8 @@ def listing(
     if not (filters.is_valid() and cursor.is_valid()):
         return found(state=State.INVALID)
     before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
-    with_payload = access.may_see_payload(request)
+    # Django asks the database for permissions, so only a list that shows payload asks Django.
+    with_payload = columns.hold_payload(look.columns) and access.may_see_payload(request)
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))
 

@@ -14,6 +14,8 @@ from trackmate.dashboard import windows
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from django.http import QueryDict
+
     from trackmate.models import ActivityLog
 
 KINDS: dict[str, Any] = {
@@ -71,6 +73,12 @@ def place_of(kind: str, value: str) -> Place:
     """Return the page about a thing; the explorer for what has none."""
     page = url_of(kind, value)
     return Place(kind=kind, value=value, page=page) if page else Place(page=_explorer())
+
+
+def place_asked(query: QueryDict) -> Place:
+    """Return the place that a part of a page belongs to, as the address of the part says it."""
+    kind = query.get("place", "")
+    return place_of(kind, query.get(kind, ""))
 
 
 def url_of(kind: str, value: str, asked: Mapping[str, str] | None = None) -> str:

@@ -5,45 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.db import Error
 from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBadRequest,
-    HttpResponseNotFound,
     HttpResponseRedirect,
 )
 from django.utils.translation import gettext as _
 from django_htmx.http import push_url
 
 from trackmate import selectors
-from trackmate.conf import get_settings
-from trackmate.dashboard import access, details, suggestions, texts
-from trackmate.dashboard.answers import State, answer, failure
-from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard import access, details, suggestions
+from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.companions import companions_table
 from trackmate.dashboard.copies import copies
 from trackmate.dashboard.detail_panels import detail_panels
 from trackmate.dashboard.documents import documents
-from trackmate.dashboard.downloads import Download
 from trackmate.dashboard.figures import figures
 from trackmate.dashboard.filters import ActivityFilters, CursorForm
-from trackmate.dashboard.formats import formats
 from trackmate.dashboard.listing import asked_of, listing
 from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.places import Place, explorer_url, place_of
+from trackmate.dashboard.places import explorer_url, place_asked, place_of
 from trackmate.dashboard.shelf import shelf_beside
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from django.http.response import HttpResponseBase
-
     from trackmate.dashboard.listing import Listing
+    from trackmate.dashboard.places import Place
     from trackmate.dashboard.shelf import Shelf
     from trackmate.models import ActivityLog
     from trackmate.selectors import Neighbours
@@ -85,8 +78,6 @@ class ActivityListView(DashboardView):
             "listing": found,
             "shelf": shelf,
             "look_form": look_form(self.look, self.remembered),
-            "may_export": access.may_export(request),
-            "export_limit": texts.number(get_settings().EXPORT_MAX_ROWS),
         }
         if self.wants_fragment:
             # A fragment tells of a failure in the place of the rows, so it has to arrive.
@@ -131,38 +122,17 @@ class FiguresView(DashboardView):
     """The histogram of a list, and what occurs most in it: a page, or a part of the list's."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        place = _place_of(request)
+        place = place_asked(request.GET)
         found = figures(self.rows, request.GET, place)
         template = "figures" if self.wants_fragment else "figures_page"
         return self.show(f"trackmate/{template}.html", {"figures": found, "place": place})
-
-
-class ExportView(DashboardView):
-    """A list as a file; that it was taken is an activity of its own."""
-
-    def get(self, request: HttpRequest, format: str) -> HttpResponseBase:  # noqa: A002 (the URL's)
-        place = _place_of(request)
-        filters = ActivityFilters(request.GET, self.rows, place)
-        if not access.may_export(request):
-            context = {"permission": "trackmate.export_activitylog"}
-            return self.show("trackmate/forbidden.html", context, status=403)
-        if format not in formats():
-            text = _("There is no format “%(format)s”.") % {"format": format[:100]}
-            return HttpResponseNotFound(text, content_type="text/plain; charset=utf-8")
-        if not filters.is_valid():
-            # The page of figures says so too, and has the way back.
-            return self.show("trackmate/figures_page.html", {"place": place}, status=400)
-        try:
-            return Download(request, filters, place, format).response()
-        except (BudgetExceededError, Error) as error:
-            return self.show("trackmate/failed.html", {"state": failure(error)}, status=503)
 
 
 class TickView(DashboardView):
     """How many activities came since the newest one on the page: by one query, 204 for none."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        place = _place_of(request)
+        place = place_asked(request.GET)
         filters, cursor = ActivityFilters(request.GET, self.rows, place), CursorForm(request.GET)
         asked = cursor.cleaned_data if cursor.is_valid() else {}
         since = asked.get("since")
@@ -263,9 +233,3 @@ class DetailView(DashboardView):
 def _characters(text: str, units: int) -> int:
     """Return how many characters the first UTF-16 units of a text are: so a browser counts."""
     return len(text.encode("utf-16-le", "replace")[: 2 * units].decode("utf-16-le", "ignore"))
-
-
-def _place_of(request: HttpRequest) -> Place:
-    """Return the place that a part of a page belongs to."""
-    kind = request.GET.get("place", "")
-    return place_of(kind, request.GET.get(kind, ""))

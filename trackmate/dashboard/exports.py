@@ -1,0 +1,82 @@
+"""Taking a list out: the page that says what would be in the file, and the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import Error
+from django.http import HttpResponseNotFound
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from trackmate.conf import get_settings
+from trackmate.dashboard import access, texts, windows
+from trackmate.dashboard.answers import failure
+from trackmate.dashboard.budget import BudgetExceededError
+from trackmate.dashboard.downloads import Download
+from trackmate.dashboard.filters import ActivityFilters
+from trackmate.dashboard.formats import formats
+from trackmate.dashboard.listing import asked_of, set_filters
+from trackmate.dashboard.pages import DashboardView
+from trackmate.dashboard.places import place_asked
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.http.response import HttpResponseBase
+
+    from trackmate.dashboard.places import Place
+
+
+class ExportView(DashboardView):
+    """A list as a file, or without a format the page that offers it.
+
+    That a file was taken is an activity of its own.
+    """
+
+    def get(self, request: HttpRequest, format: str = "") -> HttpResponseBase:  # noqa: A002 (the URL's)
+        place = place_asked(request.GET)
+        filters = ActivityFilters(request.GET, self.rows, place)
+        if not access.may_export(request):
+            context = {"permission": "trackmate.export_activitylog"}
+            return self.show("trackmate/forbidden.html", context, status=403)
+        if format and format not in formats():
+            text = _("There is no format “%(format)s”.") % {"format": format[:100]}
+            return HttpResponseNotFound(text, content_type="text/plain; charset=utf-8")
+        if not filters.is_valid():
+            # The page of figures says so too, and has the way back.
+            return self.show("trackmate/figures_page.html", {"place": place}, status=400)
+        if not format:
+            return self._offer(filters, place)
+        try:
+            return Download(request, filters, place, format).response()
+        except (BudgetExceededError, Error) as error:
+            return self.show("trackmate/failed.html", {"state": failure(error)}, status=503)
+
+    def _offer(self, filters: ActivityFilters, place: Place) -> HttpResponse:
+        asked = asked_of(filters, self.request.GET)
+        context = {
+            "place": place,
+            "list_url": place.url(asked) if place.kind or asked else place.cleared_url,
+            "window": filters.window,
+            "conditions": _conditions(filters),
+            "limit": texts.number(get_settings().EXPORT_MAX_ROWS),
+            "with_payload": access.may_see_payload(self.request),
+            "files": _files(self.request),
+            "lacks_excel": "xlsx" not in formats(),
+        }
+        return self.show("trackmate/export.html", context)
+
+
+def _conditions(filters: ActivityFilters) -> list[tuple[Any, str]]:
+    """Return what is asked beside the time, in the words of the form."""
+    asked = windows.timeless(set_filters(filters))
+    return [(filters.form.fields[name].label, value) for name, value in asked.items()]
+
+
+def _files(request: HttpRequest) -> list[tuple[Any, str]]:
+    """Return the formats that there are, with the addresses of the files."""
+    question = request.GET.urlencode()
+    return [
+        (label, f"{reverse('trackmate:export', args=[name])}?{question}")
+        for name, (label, _type, _write) in formats().items()
+    ]
