@@ -66,6 +66,8 @@ SHOTS = (
     Shot("route", CHANGED, (ROW, 'dd a[href*="/route/"]'), wait_for=FIGURES),
     Shot("address", CHANGED, (ROW, 'dd a[href*="/address/"]'), wait_for=FIGURES),
     Shot("request", CHANGED, (ROW, 'dd a[href*="/request/"]')),
+    Shot("export", "activity/?range=7d&actor=alice&method=POST", ('.tm-foot a[href*="/export/"]',)),
+    Shot("views", "views/"),
     Shot("no-match", "activity/?q=nothing-like-it"),
     Shot("wrong-filters", "activity/?address=garbage&range=custom"),
     Shot("missing", "activity/00000000-0000-7000-8000-000000000000/"),

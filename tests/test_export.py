@@ -280,15 +280,14 @@ def test_the_page_of_an_export_says_what_would_be_in_the_file(exporter, configur
         "Method": "POST",
         "Search": "&quot;two words&quot;",
         "Rows": "newest first, 1,234 at most",
-        "Data, response, changes": "not in the file; that takes the permission "
-        "<code>trackmate.view_payload</code>",
+        "Payload": "not in the file; that takes the permission <code>trackmate.view_payload</code>",
     }
     assert re.findall(r'export/(\w+)/\?[^"]*" download', page) == list(FORMATS)
     assert 'href="/trackmate/actor/ann/?range=7d&amp;' in page
 
 
 def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
-    assert "<dd>in the file</dd>" in reader.get(OFFER).content.decode()
+    assert "data, responses and changes are in the file" in reader.get(OFFER).content.decode()
 
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
