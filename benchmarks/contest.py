@@ -22,6 +22,7 @@ from benchmarks.situations import SITUATIONS
 ROOT = Path(__file__).parent.parent
 REQUESTS = 20
 """Requests that a contestant answers in a row, and apart, before it is the next one's turn."""
+FIGURES = ("waited", "apart", "worked")
 WARM_UP = 50
 """Requests that each one answers before anything is measured."""
 
@@ -36,7 +37,7 @@ class Contender:
     def __init__(self, contestant: Contestant, **order: Any) -> None:
         self.contestant = contestant
         self.asked = 0
-        # (situation, "waited", "worked" or "delayed") -> nanoseconds of each request
+        # (situation, figure) -> nanoseconds of each request
         self.times: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.queries: dict[str, list[str]] = {}
         self.values: dict[str, dict] = {}
@@ -97,11 +98,11 @@ class Cost:
 
     contestant: Contestant
     waited: float
-    """Until the visitor had the whole response."""
+    """Until the visitor had the whole response, of requests in a row."""
+    apart: float
+    """The same, of requests with a plain one between any two."""
     worked: float
     """Until the worker was free again."""
-    delayed: float
-    """What a request that comes next waits, though nothing is done for it."""
     queries: int
 
 
@@ -216,7 +217,7 @@ def _costs(contenders: dict[str, Contender], situation: str, percentile: int) ->
         added = {
             figure: contender.figure(situation, figure, percentile)
             - baseline.figure(situation, figure, percentile)
-            for figure in ("waited", "worked", "delayed")
+            for figure in FIGURES
         }
         yield Cost(
             contestant=contestant,

@@ -24,8 +24,9 @@ from benchmarks.databases import NoDatabaseError, server
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- scale: begin -->", "<!-- scale: end -->"
 ROWS, DAYS = 5_000_000, 90
-YARDSTICK = 21
-"""Milliseconds that django-tables2 took for a page's worth of rows where the goals were set."""
+YARDSTICKS = {"template": 5, "table": 21}
+"""Milliseconds that a page's worth of rows took where the goals were set: by the plainest template,
+and by django-tables2."""
 BYTES_PER_ROW = 2_500
 """Of disk: the row, its indexes, and what making them takes in passing."""
 
@@ -93,29 +94,38 @@ def page(found: list[dict]) -> str:
         )
         about = [f"{each['rounds']} rounds.", *filter(None, [each["rollups"]])]
         about += [
-            "Between the pages, a plain table of django-tables2 showed 50 rows in",
-            f"{each['yardstick']:.0f} ms.",
+            "Between the pages, the plainest template showed 50 rows in",
+            f"{each['yardsticks']['template']:.1f} ms, django-tables2 in",
+            f"{each['yardsticks']['table']:.0f} ms.",
         ]
-        parts += [title, " ".join(about), _table(each["pages"], each["yardstick"])]
+        parts += [title, " ".join(about), _table(each["pages"], each["yardsticks"])]
     return "\n\n".join(parts)
 
 
-def _table(pages: list[dict], yardstick: float) -> str:
+def _table(pages: list[dict], yardsticks: dict[str, float]) -> str:
     head = (
-        f"| page | p50, ms | p95, ms | p95 if that takes {YARDSTICK} ms | goal, ms | | queries |\n"
-        "|---|--:|--:|--:|--:|---|--:|"
+        "| page | p50, ms | p95, ms | p95, template in 5 ms | p95, table in 21 ms | goal, ms | "
+        "| queries |\n|---|--:|--:|--:|--:|--:|---|--:|"
     )
-    return "\n".join([head, *(_line(page, YARDSTICK / yardstick) for page in pages)])
+    paces = [known / yardsticks[name] for name, known in YARDSTICKS.items()]
+    return "\n".join([head, *(_line(page, paces) for page in pages)])
 
 
-def _line(page: dict, pace: float) -> str:
+def _line(page: dict, paces: list[float]) -> str:
     """Return a line of the table; a goal that is met at the pace of its own machine says so."""
     goal, p95 = page["goal"], page["p95"]
-    verdict = "" if goal is None else "PASS" if p95 <= goal else "**FAIL**"
-    if verdict == "**FAIL**" and p95 * pace <= goal:
-        verdict = "PASS at that pace"
-    figures = f"{page['p50']:.1f} | {p95:.1f} | {p95 * pace:.1f} | {goal or ''} | {verdict}"
+    times = [p95 * pace for pace in paces]
+    at_pace = "".join(f" | {time:.1f}" for time in times)
+    verdict = "" if goal is None else _verdict(p95, times, goal)
+    figures = f"{page['p50']:.1f} | {p95:.1f}{at_pace} | {goal or ''} | {verdict}"
     return f"| {page['title']} | {figures} | {page['queries']} |"
+
+
+def _verdict(p95: float, at_pace: list[float], goal: int) -> str:
+    met = sum(time <= goal for time in at_pace)
+    if p95 <= goal:
+        return "PASS"
+    return ["**FAIL**", "PASS at one pace", "PASS at both"][met]
 
 
 def _measure(url: str, options: argparse.Namespace) -> dict:

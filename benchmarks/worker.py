@@ -44,18 +44,16 @@ class Worker:
     def ask(self, situation: str, count: int, values: dict | None = None) -> dict[str, list[int]]:
         """Answer `count` requests in a row and as many apart, with a neighbour's between them.
 
-        Return nanoseconds: of those in a row until each was closed, of those apart until the body
-        of each was there, and of the neighbours after them until theirs was.
+        Return nanoseconds: of those in a row until the body of each was there ("waited") and until
+        it was closed ("worked"), of those apart until the body was there ("apart").
         """
         _copy(values)
-        worked = [self._request(situation)[1] for _ in range(count)]
-        self.neighbour.ask(situation, self.cookie)
-        apart = [
-            (self._request(situation)[0], self.neighbour.ask(situation, self.cookie))
-            for _ in range(count)
-        ]
-        waited, delayed = map(list, zip(*apart, strict=True))
-        return {"waited": waited, "worked": worked, "delayed": delayed}
+        waited, worked = zip(*(self._request(situation) for _ in range(count)), strict=True)
+        apart = []
+        for _ in range(count):
+            self.neighbour.ask(situation, self.cookie)
+            apart.append(self._request(situation)[0])
+        return {"waited": list(waited), "worked": list(worked), "apart": apart}
 
     def queries(self, situation: str, values: dict | None = None) -> list[str]:
         """Return the SQL of one request."""
@@ -110,8 +108,8 @@ class Worker:
 class Neighbour:
     """The same site in the same process, without what is measured.
 
-    It answers between all requests that are, so that each of them finds the processor's caches as
-    a plain request leaves them, and the time of its answers shows what the one before took there.
+    It answers between requests that are, so that each of them finds the processor's caches as a
+    plain request leaves them.
     """
 
     def __init__(self, baseline: Contestant) -> None:
@@ -120,15 +118,14 @@ class Neighbour:
         with override_settings(MIDDLEWARE=baseline.middleware):
             self.handler.load_middleware()
 
-    def ask(self, situation: str, cookie: str) -> int:
-        """Answer a request; return nanoseconds until its body was there."""
-        environ = SITUATIONS[situation].environ(cookie)
-        started = perf_counter_ns()
+    def ask(self, situation: str, cookie: str) -> None:
+        """Answer a request."""
         # Without the signals that begin and end a request, since some contestants listen to them.
-        request = WSGIRequest(environ)
+        request = WSGIRequest(SITUATIONS[situation].environ(cookie))
         request.urlconf = self.urls
-        b"".join(self.handler.get_response(request))
-        return perf_counter_ns() - started
+        response = self.handler.get_response(request)
+        if response.status_code != 200:
+            raise RuntimeError(f"the neighbour answered {response.status_code}")
 
 
 def main() -> None:

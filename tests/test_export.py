@@ -7,6 +7,7 @@ import json
 import re
 import zipfile
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from html import unescape
 from xml.etree import ElementTree as ET
 
@@ -17,10 +18,12 @@ from django.db import OperationalError, connection, connections
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.translation import override
 
 from tests.pages import log_queries
-from tests.rows import activities, activity, person
+from tests.rows import activities, activity, at, person
 from tests.shop.models import Order
+from trackmate import selectors
 from trackmate.dashboard import exports as exports_room
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.export import COLUMNS, harmless
@@ -225,6 +228,9 @@ def test_an_export_is_an_activity_of_its_own(exporter):
     row = exports().get()
     assert (row.actor_label, row.action_type, row.status) == ("exporter", "Export", "Success")
     assert (row.ip_address, row.user_agent, row.method) == ("127.0.0.1", "tester", "GET")
+    since, until = (datetime.fromisoformat(row.data.pop(name)) for name in ("since", "until"))
+    assert timedelta(0) <= until - since - timedelta(hours=24) < timedelta(minutes=1)
+    assert timedelta(0) <= row.action_time - until < timedelta(minutes=1)
     assert row.data == {
         "filters": {"actor": "ann"},
         "format": "csv",
@@ -233,18 +239,24 @@ def test_an_export_is_an_activity_of_its_own(exporter):
     }
 
 
+def test_the_activity_of_an_export_says_its_time(exporter):
+    body_of(exporter.get(url_of("csv"), {"range": "custom", "start": "2026-11-01T10:00"}))
+    object_page = {"place": "object", "object": "shop.order/7"}
+    ContentType.objects.get_for_model(Order)
+    body_of(exporter.get(url_of("csv"), object_page))
+    ever, custom = exports().order_by("-pk")
+    assert ever.data["since"] is None
+    assert custom.data["since"] == at(2026, 11, 1, 10).isoformat()
+
+
 def test_what_went_out_before_the_client_hung_up_is_on_the_record_too(exporter, monkeypatch):
     monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
     activities(5)
     response = exporter.get(url_of("ndjson"))
     next(iter(response.streaming_content))
     hang_up(response)
-    assert exports().get().data == {
-        "filters": {},
-        "format": "ndjson",
-        "rows": 1,
-        "is_complete": False,
-    }
+    data = exports().get().data
+    assert (data["format"], data["rows"], data["is_complete"]) == ("ndjson", 1, False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -279,11 +291,46 @@ def test_the_page_of_an_export_says_what_would_be_in_the_file(exporter, configur
         "Time": "the last 7 days",
         "Method": "POST",
         "Search": "&quot;two words&quot;",
-        "Rows": "newest first, 1,234 at most",
+        "Rows": "0",
         "Payload": "not in the file; that takes the permission <code>trackmate.view_payload</code>",
     }
     assert re.findall(r'export/(\w+)/\?[^"]*" download', page) == list(FORMATS)
     assert 'href="/trackmate/actor/ann/?range=7d&amp;' in page
+
+
+def test_the_page_of_an_export_says_conditions_in_the_words_of_the_form(exporter):
+    question = {"status": "Failed", "action_type": "Login", "source": "auth", "method": "GET"}
+    with override("de"):
+        page = exporter.get(OFFER, question, headers={"accept-language": "de"}).content.decode()
+    said = dict(re.findall(r"<dt>(.*?)</dt><dd><bdi>(.*?)</bdi></dd>", page))
+    assert said == {
+        "Status": "Fehlgeschlagen",
+        "Aktionsart": "Anmeldung",
+        "Quelle": "Authentifizierung",
+        "Methode": "GET",
+    }
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(2, "2"), (3, "3"), (4, "the newest 3; there are more")]
+)
+def test_the_page_of_an_export_says_whether_all_rows_go_into_the_file(
+    exporter, configure, number, said
+):
+    configure(EXPORT_MAX_ROWS=3, TRACK_REQUESTS=False, TRACK_AUTH=False)
+    activities(number)
+    assert f"<dt>Rows</dt><dd>{said}</dd>" in exporter.get(OFFER).content.decode()
+
+
+@pytest.mark.parametrize("error", [OperationalError, BudgetExceededError])
+def test_the_page_of_an_export_is_there_though_the_rows_cannot_be_counted(
+    exporter, monkeypatch, error
+):
+    def broken(*_arguments):
+        raise error
+
+    monkeypatch.setattr(selectors, "count_up_to", broken)
+    assert "<dd>the newest 100,000 at most</dd>" in exporter.get(OFFER).content.decode()
 
 
 def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
@@ -292,9 +339,11 @@ def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
 def test_an_export_is_refused_to_those_who_may_not(staff, url):
-    response = staff.get(url)
+    response = staff.get(url, {"actor": "ann"})
     assert response.status_code == 403
-    assert "<code>trackmate.export_activitylog</code>" in response.content.decode()
+    page = response.content.decode()
+    assert "<code>trackmate.export_activitylog</code>" in page
+    assert 'href="/trackmate/activity/?actor=ann">Back to the list' in page
     assert not exports().exists()
 
 
@@ -306,14 +355,19 @@ def test_what_excel_takes_is_said_where_it_is_not_installed(exporter, monkeypatc
 
 
 def test_a_format_that_nobody_writes(exporter):
-    assert exporter.get(url_of("pdf")).status_code == 404
+    response = exporter.get(url_of("pdf"))
+    assert response.status_code == 404
+    text = "There is no format “pdf”, only csv, ndjson, xlsx."
+    assert response.content.decode() == text
 
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
 def test_a_wrong_question_is_refused(exporter, url):
     response = exporter.get(url, {"status_code": "many"})
     assert response.status_code == 400
-    assert "A filter needs another look." in response.content.decode()
+    page = response.content.decode()
+    assert "<strong>Status code</strong>: <bdi>“many” is not a status code." in page
+    assert 'href="/trackmate/activity/?status_code=many">Back to the list' in page
     assert not exports().exists()
 
 

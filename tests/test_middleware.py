@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -232,6 +233,36 @@ def test_the_visitor_does_not_wait(activities):
     answer = answer_of()
     assert activities == []
     answer.close()
+    assert len(activities) == 1
+
+
+class Stubborn(RequestFactory().get("/").__class__):
+    """A request that does not let anybody say how it is closed."""
+
+    def __setattr__(self, name, value):
+        if name == "close":
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
+@transactional
+@pytest.mark.parametrize(
+    ("request_class", "response"),
+    [
+        (None, HttpResponse("as usual")),
+        (Stubborn, HttpResponse("half of the way")),
+        (None, SimpleNamespace(status_code=200)),
+        (None, None),
+    ],
+    ids=["usual", "half", "no answer of Django's", "nothing"],
+)
+def test_what_cannot_be_closed_later_is_recorded_once_too(activities, request_class, response):
+    request = RequestFactory().get("/")
+    if request_class:
+        request.__class__ = request_class
+    assert TrackmateMiddleware(lambda request: response)(request) is response
+    if isinstance(response, HttpResponse):
+        response.close()
     assert len(activities) == 1
 
 

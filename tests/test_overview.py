@@ -246,7 +246,7 @@ def test_figures_can_be_read_without_a_script(staff):
 def test_a_wrong_question_has_no_figures(staff, django_assert_max_num_queries):
     with django_assert_max_num_queries(2):
         page = text_of(staff.get(FIGURES, {"status_code": "many"}))
-    assert "A filter needs another look." in page
+    assert "A filter needs another look" in page
 
 
 def test_a_new_question_brings_new_figures_and_another_page_does_not(staff):

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.views import View
 
 from trackmate.activity import Activity, Target, plain
-from trackmate.capture.requests import describe, read_ahead
+from trackmate.capture.requests import CAPTURES_DATA, describe, read_ahead
 from trackmate.context import Scope, current_scope
 from trackmate.enums import Status
 from trackmate.pipeline import guarded, is_recording, record
@@ -95,7 +95,11 @@ class Tracking:
         if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
             raise TypeError(f"tracker cannot tell when the generator {target!r} is done")
         wrapper = self._async_wrapper if iscoroutinefunction(target) else self._wrapper
-        return _with_signature_of(target, wrapper(target))
+        tracked = _with_signature_of(target, wrapper(target))
+        if self.capture_data is not None:
+            # For a request that is refused before it gets here.
+            setattr(tracked, CAPTURES_DATA, self.capture_data)
+        return tracked
 
     def _decorate_class(self, view: Any) -> Any:
         if not hasattr(view, "dispatch"):

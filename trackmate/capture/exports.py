@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from trackmate.activity import Activity, actor_of
 from trackmate.capture.actors import user_of
 from trackmate.capture.clients import facts_of
+from trackmate.clock import aware
 from trackmate.enums import Source
 from trackmate.pipeline import guarded, record
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.http import HttpRequest
 
 ACTION = "trackmate.export"
@@ -21,6 +24,8 @@ def on_export(
     *,
     request: HttpRequest,
     filters: dict[str, str],
+    since: datetime | None,
+    until: datetime,
     format: str,  # noqa: A002 (what the signal calls it)
     rows: int,
     is_complete: bool,
@@ -34,7 +39,14 @@ def on_export(
         action_type="Export",
         actor_id=actor_id,
         actor_label=actor_label,
-        data={"filters": filters, "format": format, "rows": rows, "is_complete": is_complete},
+        data={
+            "filters": filters,
+            "since": since and aware(since).isoformat(),
+            "until": aware(until).isoformat(),
+            "format": format,
+            "rows": rows,
+            "is_complete": is_complete,
+        },
         **facts_of(request),
     )
     # The response is being sent, so the scope of its request is not around any more.

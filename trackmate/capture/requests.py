@@ -34,6 +34,8 @@ from trackmate.reporting import exception_of
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 FAILURE = 400
 """The first status code that is a failure (RFC 9110, 15.5)."""
+CAPTURES_DATA = "trackmate_captures_data"
+"""The attribute of a view in which `tracker` leaves its `capture_data`."""
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
 _REGEX = re.compile(r"[\^$(\\]")
@@ -169,7 +171,23 @@ def _data_of(scope: Scope) -> Any:
 
 
 def _wants_data(scope: Scope) -> bool:
-    return get_settings().CAPTURE_DATA if scope.capture_data is None else scope.capture_data
+    wanted = scope.capture_data
+    if wanted is None:
+        wanted = _wanted_by_view(scope.request)
+    return get_settings().CAPTURE_DATA if wanted is None else wanted
+
+
+def _wanted_by_view(request: HttpRequest) -> bool | None:
+    """Return what `tracker` says of the data of a view that may not have been reached: a CSRF check
+    or a permission can refuse a request before its view is called."""
+    view: Any = request.resolver_match and request.resolver_match.func
+    # Django's class-based views name their class, and those of Django REST framework do too.
+    kind = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    method = (request.method or "").lower()
+    actions: Mapping[str, str] = getattr(view, "actions", None) or {}
+    handler = getattr(kind, actions.get(method, method), None)
+    wanted: bool | None = getattr(handler, CAPTURES_DATA, getattr(view, CAPTURES_DATA, None))
+    return wanted
 
 
 def _wants_response(scope: Scope) -> bool:

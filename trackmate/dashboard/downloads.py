@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header
 
 from trackmate import selectors
 from trackmate.conf import get_settings
+from trackmate.dashboard import windows
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.answers import budget, within_budget
 from trackmate.dashboard.export import columns
@@ -26,6 +27,7 @@ from trackmate.signals import activities_exported
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
+    from datetime import datetime
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
@@ -47,6 +49,7 @@ class Download:
     filters: ActivityFilters
     place: Place
     format: str
+    begun: datetime = field(default_factory=timezone.now, init=False)
     rows: int = field(default=0, init=False)
     is_complete: bool = field(default=False, init=False)
 
@@ -89,10 +92,13 @@ class Download:
         self.is_complete = True
 
     def _tell(self) -> None:
+        window = self.filters.window
         activities_exported.send_robust(
             sender=type(self),
             request=self.request,
             filters={**set_filters(self.filters), **self.place.settled},
+            since=None if window.start == windows.BEGINNING else window.start,
+            until=window.end or self.begun,
             format=self.format,
             rows=self.rows,
             is_complete=self.is_complete,

@@ -9,14 +9,15 @@ from django.http import HttpResponseNotFound
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from trackmate import selectors
 from trackmate.conf import get_settings
 from trackmate.dashboard import access, texts, windows
-from trackmate.dashboard.answers import failure
+from trackmate.dashboard.answers import answer, failure
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.downloads import Download
-from trackmate.dashboard.filters import ActivityFilters
+from trackmate.dashboard.filters import ActivityFilters, worded
 from trackmate.dashboard.formats import formats
-from trackmate.dashboard.listing import asked_of, set_filters
+from trackmate.dashboard.listing import set_filters
 from trackmate.dashboard.pages import DashboardView
 from trackmate.dashboard.places import place_asked
 
@@ -36,30 +37,36 @@ class ExportView(DashboardView):
     def get(self, request: HttpRequest, format: str = "") -> HttpResponseBase:  # noqa: A002 (the URL's)
         place = place_asked(request.GET)
         filters = ActivityFilters(request.GET, self.rows, place)
+        list_url = place.asked_url(request.GET)
         if not access.may_export(request):
-            context = {"permission": "trackmate.export_activitylog"}
-            return self.show("trackmate/forbidden.html", context, status=403)
+            needed = {"permission": "trackmate.export_activitylog", "list_url": list_url}
+            return self.show("trackmate/forbidden.html", needed, status=403)
         if format and format not in formats():
-            text = _("There is no format “%(format)s”.") % {"format": format[:100]}
+            text = _("There is no format “%(format)s”, only %(formats)s.") % {
+                "format": format[:100],
+                "formats": ", ".join(formats()),
+            }
             return HttpResponseNotFound(text, content_type="text/plain; charset=utf-8")
         if not filters.is_valid():
-            # The page of figures says so too, and has the way back.
-            return self.show("trackmate/figures_page.html", {"place": place}, status=400)
+            # The page of figures says what is wrong too, and has the way back.
+            context = {"form": filters.form, "place": place, "list_url": list_url}
+            return self.show("trackmate/figures_page.html", context, status=400)
         if not format:
-            return self._offer(filters, place)
+            return self._offer(filters, place, list_url)
         try:
             return Download(request, filters, place, format).response()
         except (BudgetExceededError, Error) as error:
             return self.show("trackmate/failed.html", {"state": failure(error)}, status=503)
 
-    def _offer(self, filters: ActivityFilters, place: Place) -> HttpResponse:
-        asked = asked_of(filters, self.request.GET)
+    def _offer(self, filters: ActivityFilters, place: Place, list_url: str) -> HttpResponse:
+        limit = get_settings().EXPORT_MAX_ROWS
         context = {
             "place": place,
-            "list_url": place.url(asked) if place.kind or asked else place.cleared_url,
+            "list_url": list_url,
             "window": filters.window,
             "conditions": _conditions(filters),
-            "limit": texts.number(get_settings().EXPORT_MAX_ROWS),
+            "limit": texts.number(limit),
+            **_rows(filters, limit),
             "with_payload": access.may_see_payload(self.request),
             "files": _files(self.request),
             "lacks_excel": "xlsx" not in formats(),
@@ -67,10 +74,18 @@ class ExportView(DashboardView):
         return self.show("trackmate/export.html", context)
 
 
-def _conditions(filters: ActivityFilters) -> list[tuple[Any, str]]:
-    """Return what is asked beside the time, in the words of the form."""
-    asked = windows.timeless(set_filters(filters))
-    return [(filters.form.fields[name].label, value) for name, value in asked.items()]
+def _rows(filters: ActivityFilters, limit: int) -> dict[str, Any]:
+    """Return how many rows there are, if they can be counted in time, and whether all of them go
+    into one file."""
+    count = answer(lambda: selectors.count_up_to(filters.qs, limit + 1)).value
+    if count is None:
+        return {}
+    return {"count": texts.number(count), "is_whole": count <= limit}
+
+
+def _conditions(filters: ActivityFilters) -> list[tuple[str, str]]:
+    """Return what is asked beside the time."""
+    return [worded(*each) for each in windows.timeless(set_filters(filters)).items()]
 
 
 def _files(request: HttpRequest) -> list[tuple[Any, str]]:

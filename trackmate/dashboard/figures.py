@@ -50,9 +50,8 @@ class Figures:
     panels: tuple[Panel, ...]
 
 
-def figures(rows: Rows, query: QueryDict, place: Place) -> Figures | None:
+def figures(rows: Rows, filters: ActivityFilters, place: Place, query: QueryDict) -> Figures | None:
     """Return the figures of a list, or None if its question is wrong."""
-    filters = ActivityFilters(query, rows, place)
     if not filters.is_valid():
         return None
     asked = asked_of(filters, query)

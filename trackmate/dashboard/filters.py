@@ -251,14 +251,13 @@ class ActivityFilters(WindowFilters):
             ranges.choices = [*ranges.choices, (windows.ALL, _("All"))]
 
     @classmethod
-    def of_place(cls, place: Place, rows: Rows) -> Rows | None:
-        """Narrow by what is settled at a place alone, or return None where that cannot be read."""
-        settled = cls.base_filters[place.kind]
+    def of_place(cls, place: Place) -> Q | None:
+        """Return what is settled at a place as a condition, or None where that cannot be read."""
         try:
-            narrowed: Rows = settled.filter(rows, settled.field.clean(place.value))
+            condition: Q = cls.base_filters[place.kind].field.clean(place.value)
         except ValidationError:
             return None
-        return narrowed
+        return condition
 
     def _mirror(self, usual: str) -> Mirror:
         names = self.base_filters.keys() - {"q", *self.settled}
@@ -285,6 +284,18 @@ class ActivityFilters(WindowFilters):
     def is_unfolded(self) -> bool:
         """Say whether a folded field holds something to see."""
         return any(bound.data or bound.errors for bound in self.folded_fields)
+
+
+def worded(name: str, value: str) -> tuple[str, str]:
+    """Return a part of a question in the words of the form: ("Status", "Failed")."""
+    if name in ActivityFilters.base_filters:
+        field = ActivityFilters.base_filters[name].field
+    else:
+        field = WindowForm.base_fields.get(name)
+    if field is None:
+        return name, value
+    choices: dict[Any, Any] = dict(getattr(field, "choices", ()))
+    return str(field.label), str(choices.get(value, value))
 
 
 TYPED = {

@@ -60,6 +60,12 @@ class Place:
     def _reversed(self) -> str:
         return reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
 
+    def asked_url(self, query: QueryDict) -> str:
+        """Return the address of this page with what a part of it was asked, wrong or not."""
+        own = {"place", *self.settled}
+        asked = {name: str(query[name]) for name in query if name not in own}
+        return self.url(asked) if asked else self.cleared_url
+
     @property
     def cleared_url(self) -> str:
         """The address of this page without any filter."""

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from trackmate.activity import actor_of
 from trackmate.dashboard import access, people, windows
-from trackmate.dashboard.filters import ActivityFilters, CursorForm, WindowForm
+from trackmate.dashboard.filters import CursorForm, worded
 from trackmate.models import SavedView
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class View:
     @property
     def conditions(self) -> list[tuple[str, str]]:
         """What it asks, in the words of the filters where they have them."""
-        return [(_label(name), value) for name, value in parse_qsl(self.query)]
+        return [worded(name, value) for name, value in parse_qsl(self.query)]
 
     def asks(self, question: str) -> bool:
         """Say whether it asks the same; neither the order nor the usual range of time matters."""
@@ -144,13 +144,6 @@ def _may_clear(user: Any) -> bool:
 def _gist(query: str) -> list[tuple[str, str]]:
     usual = ("range", windows.default_name())
     return sorted(pair for pair in parse_qsl(query) if pair != usual)
-
-
-def _label(name: str) -> str:
-    if name in ActivityFilters.base_filters:
-        return str(ActivityFilters.base_filters[name].label)
-    field = WindowForm.base_fields.get(name)
-    return name if field is None else str(field.label)
 
 
 def _all() -> QuerySet[SavedView]:

@@ -111,10 +111,10 @@ class ActivityListView(DashboardView):
         """Return what stands above the list: the name of the thing, and when it was seen."""
         if not place.kind:
             return {}
-        rows = ActivityFilters.of_place(place, self.rows)
-        if rows is None:
+        settled = ActivityFilters.of_place(place)
+        if settled is None:
             return {"name": place.value}
-        ends = answer(lambda: selectors.ends(rows, last=found.newest))
+        ends = answer(lambda: selectors.ends(self.rows, settled, last=found.newest))
         return {"ends": ends, **details.about(place, ends.value, self.request)}
 
 
@@ -123,9 +123,15 @@ class FiguresView(DashboardView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         place = place_asked(request.GET)
-        found = figures(self.rows, request.GET, place)
+        filters = ActivityFilters(request.GET, self.rows, place)
+        context = {
+            "figures": figures(self.rows, filters, place, request.GET),
+            "form": filters.form,
+            "place": place,
+            "list_url": place.asked_url(request.GET),
+        }
         template = "figures" if self.wants_fragment else "figures_page"
-        return self.show(f"trackmate/{template}.html", {"figures": found, "place": place})
+        return self.show(f"trackmate/{template}.html", context)
 
 
 class TickView(DashboardView):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from django.db import connections
+from django.db.models import Q
 from django.db.models.expressions import Col
 from django.db.models.lookups import (
-    Exact,
     GreaterThan,
     GreaterThanOrEqual,
     LessThan,
     LessThanOrEqual,
 )
+from django.db.models.sql.where import AND
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -34,6 +36,9 @@ def tightened(rows: QuerySet[ActivityLog, Row]) -> QuerySet[ActivityLog, Row]:
     """
     found = rows.all()
     where = found.query.where
+    if where.connector != AND:
+        # A rule of the project's, of which any part may hold.
+        return found
     conditions = [each for each in where.children if _is_on_key(each, found)]
     lower = [each for each in conditions if isinstance(each, LOWER)]
     upper = [each for each in conditions if isinstance(each, UPPER)]
@@ -46,38 +51,23 @@ def tightened(rows: QuerySet[ActivityLog, Row]) -> QuerySet[ActivityLog, Row]:
     return found
 
 
-def oldest_first(rows: QuerySet[ActivityLog, Row]) -> QuerySet[ActivityLog, Row]:
-    """Return the same rows, the oldest first, by the index of what they have in common.
+def oldest_first(rows: QuerySet[ActivityLog, Row], about: Q) -> QuerySet[ActivityLog, Row]:
+    """Return the rows about something, the oldest first.
 
     PostgreSQL takes a value that many rows have to be everywhere, and looks for the oldest of them
-    from the log's beginning on: through all of it, for an address that began to call today. An
-    order by that column too would not help, since an equation makes it idle; a range does not.
+    from the log's beginning on: through all of it, for an address that began to call today. A
+    range of that one value, in the order of its own index, leaves it no such choice.
     """
-    found = rows.all()
-    where = found.query.where
-    conditions: list[Any] = [each for each in where.children if _is_indexed(each, found)]
-    if not conditions:
-        return found.order_by("pk")
-    *_others, shared = conditions
-    column = shared.lhs
-    ends = [column.get_lookup(name)(column, shared.rhs) for name in ("gte", "lte")]
-    where.children = [each for each in where.children if each is not shared] + ends
-    return found.order_by(column.target.attname, "pk")
+    match about.children:
+        case [(("actor_id" | "route" | "ip_address") as name, value)] if _plans_so(rows):
+            ends = {f"{name}__gte": value, f"{name}__lte": value}
+            return rows.filter(**ends).order_by(name, "pk")
+    return rows.filter(about).order_by("pk")
 
 
-def _is_indexed(condition: Any, rows: QuerySet[Any, Any]) -> bool:
-    """Say whether a condition wants a known value in a column with which an index begins, and
-    which has the row's key next."""
-    column = getattr(condition, "lhs", None)
-    indexes = (index.fields for index in rows.model._meta.indexes)
-    begun = {first for first, *rest in indexes if rest == [rows.model._meta.pk.name]}
-    return (
-        isinstance(condition, Exact)
-        and isinstance(column, Col)
-        and column.alias == rows.query.base_table
-        and column.target.name in begun
-        and not hasattr(condition.rhs, "resolve_expression")
-    )
+def _plans_so(rows: QuerySet[Any, Any]) -> bool:
+    # The others take the index of an equation, and would not take it for a range.
+    return connections[rows.db].vendor == "postgresql"
 
 
 def _is_on_key(condition: Any, rows: QuerySet[Any, Any]) -> bool:

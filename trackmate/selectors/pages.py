@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Rows = QuerySet[ActivityLog]
 
+ANYTHING = Q()
 PAGE_SIZE = 50
 TICK_CAP = 100
 COMPANIONS_CAP = 100
@@ -226,17 +227,22 @@ def stream(
         last = found[-1].pk
 
 
-def ends(rows: Rows, *, last: ActivityLog | None = None) -> Ends:
-    """Return the oldest and the newest of some rows, `last` if that is known: a look into an index
-    for each."""
+def count_up_to(rows: Rows, limit: int) -> int:
+    """Return how many rows there are, but not more than `limit`, where the counting ends."""
+    return rows.values("pk")[:limit].count()
+
+
+def ends(rows: Rows, about: Q = ANYTHING, *, last: ActivityLog | None = None) -> Ends:
+    """Return the oldest and the newest of the rows about something, `last` if that is known: a
+    look into an index for each."""
     if last is None:
-        last = next(iter(newest(rows, 1)), None)
-    return Ends(first=last and oldest(rows), last=last)
+        last = next(iter(newest(rows.filter(about), 1)), None)
+    return Ends(first=last and oldest(rows, about), last=last)
 
 
-def oldest(rows: Rows) -> ActivityLog | None:
-    """Return the oldest of some rows, with the columns of a list."""
-    return oldest_first(rows.only(*LISTED)).first()
+def oldest(rows: Rows, about: Q = ANYTHING) -> ActivityLog | None:
+    """Return the oldest of the rows about something, with the columns of a list."""
+    return oldest_first(rows.only(*LISTED), about).first()
 
 
 def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
