@@ -97,6 +97,7 @@ def test_a_database_that_does_not_exist_is_reported(configure):
     [
         ("BACKEND", "trackmate.backends.nothing.Backend"),
         ("BACKEND", "tests.shop.models.Order"),
+        ("BACKEND", "console"),
         ("BACKEND_OPTIONS", {"unheard": "of"}),
         ("PROCESSORS", ["trackmate.processors.nothing"]),
         ("REDACT_PATTERNS", ["("]),
@@ -111,6 +112,8 @@ def test_what_cannot_be_loaded_is_reported(configure, name, value):
     configure(**{name: value})
     assert only().id == "trackmate.E004"
     assert isinstance(only(), Error)
+    wrong = value[-1] if isinstance(value, list) else value
+    assert only().msg.startswith(f"TRACKMATE[{name!r}] cannot use {wrong!r}: ")
 
 
 def test_what_can_be_loaded_is_not(configure):
@@ -124,12 +127,20 @@ def test_what_can_be_loaded_is_not(configure):
     [
         ("TRACKMATE_EXCLUDED_PATH", "EXCLUDE_PATHS"),
         ("TRACKMATE_LOG_LOGIN_ACTIVITIES", "TRACK_AUTH"),
+        ("TRACKMATE_EXCLUDE_PATHS", "TRACKMATE = {'EXCLUDE_PATHS': ...}"),
+        ("TRACKMATES", "Write TRACKMATE instead."),
     ],
 )
-def test_the_flat_names_of_old_are_reported_with_the_new_ones(settings, old, new):
+def test_a_setting_beside_the_dictionary_is_reported_with_its_place_in_it(settings, old, new):
     setattr(settings, old, [])
     assert only().id == "trackmate.W001"
+    assert old in only().msg
     assert new in only().hint
+
+
+def test_a_setting_of_the_project_may_begin_with_the_same_word(settings):
+    settings.TRACKMATE_REPORTS_EMAIL = "log@example.org"
+    assert check_trackmate() == []
 
 
 def test_a_missing_middleware_is_reported(settings):

@@ -12,17 +12,17 @@ from django.db import connections
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
+from trackmate.backends.base import BaseBackend
 from trackmate.conf import (
     SETTING,
     accepts,
+    default_of,
     get_settings,
     given_settings,
     setting_types,
     suggestion_for,
 )
 from trackmate.pipeline import get_backend
-from trackmate.processors import get_processors
-from trackmate.redaction import redactor
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 ROUTER = "trackmate.routers.TrackmateRouter"
@@ -100,13 +100,22 @@ def _out_of_range(name: str, value: object, wanted: str) -> CheckMessage:
 
 
 def _check_flat_names() -> Iterable[CheckMessage]:
-    for old, new in FLAT_NAMES.items():
-        if hasattr(settings, old):
+    for name in dir(settings):
+        if name.startswith(SETTING) and name != SETTING and (new := _meant_by(name)):
             yield Warning(
-                f"The setting {old} is no longer read.",
-                hint=f"Write {SETTING} = {{{new!r}: ...}} instead.",
+                f"The setting {name} is not read.",
+                hint=f"Write {new} instead.",
                 id="trackmate.W001",
             )
+
+
+def _meant_by(name: str) -> str:
+    """Return how to write what a setting beside the dictionary means; a project may have others
+    of its own that begin like this."""
+    key = FLAT_NAMES.get(name, name.removeprefix(f"{SETTING}_"))
+    if key in setting_types():
+        return f"{SETTING} = {{{key!r}: ...}}"
+    return "" if "_" in name else SETTING
 
 
 def _check_middleware() -> Iterable[CheckMessage]:
@@ -164,32 +173,49 @@ def _check_database() -> Iterable[CheckMessage]:
 
 def _check_loading() -> Iterable[CheckMessage]:
     """Load what dotted paths and patterns name, since a running site would do without it."""
-    found: list[CheckMessage] = []
-    for name, load in (
-        ("PROCESSORS", get_processors),
-        ("REDACT_PATTERNS", redactor),
-        ("BACKEND", lambda: found.extend(get_backend().check())),
-    ):
-        try:
-            load()
-        except (ImportError, TypeError, AttributeError, re.error) as error:
-            yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+    found = get_settings()
     for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
-        yield from _check_path(name, getattr(get_settings(), name))
-    for name in ("TABLE_COLUMNS", "DETAIL_PANELS"):
-        for path in getattr(get_settings(), name):
+        yield from _check_path(name, getattr(found, name))
+    for name in ("PROCESSORS", "TABLE_COLUMNS", "DETAIL_PANELS"):
+        for path in getattr(found, name):
             yield from _check_path(name, path)
-    for column in get_settings().TABLE_COLUMNS:
+    for column in found.TABLE_COLUMNS:
         if not isinstance(column, str) and not hasattr(column, "__name__"):
-            problem = f"{column!r} has no name, which its column would take"
-            yield Error(
-                f"{SETTING}['TABLE_COLUMNS'] cannot be used: {problem}", id="trackmate.E004"
-            )
-    yield from found
+            yield _unusable("TABLE_COLUMNS", column, "it has no name, which its column would take")
+    for pattern in found.REDACT_PATTERNS:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield _unusable("REDACT_PATTERNS", pattern, error)
+    yield from _check_backend()
 
 
 def _check_path(name: str, path: object) -> Iterable[CheckMessage]:
     try:
         import_string(path) if isinstance(path, str) else None
     except ImportError as error:
-        yield Error(f"{SETTING}[{name!r}] cannot be used: {error}", id="trackmate.E004")
+        yield _unusable(name, path, error)
+
+
+def _check_backend() -> Iterable[CheckMessage]:
+    found = get_settings()
+    hint = f"Write a dotted path, such as {default_of('BACKEND')!r}."
+    try:
+        kind: Any = import_string(found.BACKEND)
+    except ImportError as error:
+        yield _unusable("BACKEND", found.BACKEND, error, hint)
+        return
+    if not (isinstance(kind, type) and issubclass(kind, BaseBackend)):
+        yield _unusable("BACKEND", found.BACKEND, "it is no BaseBackend", hint)
+        return
+    try:
+        backend = get_backend()
+    except (TypeError, ValueError) as error:
+        yield _unusable("BACKEND_OPTIONS", found.BACKEND_OPTIONS, error)
+    else:
+        yield from backend.check()
+
+
+def _unusable(name: str, value: object, reason: object, hint: str | None = None) -> CheckMessage:
+    message = f"{SETTING}[{name!r}] cannot use {value!r}: {reason}"
+    return Error(message, hint=hint, id="trackmate.E004")
