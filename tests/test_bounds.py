@@ -111,6 +111,7 @@ ABOUT = {
     "a name": Q(actor_label="ann"),
     "an object": Q(content_type_id=1) & Q(object_id="7"),
     "one thing or another": Q(route="a") | Q(route="b"),
+    "another route": ~Q(route="a"),
     "anything": Q(),
 }
 

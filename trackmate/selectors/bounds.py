@@ -58,8 +58,8 @@ def oldest_first(rows: QuerySet[ActivityLog, Row], about: Q) -> QuerySet[Activit
     from the log's beginning on: through all of it, for an address that began to call today. A
     range of that one value, in the order of its own index, leaves it no such choice.
     """
-    match about.children:
-        case [(("actor_id" | "route" | "ip_address") as name, value)] if _plans_so(rows):
+    match about.negated, about.children:
+        case False, [(("actor_id" | "route" | "ip_address") as name, value)] if _plans_so(rows):
             ends = {f"{name}__gte": value, f"{name}__lte": value}
             return rows.filter(**ends).order_by(name, "pk")
     return rows.filter(about).order_by("pk")
