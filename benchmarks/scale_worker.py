@@ -208,7 +208,7 @@ def _yardsticks() -> dict[str, Callable[[], object]]:
     request = RequestFactory().get("/")
     return {
         "template": lambda: template.render({"rows": rows}),
-        "table": lambda: table.render({"table": PlainTable(rows)}, request),
+        "table": lambda: table.render({"table": PlainTable(rows), "request": request}),
     }
 
 
