@@ -116,6 +116,37 @@ def test_what_cannot_be_loaded_is_reported(configure, name, value):
     assert only().msg.startswith(f"TRACKMATE[{name!r}] cannot use {wrong!r}: ")
 
 
+class Broken(DummyBackend):
+    """A backend that fails where its parameter says."""
+
+    def __init__(self, where):
+        super().__init__()
+        if where == "options":
+            raise AttributeError("no such attribute")
+
+    def check(self):
+        raise AttributeError("no such attribute")
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [("options", "TRACKMATE['BACKEND_OPTIONS'] cannot"), ("check", "TRACKMATE['BACKEND'] cannot")],
+)
+def test_a_backend_that_fails_is_reported(configure, where, said):
+    configure(BACKEND=f"{__name__}.Broken", BACKEND_OPTIONS={"where": where})
+    assert only().id == "trackmate.E004"
+    assert only().msg.startswith(said)
+    assert "no such attribute" in only().msg
+
+
+def test_a_module_that_fails_is_reported(configure, monkeypatch, tmp_path):
+    (tmp_path / "fails_at_import.py").write_text("None.attribute")
+    monkeypatch.syspath_prepend(tmp_path)
+    configure(PROCESSORS=["fails_at_import.processor"])
+    assert only().id == "trackmate.E004"
+    assert "'fails_at_import.processor'" in only().msg
+
+
 def test_what_can_be_loaded_is_not(configure):
     configure(CLIENT_IP="tests.shop.views.index", DASHBOARD_ACCESS=lambda request: True)
     configure(REDACT_PATTERNS=["PL[0-9]+", re.compile("x")])

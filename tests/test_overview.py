@@ -247,6 +247,7 @@ def test_a_wrong_question_has_no_figures(staff, django_assert_max_num_queries):
     with django_assert_max_num_queries(2):
         page = text_of(staff.get(FIGURES, {"status_code": "many"}))
     assert "A filter needs another look" in page
+    assert "<strong>Status code</strong>: <bdi>“many” is not a status code." in page
 
 
 def test_a_new_question_brings_new_figures_and_another_page_does_not(staff):

@@ -27,6 +27,9 @@ from trackmate.pipeline import get_backend
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 ROUTER = "trackmate.routers.TrackmateRouter"
 
+BROKEN = (ImportError, TypeError, AttributeError, ValueError)
+"""What loading something of a project's can raise."""
+
 FLAT_NAMES = {
     "TRACKMATE_EXCLUDED_PATH": "EXCLUDE_PATHS",
     "TRACKMATE_LOG_LOGIN_ACTIVITIES": "TRACK_AUTH",
@@ -193,7 +196,7 @@ def _check_loading() -> Iterable[CheckMessage]:
 def _check_path(name: str, path: object) -> Iterable[CheckMessage]:
     try:
         import_string(path) if isinstance(path, str) else None
-    except ImportError as error:
+    except BROKEN as error:
         yield _unusable(name, path, error)
 
 
@@ -202,7 +205,7 @@ def _check_backend() -> Iterable[CheckMessage]:
     hint = f"Write a dotted path, such as {default_of('BACKEND')!r}."
     try:
         kind: Any = import_string(found.BACKEND)
-    except ImportError as error:
+    except BROKEN as error:
         yield _unusable("BACKEND", found.BACKEND, error, hint)
         return
     if not (isinstance(kind, type) and issubclass(kind, BaseBackend)):
@@ -210,10 +213,13 @@ def _check_backend() -> Iterable[CheckMessage]:
         return
     try:
         backend = get_backend()
-    except (TypeError, ValueError) as error:
+    except BROKEN as error:
         yield _unusable("BACKEND_OPTIONS", found.BACKEND_OPTIONS, error)
-    else:
+        return
+    try:
         yield from backend.check()
+    except BROKEN as error:
+        yield _unusable("BACKEND", found.BACKEND, error)
 
 
 def _unusable(name: str, value: object, reason: object, hint: str | None = None) -> CheckMessage:
