@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
@@ -132,15 +133,10 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
     A blank password or a stale CSRF token sends no signal, and the name may be a password all the
     same. Where a login was tried, the signal has settled what may be seen.
     """
-    if activity.actor_id is not None or not isinstance(activity.data, dict):
+    if activity.actor_id is not None or _was_judged(activity, scope):
         return activity
-    fields = list(_fields(activity.data))
+    fields = list(_fields(activity.data)) if _may_name_a_password(activity.data) else []
     if not any(name == "password" for name, _value in fields):
-        return activity
-    was_taken = activity.status_code in _TAKEN or any(
-        each.source == Source.AUTH for each in scope.activities
-    )
-    if was_taken or get_settings().FAILED_LOGIN_IDENTIFIER == "full":
         return activity
     query = (activity.extra or {}).get("query", "")
     names = {name.lower() for name in _names()}
@@ -148,6 +144,24 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
         if name in names and value:
             activity = _without(value, activity)
     return activity
+
+
+def _was_judged(activity: Activity, scope: Scope) -> bool:
+    return (
+        activity.status_code in _TAKEN
+        or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
+        or any(each.source == Source.AUTH for each in scope.activities)
+    )
+
+
+def _may_name_a_password(data: Any) -> bool:
+    """Say at a glance whether a form or JSON has to be looked at closely: most need not."""
+    if not isinstance(data, dict):
+        return False
+    try:
+        return "password" in json.dumps(data).lower()
+    except (TypeError, ValueError, RecursionError):
+        return True
 
 
 def _fields(data: Any, depth: int = 3) -> Iterator[tuple[str, str]]:

@@ -96,7 +96,7 @@ class Walk:
             return value if math.isfinite(value) else str(value)
         if depth >= MAX_DEPTH:
             return "[too deep]"
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):
             return self._mapping(value, depth + 1)
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._items(value, depth + 1)
@@ -129,8 +129,9 @@ class Walk:
             if self.nodes < 0:
                 result["…"] = _more(len(value) - len(result), item)
                 break
-            key_text = key if type(key) is str else text_of(key)
-            name = self._name(key_text)
+            name = key_text = key if type(key) is str else text_of(key)
+            if len(name) > HARMLESS or not name.isidentifier():
+                name = self.text(clean_line(name, MAX_NAME))
             if hide and is_secret and is_secret(key_text) and not is_empty(item):
                 result[name] = hide(item)
             elif type(item) is str:
@@ -138,11 +139,6 @@ class Walk:
             else:
                 result[name] = self(item, depth)
         return self._pair(result, value) if "value" in result else result
-
-    def _name(self, name: str) -> str:
-        if len(name) <= HARMLESS and name.isidentifier():
-            return name
-        return self.text(clean_line(name, MAX_NAME))
 
     def _pair(self, result: dict[str, Any], value: Mapping[Any, Any]) -> dict[str, Any]:
         # {"name": "password", "value": "..."}, as in lists of headers, fields and settings.
