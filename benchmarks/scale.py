@@ -92,7 +92,7 @@ def page(found: list[dict]) -> str:
             f"## {each['database']}: {each['rows']:,} rows over {each['days']} days, "
             f"{each['size']:.1f} GB"
         )
-        about = [f"{each['rounds']} rounds.", *filter(None, [each["rollups"]])]
+        about = [each["asked"], *filter(None, [each["rollups"]])]
         about += [
             "Between the pages, the plainest template showed 50 rows in",
             f"{each['yardsticks']['template']:.1f} ms, django-tables2 in",
@@ -168,7 +168,7 @@ def _ask_for_space(folder: Path, rows: int, *, reused: bool) -> None:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=__doc__)
     parser.add_argument("--rows", type=int, default=ROWS, help=f"how many ({ROWS:,})")
-    parser.add_argument("--rounds", type=int, default=30, help="how often each page is asked (30)")
+    parser.add_argument("--rounds", type=int, default=30, help="turns of each page (30)")
     parser.add_argument("--on", action="append", choices=VENDORS, help="only this database")
     parser.add_argument("--only", metavar="TEXT", default="", help="only pages with this in them")
     parser.add_argument("--folder", type=Path, help="where the SQLite file is made")
