@@ -130,6 +130,7 @@ def refuses(request):
         ({"username": ["MyS3cretTyped", "other"], "password": ""}, 200, False),
         ({"login-username": "MyS3cretTyped", "login-password": ""}, 200, False),
         ({"user": {"username": "MyS3cretTyped", "password": "x"}}, 400, False),
+        ({"UserName": "MyS3cretTyped", "Password": ""}, 200, False),
         ({"password": ""}, 200, False),
     ],
 )
