@@ -133,7 +133,9 @@ def without_refused_name(activity: Activity, scope: Scope) -> Activity:
     A blank password or a stale CSRF token sends no signal, and the name may be a password all the
     same. Where a login was tried, the signal has settled what may be seen.
     """
-    if activity.actor_id is not None or _was_judged(activity, scope):
+    if activity.actor_id is not None or not isinstance(activity.data, dict):
+        return activity
+    if _was_judged(activity, scope):
         return activity
     fields = list(_fields(activity.data)) if _may_name_a_password(activity.data) else []
     if not any(name == "password" for name, _value in fields):
@@ -154,10 +156,8 @@ def _was_judged(activity: Activity, scope: Scope) -> bool:
     )
 
 
-def _may_name_a_password(data: Any) -> bool:
+def _may_name_a_password(data: dict[str, Any]) -> bool:
     """Say at a glance whether a form or JSON has to be looked at closely: most need not."""
-    if not isinstance(data, dict):
-        return False
     try:
         return "password" in json.dumps(data).lower()
     except (TypeError, ValueError, RecursionError):

@@ -96,6 +96,7 @@ class Walk:
             return value if math.isfinite(value) else str(value)
         if depth >= MAX_DEPTH:
             return "[too deep]"
+        # To ask an abstract class costs more than the rest of these questions.
         if type(value) is dict or isinstance(value, Mapping):
             return self._mapping(value, depth + 1)
         if isinstance(value, (list, tuple, set, frozenset)):
@@ -130,6 +131,7 @@ class Walk:
                 result["…"] = _more(len(value) - len(result), item)
                 break
             name = key_text = key if type(key) is str else text_of(key)
+            # Written out, since every name of every payload comes by here.
             if len(name) > HARMLESS or not name.isidentifier():
                 name = self.text(clean_line(name, MAX_NAME))
             if hide and is_secret and is_secret(key_text) and not is_empty(item):
