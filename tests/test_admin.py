@@ -13,6 +13,7 @@ from django.urls import reverse
 from tests.pages import text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person, user_page
 from tests.shop.models import Order
+from tests.slow import slow_log
 from trackmate import admin as trackmate_admin
 from trackmate.models import ActivityLog
 
@@ -129,24 +130,10 @@ def test_the_list_leads_to_the_dashboard_those_who_may_open_it(admin_client, set
 def test_a_slow_list_is_stopped_and_said_so(admin_client, settings):
     settings.TRACKMATE = {"ENABLED": False, "QUERY_TIMEOUT": 50}
     activity()
-
-    def slow(execute, sql, params, many, context):
-        if "trackmate_activitylog" in sql:
-            sql, params = SLOW[connection.vendor], None
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(slow):
+    with connection.execute_wrapper(slow_log):
         response = admin_client.get(LIST)
     assert response.status_code == 200
     assert "took too long" in text_of(response)
-
-
-SLOW = {
-    "postgresql": "SELECT pg_sleep(5)",
-    "mysql": "SELECT SLEEP(5) FROM information_schema.tables",
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000) "
-    "SELECT MAX(i) FROM n",
-}
 
 
 def test_a_row_shows_its_documents(admin_client):

@@ -25,9 +25,10 @@ from tests.rows import (
     user_page,
 )
 from tests.shop.models import Invoice, Order
+from tests.slow import slow_log
 from trackmate.clock import lowest_uuid7
-from trackmate.dashboard import budget, texts
-from trackmate.models import ActivityLog, SavedView
+from trackmate.dashboard import texts
+from trackmate.models import SavedView
 from trackmate.selectors import TICK_CAP
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
@@ -452,20 +453,6 @@ def test_a_log_that_cannot_be_read(staff, broken_log, caplog):
     assert caplog.records
 
 
-SLOW = {
-    "postgresql": "SELECT pg_sleep(5)",
-    "mysql": "SELECT SLEEP(5) FROM information_schema.tables",
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000000) "
-    "SELECT MAX(i) FROM n",
-}
-
-
-def slow_log(execute, sql, params, many, context):
-    if "trackmate_activitylog" not in sql or not sql.startswith("SELECT"):
-        return execute(sql, params, many, context)
-    return execute(SLOW[connection.vendor], None, many, context)
-
-
 def test_a_slow_question_is_stopped_and_said_so(staff, settings):
     settings.TRACKMATE = {"ENABLED": False, "QUERY_TIMEOUT": 50}
     activity()
@@ -488,35 +475,6 @@ def test_who_will_wait_is_given_more_time(staff, settings, path):
     assert "500 ms" in more
     assert "anyway=1" not in more
     assert len(keys_in(staff.get(LIST, {"anyway": "1"}))) == 1
-
-
-def test_the_budget_is_taken_back(staff):
-    with budget.time_budget("default", milliseconds=50):
-        pass
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SHOW statement_timeout")
-            assert cursor.fetchone() == ("0",)
-        elif connection.vendor == "mysql":
-            cursor.execute("SELECT @@SESSION.max_statement_time")
-            assert cursor.fetchone() == (0,)
-        else:
-            cursor.execute(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-                "LIMIT 1000000) SELECT MAX(i) FROM n"
-            )
-            assert cursor.fetchone() == (1_000_000,)
-
-
-def test_no_budget_is_no_limit():
-    with budget.time_budget("default", milliseconds=0), connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        assert cursor.fetchone() == (1,)
-
-
-def test_another_error_is_not_taken_for_a_timeout():
-    with pytest.raises(Exception, match="nowhere"), budget.time_budget("default", milliseconds=500):
-        ActivityLog.objects.raw("SELECT id FROM nowhere")[0]
 
 
 # Fragments and ticks

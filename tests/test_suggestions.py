@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, person
 from tests.shop.models import Order
+from tests.slow import slow_log
 from tests.test_access import only_own
-from tests.test_dashboard import slow_log
 from trackmate.dashboard import suggestions
 from trackmate.dashboard.suggestions import COLUMNS, MOST
 

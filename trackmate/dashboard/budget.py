@@ -7,6 +7,7 @@ few thousand steps. Other databases run on.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from django.db import OperationalError, connections, transaction
 from trackmate.exceptions import TrackmateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -75,8 +77,51 @@ def is_timeout(error: OperationalError) -> bool:
     )
 
 
+def _postgresql(connection: BaseDatabaseWrapper, milliseconds: int) -> AbstractContextManager[None]:
+    if connection.get_autocommit() and _sends_statements_together(connection):
+        return connection.execute_wrapper(_Limit(milliseconds))
+    return _limited_block(connection, milliseconds)
+
+
+def _sends_statements_together(connection: Any) -> bool:
+    """Say whether one message can carry more than one statement: psycopg 3 sends it so where it
+    writes values into the statement, as Django has it do unless told otherwise."""
+    is_psycopg3 = connection.Database.__name__ == "psycopg"
+    return is_psycopg3 and not connection.features.uses_server_side_binding
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """Runs each query with its limit in the same message.
+
+    PostgreSQL takes all of a message for one transaction and forgets the limit at its end; a block
+    around the query takes three messages more. What a server-side cursor reads, which nothing here
+    uses, goes without.
+    """
+
+    milliseconds: int
+
+    def __call__(
+        self,
+        execute: Callable[..., Any],
+        sql: str,
+        params: Any,
+        many: bool,  # noqa: FBT001 (Django hands it over so)
+        context: Any,
+    ) -> Any:
+        """Run a query of the block."""
+        cursor = context["cursor"].cursor
+        if many or not isinstance(cursor, context["connection"].Database.ClientCursor):
+            return execute(sql, params, many, context)
+        limit = f"SET LOCAL statement_timeout = {self.milliseconds}"
+        result = execute(f"{limit}; {sql}", params, many, context)
+        # The first result is that of the limit.
+        cursor.nextset()
+        return result
+
+
 @contextmanager
-def _postgresql(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
+def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
     nested = connection.in_atomic_block
     # The block makes the setting local, and keeps a stopped query from breaking the project's
     # own transaction; a rollback takes the setting back with it.

@@ -1,0 +1,103 @@
+"""The time that a query may take, inside a transaction of the project's and outside of one."""
+
+from contextlib import nullcontext
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from tests.rows import activities
+from tests.slow import SLOW
+from trackmate.dashboard.budget import BudgetExceededError, time_budget
+from trackmate.models import ActivityLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AROUND = {"in a transaction": transaction.atomic, "on its own": nullcontext}
+
+LIMIT = {
+    "postgresql": "SELECT current_setting('statement_timeout')",
+    "mysql": "SELECT @@SESSION.max_statement_time",
+}
+NO_LIMIT = {"postgresql": "0", "mysql": 0}
+
+
+@pytest.fixture(params=AROUND)
+def around(request):
+    return AROUND[request.param]
+
+
+def asked(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def test_a_slow_query_is_stopped_and_breaks_nothing(around):
+    with around():
+        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+            asked(SLOW[connection.vendor])
+        assert asked("SELECT 1") == 1
+        assert not ActivityLog.objects.exists()
+
+
+def test_the_limit_is_taken_back(around):
+    with around():
+        with time_budget("default", milliseconds=50):
+            assert asked("SELECT 1") == 1
+        if connection.vendor == "sqlite":
+            counted = SLOW["sqlite"].replace("100000000", "1000000")
+            assert asked(counted) == 1_000_000
+        else:
+            assert asked(LIMIT[connection.vendor]) == NO_LIMIT[connection.vendor]
+
+
+@pytest.mark.only_on("postgresql")
+def test_the_limit_of_the_project_is_given_back(around):
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 4321")
+    try:
+        with around():
+            with time_budget("default", milliseconds=50):
+                assert asked(LIMIT["postgresql"]) == "50ms"
+            assert asked(LIMIT["postgresql"]) == "4321ms"
+    finally:
+        connection.close()
+
+
+def test_no_budget_is_no_limit():
+    with time_budget("default", milliseconds=0):
+        assert asked("SELECT 1") == 1
+
+
+def test_another_error_is_not_taken_for_a_timeout(around):
+    budget = time_budget("default", milliseconds=500)
+    with pytest.raises(Exception, match="nowhere"), around(), budget:
+        ActivityLog.objects.raw("SELECT id FROM nowhere")[0]
+
+
+def test_rows_are_found_as_without_it(around):
+    activities(120)
+    rows = ActivityLog.objects.order_by("-pk")
+    keys = list(rows.values_list("pk", flat=True))
+    with around(), time_budget("default", milliseconds=500):
+        assert [row.pk for row in rows.all()] == keys
+        assert [row.pk for row in rows.filter(path__contains="%").iterator(50)] == []
+        assert [row.pk for row in rows.iterator(chunk_size=50)] == keys
+        assert rows.count() == 120
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_limit_is_no_message_of_its_own_outside_a_transaction():
+    with CaptureQueriesContext(connection) as found, time_budget("default", milliseconds=500):
+        asked("SELECT 1")
+    assert [each["sql"] for each in found] == ["SET LOCAL statement_timeout = 500; SELECT 1"]
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_query_of_several_values_is_not_split(around):
+    """Django writes values into the statement; what looks like a statement in one is a value."""
+    with around(), time_budget("default", milliseconds=500), connection.cursor() as cursor:
+        cursor.execute("SELECT %s, %s", ["a; SELECT 2", "%s"])
+        assert cursor.fetchall() == [("a; SELECT 2", "%s")]
+        cursor.executemany("SELECT %s", [["a"], ["b"]])
