@@ -7,6 +7,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
+from django.utils.translation import ngettext
+
+from trackmate.dashboard.texts import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,16 @@ class Cost:
     def milliseconds(self) -> int:
         """Time so far."""
         return round((perf_counter() - self._started) * 1000)
+
+    @property
+    def text(self) -> str:
+        """Both, in words."""
+        said = ngettext(
+            "%(queries)s query of the log's database, %(time)s ms",
+            "%(queries)s queries of the log's database, %(time)s ms",
+            self.queries,
+        )
+        return said % {"queries": number(self.queries), "time": number(self.milliseconds)}
 
     def count(
         self,

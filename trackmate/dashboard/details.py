@@ -118,7 +118,7 @@ def about(place: Place, ends: Ends | None, request: HttpRequest) -> dict[str, An
     first, last = (ends.first, ends.last) if ends else (None, None)
     return {
         "name": (last and _name_of(place, last)) or place.value,
-        "first": first and texts.full_moment(first.action_time),
+        "first": first and texts.full_moment(first),
         "last": last and texts.full_moment(last.action_time),
         "admin_page": _admin_page(place, last, request) if last else "",
     }

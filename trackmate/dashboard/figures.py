@@ -67,7 +67,7 @@ def figures(rows: Rows, filters: ActivityFilters, place: Place, query: QueryDict
 def _chart(now: Stretch, window: Window, place: Place, asked: Mapping[str, str]) -> charts.Chart:
     if window.start == BEGINNING:
         first = selectors.oldest(now.every)
-        window = preset("24h") if first is None else replace(window, start=first.action_time)
+        window = preset("24h") if first is None else replace(window, start=first)
     return charts.histogram(now, window, place, asked)
 
 

@@ -21,6 +21,7 @@ from trackmate.selectors.orders import NEWEST_FIRST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from trackmate.selectors.orders import Order
 
@@ -91,9 +92,9 @@ class Neighbours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """The oldest and the newest of some rows; None where there are none."""
+    """When the oldest of some rows happened, and the newest itself; None where there are none."""
 
-    first: ActivityLog | None
+    first: datetime | None
     last: ActivityLog | None
 
 
@@ -233,16 +234,16 @@ def count_up_to(rows: Rows, limit: int) -> int:
 
 
 def ends(rows: Rows, about: Q = ANYTHING, *, last: ActivityLog | None = None) -> Ends:
-    """Return the oldest and the newest of the rows about something, `last` if that is known: a
-    look into an index for each."""
+    """Return when the oldest of the rows about something happened, and the newest, `last` if that
+    is known: a look into an index for each."""
     if last is None:
         last = next(iter(newest(rows.filter(about), 1)), None)
-    return Ends(first=last and oldest(rows, about), last=last)
+    return Ends(first=None if last is None else oldest(rows, about), last=last)
 
 
-def oldest(rows: Rows, about: Q = ANYTHING) -> ActivityLog | None:
-    """Return the oldest of the rows about something, with the columns of a list."""
-    return oldest_first(rows.only(*LISTED), about).first()
+def oldest(rows: Rows, about: Q = ANYTHING) -> datetime | None:
+    """Return when the oldest of the rows about something happened."""
+    return oldest_first(rows.values_list("action_time", flat=True), about).first()
 
 
 def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
