@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from django.core.checks import Error, Warning, run_checks  # noqa: A004
+from django.urls import include, path
 
 from trackmate.backends.dummy import DummyBackend
 from trackmate.checks import check_trackmate
@@ -226,6 +227,25 @@ def test_urls_that_are_not_included_are_reported(settings):
     settings.ROOT_URLCONF = BARE_URLS
     assert only().id == "trackmate.W005"
     assert "trackmate.urls" in only().hint
+
+
+class WithoutLogin:
+    urlpatterns = (path("trackmate/", include("trackmate.urls")),)
+
+
+@pytest.mark.parametrize("url", ["/accounts/login/", "login", "/trackmate/../nowhere/"])
+def test_a_login_page_that_is_not_there_is_reported(settings, configure, url):
+    settings.ROOT_URLCONF, settings.LOGIN_URL = WithoutLogin, url
+    assert only().id == "trackmate.W008"
+    assert url in only().msg
+    configure(DASHBOARD_ACCESS=lambda request: True)
+    assert check_trackmate() == []
+
+
+@pytest.mark.parametrize("url", ["/trackmate/", "trackmate:index", "https://login.example/"])
+def test_a_login_page_can_be_anywhere(settings, url):
+    settings.ROOT_URLCONF, settings.LOGIN_URL = WithoutLogin, url
+    assert check_trackmate() == []
 
 
 def test_a_second_database_without_the_router_is_reported(settings, configure):

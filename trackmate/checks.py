@@ -157,6 +157,21 @@ def _check_urls() -> Iterable[CheckMessage]:
             hint='Add path("trackmate/", include("trackmate.urls")) to the root URLconf.',
             id="trackmate.W005",
         )
+        return
+    yield from _check_login_page()
+
+
+def _check_login_page() -> Iterable[CheckMessage]:
+    from trackmate.dashboard import access  # noqa: PLC0415 (of models, which come after the apps)
+
+    url = access.login_url()
+    if get_settings().DASHBOARD_ACCESS is None and not access.leads_somewhere(url):
+        yield Warning(
+            f"Who opens the dashboard without having logged in is sent to {url}, where there is "
+            "no page.",
+            hint="Include a login page and name it by LOGIN_URL, or include the admin's URLs.",
+            id="trackmate.W008",
+        )
 
 
 def _check_database() -> Iterable[CheckMessage]:

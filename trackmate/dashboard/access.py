@@ -75,8 +75,8 @@ def to_login(request: HttpRequest, htmx: HtmxDetails) -> HttpResponseBase:
 
 def login_url() -> str:
     """Return the project's login page; the admin's where the project has none."""
-    url = resolve_url(django_settings.LOGIN_URL)
-    if _resolves(url):
+    url = _own_login_url()
+    if leads_somewhere(url):
         return url
     try:
         return reverse("admin:login")
@@ -84,7 +84,16 @@ def login_url() -> str:
         return url
 
 
-def _resolves(url: str) -> bool:
+def _own_login_url() -> str:
+    try:
+        return resolve_url(django_settings.LOGIN_URL)
+    except NoReverseMatch:
+        # The name of no URL; resolve_url() raises for nothing else.
+        return str(django_settings.LOGIN_URL)
+
+
+def leads_somewhere(url: str) -> bool:
+    """Say whether this site has a page at an address; what another site has is taken for one."""
     parts = urlsplit(url)
     if parts.netloc:
         return True
