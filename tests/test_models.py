@@ -242,7 +242,9 @@ def test_a_method_is_an_action_type(method, action_type):
     ("values", "text"),
     [
         ({"actor_label": "alice", "action": "auth.login"}, "2026-03-01 12:00:00 alice: auth.login"),
-        ({"action_type": LOGOUT}, "2026-03-01 12:00:00 anonymous: Logout"),
+        ({"action_type": LOGOUT, "actor_id": 5}, "2026-03-01 12:00:00 #5: Logout"),
+        ({"action_type": LOGOUT, "method": "GET"}, "2026-03-01 12:00:00 anonymous: Logout"),
+        ({"action": "import"}, "2026-03-01 12:00:00 \N{EN DASH}: import"),
     ],
 )
 def test_a_row_reads_as_a_line(values, text):

@@ -430,10 +430,11 @@ def test_nothing_that_clients_wrote_is_markup(staff, url):
 def test_methods_are_found_in_small_letters_and_nobody_by_that_name(staff):
     row = activity(method="GET")
     activity(method="POST", actor_label="ann")
+    activity(action="command")
     list_url = reverse("trackmate:activity")
     assert keys_in(text_of(staff.get(list_url, {"method": "get"}))) == [str(row.pk)]
     assert keys_in(text_of(staff.get(list_url, {"actor": "anonymous"}))) == [str(row.pk)]
-    assert ActivityLog.objects.count() == 2
+    assert ActivityLog.objects.count() == 3
 
 
 # What a page says of itself

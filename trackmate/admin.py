@@ -146,7 +146,7 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("actor"))
     def who(self, row: ActivityLog) -> str:
         """Name the actor as the row does; no user is fetched."""
-        return row.actor_label or ("" if row.actor_id is None else f"#{row.actor_id}")
+        return row.who
 
     @admin.display(description=_("user key"))
     def actor_key(self, row: ActivityLog) -> Any:

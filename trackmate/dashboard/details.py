@@ -81,7 +81,7 @@ def _who(row: ActivityLog, request: HttpRequest) -> tuple[Fact, ...]:
     return (
         Fact(
             name=_("Actor"),
-            value=row.actor_label or (f"#{row.actor_id}" if row.actor_id is not None else ""),
+            value=row.who,
             page=_page(row, "actor", actor_value(row)),
             url=user_url,
         ),

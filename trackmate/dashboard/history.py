@@ -85,7 +85,7 @@ def _event(row: ActivityLog) -> Event:
     changes: Any = None if "changes" in row.get_deferred_fields() else row.changes
     return Event(
         time=texts.full_moment(row.action_time),
-        actor=row.actor_label,
+        actor=row.who,
         text=row.action or action_type_text(row.action_type),
         failed=row.status == Status.FAILED,
         fields=", ".join(map(str, changes)) if isinstance(changes, dict) else "",

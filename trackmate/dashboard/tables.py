@@ -229,7 +229,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
             return self.link("actor", record.actor_label, record.actor_label)
         if record.actor_id is not None:
             return self.link("actor", f"#{record.actor_id}", f"#{record.actor_id}")
-        return self.nobody
+        return self.nobody if record.method else cells.NOTHING
 
     def render_action(self, record: ActivityLog) -> SafeString:
         return self.action_cell(record.action_type, record.action or record.route)

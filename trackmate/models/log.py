@@ -121,7 +121,7 @@ class ActivityLog(models.Model):
         )
 
     def __str__(self) -> str:
-        who = self.actor_label or _("anonymous")
+        who = self.who or "\N{EN DASH}"
         return f"{self.action_time:%Y-%m-%d %H:%M:%S} {who}: {self.action or self.action_type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -141,6 +141,14 @@ class ActivityLog(models.Model):
         """Remove this row."""
         with self._noted(kwargs.get("using")):
             return super().delete(*args, **kwargs)
+
+    @property
+    def who(self) -> str:
+        """The actor as people read it: by name, else by key; "anonymous" made a request without
+        either, and of a command that says no more nobody is known."""
+        if self.actor_label or self.actor_id is not None:
+            return self.actor_label or f"#{self.actor_id}"
+        return str(_("anonymous")) if self.method else ""
 
     @classmethod
     def from_db(
