@@ -90,7 +90,8 @@ def test_a_row_names_what_it_holds(staff):
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [
-        ({}, "anonymous"),
+        ({"method": "GET"}, '<span class="tm-none">anonymous</span>'),
+        ({}, '<td class="tm-actor"><span class="tm-none">\N{EN DASH}</span>'),
         ({"actor_id": UNKNOWN}, f"#{UNKNOWN}"),
         ({"action": "", "route": "orders/<int:pk>/"}, "orders/&lt;int:pk&gt;/"),
         ({"object_id": "7", "content_type_id": 99_999}, "\N{EN DASH}"),
@@ -347,6 +348,7 @@ GARBAGE = [
     ("source", "nowhere"),
     ("status", "Perhaps"),
     ("status_code", "teapot"),
+    ("status_code", "500-400"),
     ("status_code", "6xx"),
     ("status_code", "=500; --"),
     ("status_code", "٤٠٤"),

@@ -70,6 +70,14 @@ def store(number):
     )
 
 
+def test_types_that_are_gone_are_asked_for_twice_at_most(staff):
+    for number in range(20):
+        activities(1, content_type_id=90_000 + number, object_id="7")
+    with CaptureQueriesContext(connection) as found:
+        staff.get(LIST)
+    assert len([each for each in found if "django_content_type" in each["sql"]]) == 2
+
+
 def payload(row, request):
     """A column of the project's that takes a permission to see."""
     return row.data

@@ -18,6 +18,7 @@ from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.filters import TYPED, ActivityFilters, CursorForm
 from trackmate.dashboard.looks import Look, Sorting
+from trackmate.dashboard.places import with_query
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
@@ -120,12 +121,12 @@ class Listing:
         if self.state == State.INVALID or self.place.kind == "request":
             # A request has a few rows, which say more than any figure.
             return ""
-        return f"{reverse('trackmate:figures')}?{self._question}"
+        return with_query(reverse("trackmate:figures"), self._question)
 
     @property
     def export_url(self) -> str:
         """The address of the page where this list can be taken out as a file."""
-        return f"{reverse('trackmate:export')}?{self._question}"
+        return with_query(reverse("trackmate:export"), self._question)
 
     @property
     def query(self) -> str:
@@ -133,10 +134,10 @@ class Listing:
         return urlencode(self.asked)
 
     @property
-    def _question(self) -> str:
+    def _question(self) -> dict[str, str]:
         """Everything that is asked here, for a part of the page that has an address of its own."""
         settled = {"place": self.place.kind, **self.place.settled} if self.place.kind else {}
-        return urlencode({**self.asked, **settled})
+        return {**self.asked, **settled}
 
     def _page_url(self, side: str, pk: UUID | None) -> str:
         return "" if pk is None else self.place.url({**self.asked, side: str(pk)})

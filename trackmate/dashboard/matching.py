@@ -44,7 +44,7 @@ def actor(text: str) -> Q:
         return Q(actor_label=text[1:])
     users = _users_called(text)
     if not users and text.casefold() in ("anonymous", str(_("anonymous")).casefold()):
-        return Q(actor_id__isnull=True, actor_label="")
+        return Q(actor_id__isnull=True, actor_label="") & ~Q(method="")
     if users:
         # What has no user can still carry the name: a failed login.
         return Q(actor_id__in=users) | Q(actor_id__isnull=True, actor_label__iexact=text)
@@ -80,7 +80,7 @@ def status_code(text: str) -> Q:
     if found := _CLASS.fullmatch(text):
         low = int(found["hundreds"]) * 100
         return Q(status_code__gte=low, status_code__lt=low + 100)
-    if found := _CODES.fullmatch(text):
+    if (found := _CODES.fullmatch(text)) and found["low"] <= found["high"]:
         return Q(status_code__gte=int(found["low"]), status_code__lte=int(found["high"]))
     if found := _CODE.fullmatch(text.replace(" ", "")):
         return Q(**{f"status_code__{_LOOKUPS[found['sign'] or '']}": int(found["code"])})

@@ -55,7 +55,7 @@ class Place:
 
     def url(self, asked: Mapping[str, str] | None = None) -> str:
         """Return the address of this page with some filters."""
-        return _with_query(self.page or self._reversed(), asked)
+        return with_query(self.page or self._reversed(), asked)
 
     def _reversed(self) -> str:
         return reverse(f"trackmate:{self.kind}", args=[self.value]) if self.kind else _explorer()
@@ -103,7 +103,7 @@ def explorer_url(asked: Mapping[str, str] | None = None) -> str:
 
     Without any it names the usual range of time: the bare address opens a person's default view.
     """
-    return _with_query(_explorer(), asked or _usual())
+    return with_query(_explorer(), asked or _usual())
 
 
 def actor_value(row: ActivityLog) -> str:
@@ -124,5 +124,6 @@ def _explorer() -> str:
     return reverse("trackmate:activity")
 
 
-def _with_query(url: str, asked: Mapping[str, str] | None) -> str:
+def with_query(url: str, asked: Mapping[str, str] | None) -> str:
+    """Return an address with what is asked there, if anything is."""
     return f"{url}?{urlencode(asked)}" if asked else url

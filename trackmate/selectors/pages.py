@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -257,11 +257,16 @@ def companions(rows: Rows, row: ActivityLog) -> tuple[ActivityLog, ...]:
 def object_types(rows: Iterable[ActivityLog]) -> dict[int, str]:
     """Return the names ("shop.order") of the object types that rows point to.
 
-    Django remembers each that it has looked up.
+    Django remembers each that it has looked up, but not those that are gone.
     """
-    found = {}
-    for key in {row.content_type_id for row in rows if row.content_type_id is not None}:
-        with suppress(ContentType.DoesNotExist):
-            kind = ContentType.objects.get_for_id(key)
-            found[key] = f"{kind.app_label}.{kind.model}"
-    return found
+    keys = {row.content_type_id for row in rows if row.content_type_id is not None}
+    kinds: dict[int, ContentType] = {}
+    while keys:
+        key = keys.pop()
+        try:
+            kinds[key] = ContentType.objects.get_for_id(key)
+        except ContentType.DoesNotExist:
+            # There may be more of them: all that is left is asked for at once.
+            kinds |= ContentType.objects.in_bulk(keys)
+            break
+    return {key: f"{kind.app_label}.{kind.model}" for key, kind in kinds.items()}
