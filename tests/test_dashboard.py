@@ -694,6 +694,30 @@ def test_links_into_the_admin_for_those_who_may_follow_them(client, staff):
     assert reverse(user_page("change"), args=["99999"]) in page
 
 
+@pytest.mark.parametrize("headers", [FRAGMENT, {}])
+@pytest.mark.parametrize("kind", ["actor", "object"])
+def test_the_figures_of_a_thing_lead_to_it_in_the_admin(client, staff, kind, headers):
+    user = person("ann")
+    activity(actor=user)
+    label = user._meta.label_lower
+    value = {"actor": f"#{user.pk}", "object": f"{label}/{user.pk}"}[kind]
+    figures = reverse("trackmate:figures"), {"place": kind, kind: value}
+    assert "open in the admin" not in text_of(staff.get(*figures, headers=headers))
+    client.force_login(person("viewer", f"view_{user._meta.model_name}", is_staff=True))
+    page = text_of(client.get(*figures, headers=headers))
+    assert page.count(reverse(user_page("change"), args=[user.pk])) == 1
+    assert ('id="tm-admin" hx-swap-oob="true"' in page) is bool(headers)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("actor", "#x"), ("actor", "ann"), ("object", "shop"), ("object", "a.b.c/1"), ("route", "r")],
+)
+def test_no_link_to_the_admin_from_what_it_does_not_have(admin_client, kind, value):
+    page = admin_client.get(reverse("trackmate:figures"), {"place": kind, kind: value})
+    assert "open in the admin" not in text_of(page)
+
+
 @pytest.mark.parametrize("model", [Invoice, None])
 def test_no_link_to_what_the_admin_does_not_show(admin_client, model):
     if model is None:

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import expect
 
-from tests.rows import activities, activity, hostile_activity
+from tests.rows import activities, activity, hostile_activity, person, user_page
 
 pytest_plugins = ["tests.browsing"]
 pytestmark = [
@@ -369,3 +370,19 @@ def test_a_narrow_screen_scrolls_nothing_but_tables(page, visit, address):
         expect(page.locator(".tm-bars").first).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 320
+
+
+def test_the_way_into_the_admin_comes_with_the_figures(page, visit, log_in):
+    ann = person("ann")
+    activity(actor=ann)
+    address = f"/trackmate/actor/%23{ann.pk}/"
+    visit(page, address)
+    expect(page.locator("#tm-figures figure")).to_be_visible()
+    expect(page.locator("#tm-admin")).to_be_empty()
+    log_in(page, person("root", is_superuser=True, is_staff=True))
+    page.reload()
+    link = page.locator("#tm-admin").get_by_role("link", name="open in the admin")
+    expect(link).to_have_attribute("href", reverse(user_page("change"), args=[ann.pk]))
+    page.locator("#id_status").select_option("Failed")
+    expect(page).to_have_url(re.compile("status=Failed"))
+    expect(link).to_be_visible()

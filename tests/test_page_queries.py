@@ -94,6 +94,7 @@ payload.needs = ("data",)
         (f"{LIST}tick/?since={NOWHERE}", False),
         (f"{LIST}figures/", False),
         ("/trackmate/", False),
+        ("/trackmate/object/shop.order/7/?columns=time,actor", False),
     ],
 )
 def test_only_what_shows_payload_asks_for_the_permission(staff, settings, url, asks):

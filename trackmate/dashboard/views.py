@@ -115,7 +115,7 @@ class ActivityListView(DashboardView):
         if settled is None:
             return {"name": place.value}
         ends = answer(lambda: selectors.ends(self.rows, settled, last=found.newest))
-        return {"ends": ends, **details.about(place, ends.value, self.request)}
+        return {"ends": ends, **details.about(place, ends.value)}
 
 
 class FiguresView(DashboardView):
@@ -129,6 +129,7 @@ class FiguresView(DashboardView):
             "form": filters.form,
             "place": place,
             "list_url": place.asked_url(request.GET),
+            "admin_page": details.admin_page(place, request),
         }
         template = "figures" if self.wants_fragment else "figures_page"
         return self.show(f"trackmate/{template}.html", context)
