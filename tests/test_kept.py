@@ -153,6 +153,16 @@ def test_every_question_has_a_form_of_its_own(staff):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("unrecorded")
+def test_a_typed_time_is_shown_in_the_zone_of_the_reader(staff, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    asked = "range=custom&start=2026-11-01T12:00:00Z"
+    for zone, clock in (("utc", "12"), ("local", "13"), ("utc", "12")):
+        page = text_of(staff.get(f"{LIST}?{asked}&zone={zone}"))
+        assert re.search(f'name="start" value="2026-11-01T{clock}:00:00"', page)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("unrecorded")
 def test_each_thing_and_each_language_has_a_form_of_its_own(staff, settings):
     locale = "django.middleware.locale.LocaleMiddleware"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, locale]

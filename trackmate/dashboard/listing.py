@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +17,7 @@ from trackmate.dashboard import access, charts, columns, looks, windows
 from trackmate.dashboard.answers import State, answer
 from trackmate.dashboard.filters import TYPED, ActivityFilters, CursorForm
 from trackmate.dashboard.looks import Look, Sorting
-from trackmate.dashboard.places import with_query
+from trackmate.dashboard.places import encoded, with_query
 from trackmate.dashboard.tables import ActivityTable
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ class Listing:
     @property
     def query(self) -> str:
         """What is asked here, as a query string."""
-        return urlencode(self.asked)
+        return encoded(self.asked)
 
     @property
     def _question(self) -> dict[str, str]:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlencode
 
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from trackmate.dashboard import query, texts
 from trackmate.dashboard.answers import Answer, answer
-from trackmate.dashboard.places import EXPLORER, actor_token, url_of
+from trackmate.dashboard.places import EXPLORER, actor_token, url_of, with_query
 from trackmate.dashboard.windows import times_of
 from trackmate.enums import Status
 
@@ -133,8 +132,8 @@ def _entry(
     former: Mapping[tuple[Any, ...], int] | None,
 ) -> Entry:
     value, label = _value_and_label(top)
-    url = f"{page}?{urlencode({**asked, name: value})}"
-    failed_url = f"{page}?{urlencode({**asked, name: value, 'status': Status.FAILED.value})}"
+    url = with_query(page, {**asked, name: value})
+    failed_url = with_query(page, {**asked, name: value, "status": Status.FAILED.value})
     size = getattr(top, by) or 0
     return Entry(
         label=label,
@@ -154,7 +153,7 @@ def _without_url(page: str, asked: Mapping[str, str], name: str, value: str) -> 
     if name in asked or not (token := query.written(query.NAMES[name], value, minus=True)):
         return ""
     line = f"{asked.get('q', '')} {token}".strip()
-    return f"{page}?{urlencode({**asked, 'q': line})}"
+    return with_query(page, {**asked, "q": line})
 
 
 def _value_and_label(top: Top) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 from uuid import UUID
 
 import django_tables2 as tables
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from trackmate.dashboard import cells, columns, texts
 from trackmate.dashboard.filters import TYPED
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
-from trackmate.dashboard.places import EXPLORER
+from trackmate.dashboard.places import EXPLORER, with_query
 from trackmate.dashboard.sharing import twin
 from trackmate.enums import Status
 
@@ -146,7 +146,7 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         self.asked = dict(asked or {})
         self.current = current
         came_from = {**self.asked, **place.settled}
-        self.opening = _opening(f"?{urlencode(came_from)}" if came_from else "")
+        self.opening = _opening(with_query("", came_from))
         # What many rows have in common is made once for all of them.
         self.moments = texts.Moments(is_relative=look.is_relative)
         self.span = texts.Durations()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.http import (
     HttpRequest,
@@ -29,7 +28,7 @@ from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.places import explorer_url, place_asked, place_of
+from trackmate.dashboard.places import encoded, explorer_url, place_asked, place_of
 from trackmate.dashboard.shelf import shelf_beside
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ class ActivityListView(DashboardView):
         filters = ActivityFilters(request.GET, self.rows, place)
         asked = asked_of(filters, request.GET)
         known_url = self.htmx.current_url if self.wants_fragment else None
-        shelf = None if place.kind else shelf_beside(request, urlencode(asked), known_url)
+        shelf = None if place.kind else shelf_beside(request, encoded(asked), known_url)
         if not self.wants_fragment and (url := self._better_url(place, asked, shelf)):
             return HttpResponseRedirect(url)
         found = listing(self.rows, request, place, filters, asked)

@@ -12,6 +12,7 @@ from django.forms.utils import to_current_timezone
 from django.template.loader import get_template
 from django.utils.html import conditional_escape
 from django.utils.safestring import mark_safe
+from django.utils.timezone import get_current_timezone_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -54,15 +55,18 @@ class BoundField(forms.BoundField):
         if self.errors:
             return None
         value = self.value()
-        choices: tuple[tuple[Hashable, str], ...] = ()
+        shown: Hashable = ()
         if isinstance(self.field, forms.ChoiceField):
             offered: Any = self.field.choices
             # A lazy text is the same in one language; another may tell of a setting, or of data.
-            choices = tuple((each, text if type(text) is str else "") for each, text in offered)
+            shown = tuple((each, text if type(text) is str else "") for each, text in offered)
             value = tuple(value) if isinstance(value, (list, tuple)) else value
+        elif isinstance(self.field, forms.DateTimeField):
+            # Typed, too, but page after page of a list has the same two.
+            shown = get_current_timezone_name()
         elif value not in (None, "", True, False):
             return None
-        return type(self.form), self.auto_id, value, choices
+        return type(self.form), self.auto_id, value, shown
 
 
 class Fixed(dict[str, forms.Field]):
