@@ -120,9 +120,16 @@ def machine() -> str:
     """Name the hardware and the software, and nothing that identifies a host."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}, Django {version('django')}, "
-        f"psycopg {version('psycopg')}"
+        f"{_python()}, Django {version('django')}, psycopg {version('psycopg')}"
     )
+
+
+def _python() -> str:
+    """Name the interpreter, and whose it is where it is the system's: those are built with
+    profiles, which makes them faster than what one builds without."""
+    name = f"Python {platform.python_version()}"
+    is_systems = sys.platform == "linux" and sys.base_prefix == "/usr"
+    return f"{name} of {platform.freedesktop_os_release()['PRETTY_NAME']}" if is_systems else name
 
 
 def _processor() -> str:
