@@ -87,6 +87,26 @@ def test_rows_are_found_as_without_it(around):
         assert rows.count() == 120
 
 
+class Watched:
+    """A cursor as tools that watch queries hand it out."""
+
+    def __init__(self, cursor):
+        self._cursor = cursor
+
+    def __getattr__(self, name):
+        return getattr(self._cursor, name)
+
+
+def test_a_slow_query_of_a_watched_cursor_is_stopped(around, monkeypatch):
+    create = connection.create_cursor
+    monkeypatch.setattr(connection, "create_cursor", lambda name=None: Watched(create(name)))
+    with around():
+        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+            asked(SLOW[connection.vendor])
+        with time_budget("default", milliseconds=500):
+            assert asked("SELECT 1") == 1
+
+
 @pytest.mark.only_on("postgresql")
 def test_a_limit_is_no_message_of_its_own_outside_a_transaction():
     with CaptureQueriesContext(connection) as found, time_budget("default", milliseconds=500):

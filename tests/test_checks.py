@@ -5,8 +5,11 @@ import re
 from functools import partial
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib.auth.views import LoginView
 from django.core.checks import Error, Warning, run_checks  # noqa: A004
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
+from django.utils.translation import override
 
 from trackmate.backends.dummy import DummyBackend
 from trackmate.checks import check_trackmate
@@ -233,19 +236,44 @@ class WithoutLogin:
     urlpatterns = (path("trackmate/", include("trackmate.urls")),)
 
 
-@pytest.mark.parametrize("url", ["/accounts/login/", "login", "/trackmate/../nowhere/"])
-def test_a_login_page_that_is_not_there_is_reported(settings, configure, url):
+@pytest.mark.parametrize(
+    ("url", "led_to"),
+    [
+        ("/nowhere/", "/nowhere/"),
+        ("login", "/accounts/login/"),
+        (reverse_lazy("login"), "/accounts/login/"),
+    ],
+)
+def test_a_login_page_that_is_not_there_is_reported(settings, configure, url, led_to):
     settings.ROOT_URLCONF, settings.LOGIN_URL = WithoutLogin, url
     assert only().id == "trackmate.W008"
-    assert url in only().msg
+    assert led_to in only().msg
     configure(DASHBOARD_ACCESS=lambda request: True)
     assert check_trackmate() == []
 
 
-@pytest.mark.parametrize("url", ["/trackmate/", "trackmate:index", "https://login.example/"])
-def test_a_login_page_can_be_anywhere(settings, url):
-    settings.ROOT_URLCONF, settings.LOGIN_URL = WithoutLogin, url
+class InLanguages:
+    urlpatterns = (
+        path("trackmate/", include("trackmate.urls")),
+        *i18n_patterns(path("in/", LoginView.as_view(), name="login")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("urls", "url"),
+    [
+        (WithoutLogin, "/trackmate/"),
+        (WithoutLogin, "trackmate:index"),
+        (WithoutLogin, "https://login.example/"),
+        (InLanguages, "login"),
+        (InLanguages, "/in/"),
+    ],
+)
+def test_a_login_page_can_be_anywhere(settings, urls, url):
+    settings.ROOT_URLCONF, settings.LOGIN_URL = urls, url
     assert check_trackmate() == []
+    with override(None):
+        assert check_trackmate() == []
 
 
 def test_a_second_database_without_the_router_is_reported(settings, configure):

@@ -6,14 +6,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, get_script_prefix, is_valid_path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
+from django.utils.translation import get_language
 from django_htmx.http import HttpResponseClientRedirect
 
 from trackmate.conf import get_settings
@@ -88,20 +90,17 @@ def _own_login_url() -> str:
     try:
         return resolve_url(django_settings.LOGIN_URL)
     except NoReverseMatch:
-        # The name of no URL; resolve_url() raises for nothing else.
-        return str(django_settings.LOGIN_URL)
+        # The name of no URL.
+        return global_settings.LOGIN_URL
 
 
 def leads_somewhere(url: str) -> bool:
     """Say whether this site has a page at an address; what another site has is taken for one."""
     parts = urlsplit(url)
-    if parts.netloc:
-        return True
-    try:
-        resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
-    except Resolver404:
-        return False
-    return True
+    path = parts.path.removeprefix(get_script_prefix()).lstrip("/")
+    # Django's LocaleMiddleware leads on to the page in a language.
+    language = get_language() or django_settings.LANGUAGE_CODE
+    return bool(parts.netloc) or is_valid_path(f"/{path}") or is_valid_path(f"/{language}/{path}")
 
 
 def _page_around(request: HttpRequest, htmx: HtmxDetails) -> str:

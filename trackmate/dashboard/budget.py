@@ -95,8 +95,7 @@ class _Limit:
     """Runs each query with its limit in the same message.
 
     PostgreSQL takes all of a message for one transaction and forgets the limit at its end; a block
-    around the query takes three messages more. What a server-side cursor reads, which nothing here
-    uses, goes without.
+    around the query takes three messages more.
     """
 
     milliseconds: int
@@ -110,9 +109,13 @@ class _Limit:
         context: Any,
     ) -> Any:
         """Run a query of the block."""
-        cursor = context["cursor"].cursor
-        if many or not isinstance(cursor, context["connection"].Database.ClientCursor):
+        connection, cursor = context["connection"], context["cursor"].cursor
+        if connection.in_atomic_block:
             return execute(sql, params, many, context)
+        if many or not isinstance(cursor, connection.Database.ClientCursor):
+            # One of the server's, or what somebody who watches queries has put around a cursor.
+            with _limited_block(connection, self.milliseconds):
+                return execute(sql, params, many, context)
         limit = f"SET LOCAL statement_timeout = {self.milliseconds}"
         result = execute(f"{limit}; {sql}", params, many, context)
         # The first result is that of the limit.

@@ -135,9 +135,9 @@ def encoded(asked: Mapping[str, object]) -> str:
 
     The links of a page ask nearly the same, and so does the next page: each pair is written once.
     """
-    return "&".join([_pair(name, value) for name, value in asked.items()])
+    return "&".join([_pair(name, str(value)) for name, value in asked.items()])
 
 
 @lru_cache(maxsize=1_000)
-def _pair(name: str, value: object) -> str:
-    return f"{quote_plus(name)}={quote_plus(str(value))}"
+def _pair(name: str, value: str) -> str:
+    return f"{quote_plus(name)}={quote_plus(value)}"
