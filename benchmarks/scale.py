@@ -105,8 +105,8 @@ def page(found: list[dict]) -> str:
 def _table(pages: list[dict], yardsticks: dict[str, float]) -> str:
     at_pace = " | ".join(f"p95, {name} in {known} ms" for name, known in YARDSTICKS.items())
     head = (
-        f"| page | p50, ms | p95, ms | {at_pace} | goal, ms | | queries |\n"
-        "|---|--:|--:|--:|--:|--:|---|--:|"
+        f"| page | p5, ms | p50, ms | p95, ms | {at_pace} | goal, ms | | queries |\n"
+        "|---|--:|--:|--:|--:|--:|--:|---|--:|"
     )
     paces = [known / yardsticks[name] for name, known in YARDSTICKS.items()]
     return "\n".join([head, *(_line(page, paces) for page in pages)])
@@ -118,7 +118,8 @@ def _line(page: dict, paces: list[float]) -> str:
     times = [p95 * pace for pace in paces]
     at_pace = "".join(f" | {time:.1f}" for time in times)
     verdict = "" if goal is None else _verdict(p95, times, goal)
-    figures = f"{page['p50']:.1f} | {p95:.1f}{at_pace} | {goal or ''} | {verdict}"
+    measured = f"{page['p5']:.1f} | {page['p50']:.1f} | {p95:.1f}"
+    figures = f"{measured}{at_pace} | {goal or ''} | {verdict}"
     return f"| {page['title']} | {figures} | {page['queries']} |"
 
 

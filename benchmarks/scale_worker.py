@@ -236,13 +236,8 @@ def _stand_still():
 
 def _figures(page: Page, times: list[int], queries: int) -> dict:
     ordered = sorted(time / 1e6 for time in times)
-    return {
-        "title": page.title,
-        "goal": page.goal,
-        "p50": ordered[len(ordered) // 2],
-        "p95": ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)],
-        "queries": queries,
-    }
+    percentiles = {f"p{each}": ordered[len(ordered) * each // 100] for each in (5, 50, 95)}
+    return {"title": page.title, "goal": page.goal, "queries": queries, **percentiles}
 
 
 def _database() -> str:
