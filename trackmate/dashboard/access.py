@@ -91,7 +91,7 @@ def _own_login_url() -> str:
         return resolve_url(django_settings.LOGIN_URL)
     except NoReverseMatch:
         # The name of no URL.
-        return global_settings.LOGIN_URL
+        return str(global_settings.LOGIN_URL)
 
 
 def leads_somewhere(url: str) -> bool:
@@ -100,7 +100,9 @@ def leads_somewhere(url: str) -> bool:
     path = parts.path.removeprefix(get_script_prefix()).lstrip("/")
     # Django's LocaleMiddleware leads on to the page in a language.
     language = get_language() or django_settings.LANGUAGE_CODE
-    return bool(parts.netloc) or is_valid_path(f"/{path}") or is_valid_path(f"/{language}/{path}")
+    return bool(parts.netloc) or any(
+        is_valid_path(f"/{start}{path}") for start in ("", f"{language}/")
+    )
 
 
 def _page_around(request: HttpRequest, htmx: HtmxDetails) -> str:
