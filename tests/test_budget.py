@@ -1,6 +1,6 @@
 """The time that a query may take, inside a transaction of the project's and outside of one."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from django.db import connection, transaction
@@ -13,7 +13,22 @@ from trackmate.models import ActivityLog
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-AROUND = {"in a transaction": transaction.atomic, "on its own": nullcontext}
+
+@contextmanager
+def without_autocommit():
+    connection.set_autocommit(False)
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.set_autocommit(True)
+
+
+AROUND = {
+    "in a transaction": transaction.atomic,
+    "on its own": nullcontext,
+    "without autocommit": without_autocommit,
+}
 
 LIMIT = {
     "postgresql": "SELECT current_setting('statement_timeout')",
@@ -105,6 +120,45 @@ def test_a_slow_query_of_a_watched_cursor_is_stopped(around, monkeypatch):
             asked(SLOW[connection.vendor])
         with time_budget("default", milliseconds=500):
             assert asked("SELECT 1") == 1
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_transaction_within_a_budget_keeps_it():
+    with time_budget("default", milliseconds=50), transaction.atomic():
+        assert asked(LIMIT["postgresql"]) == "50ms"
+    assert asked(LIMIT["postgresql"]) == "0"
+
+
+@pytest.fixture
+def server_side_binding(monkeypatch):
+    """Leave it to PostgreSQL to put the values into a statement."""
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "server_side_binding", True)
+    connection.close()
+    yield
+    connection.close()
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.usefixtures("server_side_binding")
+def test_a_slow_query_is_stopped_whoever_puts_the_values_in(around):
+    with around():
+        with connection.cursor() as cursor:
+            assert not isinstance(cursor.cursor, connection.Database.ClientCursor)
+        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+            asked(SLOW["postgresql"])
+        assert asked("SELECT 1") == 1
+        assert asked(LIMIT["postgresql"]) == "0"
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_query_that_is_no_text_is_limited_too(around):
+    sql = connection.Database.sql
+    with around(), connection.cursor() as cursor:
+        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+            cursor.execute(sql.SQL("SELECT pg_sleep({})").format(sql.Literal(5)))
+        with time_budget("default", milliseconds=500):
+            cursor.execute(sql.SQL("SELECT {}").format(sql.Literal(1)))
+            assert cursor.fetchone() == (1,)
 
 
 @pytest.mark.only_on("postgresql")

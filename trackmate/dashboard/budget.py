@@ -78,16 +78,10 @@ def is_timeout(error: OperationalError) -> bool:
 
 
 def _postgresql(connection: BaseDatabaseWrapper, milliseconds: int) -> AbstractContextManager[None]:
-    if connection.get_autocommit() and _sends_statements_together(connection):
+    database: Any = connection
+    if connection.get_autocommit() and hasattr(database.Database, "ClientCursor"):  # psycopg 3
         return connection.execute_wrapper(_Limit(milliseconds))
     return _limited_block(connection, milliseconds)
-
-
-def _sends_statements_together(connection: Any) -> bool:
-    """Say whether one message can carry more than one statement: psycopg 3 sends it so where it
-    writes values into the statement, as Django has it do unless told otherwise."""
-    is_psycopg3 = connection.Database.__name__ == "psycopg"
-    return is_psycopg3 and not connection.features.uses_server_side_binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +104,11 @@ class _Limit:
     ) -> Any:
         """Run a query of the block."""
         connection, cursor = context["connection"], context["cursor"].cursor
-        if connection.in_atomic_block:
-            return execute(sql, params, many, context)
-        if many or not isinstance(cursor, connection.Database.ClientCursor):
+        is_plain = isinstance(cursor, connection.Database.ClientCursor) and isinstance(sql, str)
+        if many or not is_plain:
             # One of the server's, or what somebody who watches queries has put around a cursor.
+            if connection.in_atomic_block:
+                return execute(sql, params, many, context)
             with _limited_block(connection, self.milliseconds):
                 return execute(sql, params, many, context)
         limit = f"SET LOCAL statement_timeout = {self.milliseconds}"
@@ -125,7 +120,7 @@ class _Limit:
 
 @contextmanager
 def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
-    nested = connection.in_atomic_block
+    nested = not connection.get_autocommit()
     # The block makes the setting local, and keeps a stopped query from breaking the project's
     # own transaction; a rollback takes the setting back with it.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
