@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
 from django.contrib.auth.views import LoginView
 from django.core.checks import Error, Warning, run_checks  # noqa: A004
 from django.urls import include, path, reverse_lazy
@@ -13,6 +14,7 @@ from django.utils.translation import override
 
 from trackmate.backends.dummy import DummyBackend
 from trackmate.checks import check_trackmate
+from trackmate.dashboard.access import login_url
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 BARE_URLS = "django.contrib.auth.urls"
@@ -241,6 +243,7 @@ class WithoutLogin:
     [
         ("/nowhere/", "/nowhere/"),
         ("login", "/accounts/login/"),
+        (None, "/accounts/login/"),
         (reverse_lazy("login"), "/accounts/login/"),
     ],
 )
@@ -259,6 +262,19 @@ class InLanguages:
     )
 
 
+class AnyAddress:
+    urlpatterns = (
+        path("admin/", admin.site.urls),
+        path("trackmate/", include("trackmate.urls")),
+        *i18n_patterns(path("<path:page>/", LoginView.as_view())),
+    )
+
+
+def test_a_site_that_takes_any_address_in_a_language_has_the_admins_login(settings):
+    settings.ROOT_URLCONF = AnyAddress
+    assert login_url() == "/admin/login/"
+
+
 @pytest.mark.parametrize(
     ("urls", "url"),
     [
@@ -267,6 +283,8 @@ class InLanguages:
         (WithoutLogin, "https://login.example/"),
         (InLanguages, "login"),
         (InLanguages, "/in/"),
+        (InLanguages, "/in"),
+        (InLanguages, "/de/in/"),
     ],
 )
 def test_a_login_page_can_be_anywhere(settings, urls, url):

@@ -164,12 +164,15 @@ def _check_urls() -> Iterable[CheckMessage]:
 def _check_login_page() -> Iterable[CheckMessage]:
     from trackmate.dashboard import access  # noqa: PLC0415 (of models, which come after the apps)
 
+    if get_settings().DASHBOARD_ACCESS is not None:
+        return
     url = access.login_url()
-    if get_settings().DASHBOARD_ACCESS is None and not access.leads_somewhere(url):
+    if not access.leads_somewhere(url):
         yield Warning(
             f"Who opens the dashboard without having logged in is sent to {url}, where there is "
             "no page.",
-            hint="Include a login page and name it by LOGIN_URL, or include the admin's URLs.",
+            hint="Include a login page and name it by LOGIN_URL, or include the admin's URLs; "
+            "silence this if something before Django answers there.",
             id="trackmate.W008",
         )
 

@@ -15,7 +15,7 @@ from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, get_script_prefix, is_valid_path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.module_loading import import_string
-from django.utils.translation import get_language
+from django.utils.translation import get_language, get_language_from_path, override
 from django_htmx.http import HttpResponseClientRedirect
 
 from trackmate.conf import get_settings
@@ -78,7 +78,9 @@ def to_login(request: HttpRequest, htmx: HtmxDetails) -> HttpResponseBase:
 def login_url() -> str:
     """Return the project's login page; the admin's where the project has none."""
     url = _own_login_url()
-    if leads_somewhere(url):
+    # What Django assumes unless it is told says nothing of a page in each language, where a
+    # project can have one that takes any address.
+    if leads_somewhere(url, in_languages=django_settings.is_overridden("LOGIN_URL")):
         return url
     try:
         return reverse("admin:login")
@@ -88,21 +90,25 @@ def login_url() -> str:
 
 def _own_login_url() -> str:
     try:
-        return resolve_url(django_settings.LOGIN_URL)
+        return resolve_url(django_settings.LOGIN_URL or global_settings.LOGIN_URL)
     except NoReverseMatch:
         # The name of no URL.
         return str(global_settings.LOGIN_URL)
 
 
-def leads_somewhere(url: str) -> bool:
-    """Say whether this site has a page at an address; what another site has is taken for one."""
+def leads_somewhere(url: str, *, in_languages: bool = True) -> bool:
+    """Say whether this site has a page at an address, or below a language, where Django's
+    middleware leads; what another site has is taken for one."""
     parts = urlsplit(url)
-    path = parts.path.removeprefix(get_script_prefix()).lstrip("/")
-    # Django's LocaleMiddleware leads on to the page in a language.
-    language = get_language() or django_settings.LANGUAGE_CODE
-    return bool(parts.netloc) or any(
-        is_valid_path(f"/{start}{path}") for start in ("", f"{language}/")
-    )
+    if parts.netloc:
+        return True
+    path = "/" + parts.path.removeprefix(get_script_prefix()).lstrip("/")
+    language = get_language_from_path(path) or get_language() or django_settings.LANGUAGE_CODE
+    with override(language):
+        paths = [path, f"/{language}{path}"] if in_languages else [path]
+        if django_settings.APPEND_SLASH:
+            paths += [f"{each}/" for each in paths]
+        return any(map(is_valid_path, paths))
 
 
 def _page_around(request: HttpRequest, htmx: HtmxDetails) -> str:
