@@ -85,6 +85,12 @@ def person_key(name):
     return type(person("any")).objects.get_by_natural_key(name).pk
 
 
+@pytest.mark.parametrize(("method", "suggested"), [("GET", ["actor:anonymous"]), ("", [])])
+def test_anonymous_is_who_made_a_request_without_a_name(staff, method, suggested):
+    activities(2, method=method)
+    assert texts(staff, "actor:") == suggested
+
+
 def test_what_begins_so_comes_before_what_holds_it(staff):
     activities(2, route="orders/list/")
     activities(1, route="list/")

@@ -55,7 +55,7 @@ FIXED: dict[str, tuple[str, ...]] = {
 """Values that are always suggested."""
 
 COLUMNS = {
-    "actor": ("actor_id", "actor_label"),
+    "actor": ("actor_id", "actor_label", "method"),
     "type": ("action_type",),
     "action": ("action",),
     "status": ("status_code",),
@@ -173,7 +173,10 @@ def _read(name: str, asked: QuerySet[Any, Any]) -> list[str]:
 def _named(name: str, found: list[tuple[Any, ...]]) -> list[str]:
     """Return values as a token says them, without those that are empty or cannot be typed."""
     if name == "actor":
-        texts = [label or (f"#{key}" if key is not None else "anonymous") for key, label in found]
+        texts = [
+            label or (f"#{key}" if key is not None else method and "anonymous")
+            for key, label, method in found
+        ]
     elif name == "object":
         kinds = ContentType.objects.in_bulk([key for (key,) in found if key is not None])
         types = [kinds[key] for (key,) in found if key in kinds]
