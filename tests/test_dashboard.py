@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -34,6 +35,7 @@ from trackmate.selectors import TICK_CAP
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 LIST = "/trackmate/activity/"
+USERS = get_user_model()._meta.label_lower
 
 
 @pytest.fixture
@@ -698,22 +700,37 @@ def test_links_into_the_admin_for_those_who_may_follow_them(client, staff):
 @pytest.mark.parametrize("kind", ["actor", "object"])
 def test_the_figures_of_a_thing_lead_to_it_in_the_admin(client, staff, kind, headers):
     user = person("ann")
-    activity(actor=user)
-    label = user._meta.label_lower
-    value = {"actor": f"#{user.pk}", "object": f"{label}/{user.pk}"}[kind]
+    users = ContentType.objects.get_for_model(user)
+    activity(actor=user, content_type=users, object_id=str(user.pk))
+    value = {"actor": f"#{user.pk}", "object": f"{USERS}/{user.pk}"}[kind]
     figures = reverse("trackmate:figures"), {"place": kind, kind: value}
     assert "open in the admin" not in text_of(staff.get(*figures, headers=headers))
     client.force_login(person("viewer", f"view_{user._meta.model_name}", is_staff=True))
     page = text_of(client.get(*figures, headers=headers))
     assert page.count(reverse(user_page("change"), args=[user.pk])) == 1
-    assert ('id="tm-admin" hx-swap-oob="true"' in page) is bool(headers)
+    assert ('id="tm-admin" hx-swap-oob="outerMorph"' in page) is bool(headers)
+
+
+def test_a_page_of_a_name_leads_to_the_user_of_its_newest_activity(admin_client):
+    activity(actor=(user := person("ann")))
+    page = admin_client.get(reverse("trackmate:figures"), {"place": "actor", "actor": "ann"})
+    assert reverse(user_page("change"), args=[user.pk]) in text_of(page)
 
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [("actor", "#x"), ("actor", "ann"), ("object", "shop"), ("object", "a.b.c/1"), ("route", "r")],
+    [
+        ("actor", "#999999"),
+        ("actor", "=cron"),
+        ("actor", "#x"),
+        ("object", USERS),
+        ("object", f"{USERS}/999999"),
+        ("route", "r"),
+    ],
 )
 def test_no_link_to_the_admin_from_what_it_does_not_have(admin_client, kind, value):
+    kind_of_users = ContentType.objects.get_for_model(get_user_model())
+    activity(actor_label="cron", route="r", content_type_id=kind_of_users.pk)
     page = admin_client.get(reverse("trackmate:figures"), {"place": kind, kind: value})
     assert "open in the admin" not in text_of(page)
 

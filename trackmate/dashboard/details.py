@@ -64,13 +64,12 @@ def groups(row: ActivityLog, request: HttpRequest, kind: str) -> list[Group]:
 
 def _what(row: ActivityLog, request: HttpRequest, kind: str) -> tuple[Fact, ...]:
     key = f"{kind}/{row.object_id}" if kind and row.object_id else row.object_id or kind
-    object_url = _object_url(kind, row.object_id or "", request)
     return (
         Fact(name=_("Time"), value=texts.full_moment(row.action_time)),
         Fact(name=_("Status"), value=status_mark(row.status, row.status_code)),
         Fact(name=_("Action type"), value=badge(row.action_type)),
         Fact(name=_("Action"), value=row.action),
-        Fact(name=_("Object"), value=row.object_repr, url=object_url),
+        Fact(name=_("Object"), value=row.object_repr, url=_object_url(row, request, kind)),
         Fact(name=_("Object key"), value=key, page=_page(row, "object", key) if kind else ""),
         Fact(name=_("Duration"), value=_duration(row)),
         Fact(name=_("Remarks"), value=row.remarks),
@@ -129,17 +128,17 @@ def _name_of(place: Place, row: ActivityLog) -> str:
     return {"actor": actor, "object": row.object_repr}.get(place.kind, "")
 
 
-def admin_page(place: Place, request: HttpRequest) -> str:
-    """Return the admin's page of the thing that a page is about, for those who may open it.
+def admin_page(place: Place, row: ActivityLog, request: HttpRequest) -> str:
+    """Return the admin's page of the thing that a page is about, by a row about it, for those who
+    may open it.
 
     To know that takes Django two queries, which is more than the page itself: its figures, which
     come later, bring the link along.
     """
-    if place.kind == "actor" and place.value.startswith("#"):
-        return admin_url(get_user_model(), place.value[1:], request)
+    if place.kind == "actor" and row.actor_id is not None:
+        return admin_url(get_user_model(), row.actor_id, request)
     if place.kind == "object":
-        kind, _slash, key = place.value.partition("/")
-        return _object_url(kind, key, request)
+        return _object_url(row, request, place.value.partition("/")[0])
     return ""
 
 
@@ -163,14 +162,14 @@ def _duration(row: ActivityLog) -> str:
     return "" if row.execution_time is None else texts.duration(row.execution_time)
 
 
-def _object_url(kind: str, key: str, request: HttpRequest) -> str:
-    if not (kind and key):
+def _object_url(row: ActivityLog, request: HttpRequest, kind: str) -> str:
+    if not (kind and row.object_id):
         return ""
     try:
         model = apps.get_model(kind)
-    except (LookupError, ValueError):
+    except LookupError:
         return ""
-    return admin_url(model, key, request)
+    return admin_url(model, row.object_id, request)
 
 
 def admin_url(model: type[Model], key: Any, request: HttpRequest) -> str:

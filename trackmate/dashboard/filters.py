@@ -101,7 +101,7 @@ class WindowForm(forms.Form):
 
     @property
     def key(self) -> tuple[Hashable, ...] | None:
-        """What tells its own fields from others that look otherwise; None for a typed time."""
+        """What tells its own fields from others that look otherwise; None for what is wrong."""
         fields = cast("list[BoundField]", [self[name] for name in WindowForm.base_fields])
         keys = tuple(each.key for each in fields)
         return None if None in keys else keys

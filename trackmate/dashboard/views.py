@@ -128,10 +128,17 @@ class FiguresView(DashboardView):
             "form": filters.form,
             "place": place,
             "list_url": place.asked_url(request.GET),
-            "admin_page": details.admin_page(place, request),
+            "admin_page": self._admin_page(place) if filters.is_valid() else "",
         }
         template = "figures" if self.wants_fragment else "figures_page"
         return self.show(f"trackmate/{template}.html", context)
+
+    def _admin_page(self, place: Place) -> str:
+        settled = ActivityFilters.of_place(place) if place.kind in {"actor", "object"} else None
+        if settled is None:
+            return ""
+        found = answer(lambda: selectors.newest(self.rows.filter(settled), 1)).value
+        return details.admin_page(place, found[0], self.request) if found else ""
 
 
 class TickView(DashboardView):
