@@ -372,6 +372,14 @@ def test_a_narrow_screen_scrolls_nothing_but_tables(page, visit, address):
     assert width <= 320
 
 
+@pytest.mark.parametrize("question", ["range=24h", "range=24h&source=custom"])
+def test_dates_are_asked_for_a_range_of_dates_alone(page, visit, question):
+    visit(page, f"/trackmate/activity/?{question}")
+    expect(page.locator("#id_start")).to_be_hidden()
+    page.locator("label:has([name=range][value=custom])").click()
+    expect(page.locator("#id_start")).to_be_visible()
+
+
 def test_the_way_into_the_admin_comes_with_the_figures(page, visit, log_in):
     ann = person("ann")
     activity(actor=ann)
