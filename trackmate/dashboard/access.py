@@ -106,7 +106,7 @@ def leads_somewhere(url: str, *, in_languages: bool = True) -> bool:
     language = get_language_from_path(path) or get_language() or django_settings.LANGUAGE_CODE
     with override(language):
         paths = [path, f"/{language}{path}"] if in_languages else [path]
-        if django_settings.APPEND_SLASH:
+        if django_settings.APPEND_SLASH and not path.endswith("/"):
             paths += [f"{each}/" for each in paths]
         return any(map(is_valid_path, paths))
 

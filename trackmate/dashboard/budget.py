@@ -120,7 +120,7 @@ class _Limit:
 
 @contextmanager
 def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterator[None]:
-    nested = not connection.get_autocommit()
+    goes_on = not connection.get_autocommit()
     # The block makes the setting local, and keeps a stopped query from breaking the project's
     # own transaction; a rollback takes the setting back with it.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
@@ -131,7 +131,7 @@ def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterat
         )
         former = cursor.fetchone()[0]
         yield
-        if nested:
+        if goes_on:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [former])
 
 

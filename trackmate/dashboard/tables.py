@@ -225,11 +225,10 @@ class ActivityTable(tables.Table):  # type: ignore[misc]
         return SafeString(f"{before}{record.id}{after}{moment}</a>")
 
     def render_actor(self, record: ActivityLog) -> SafeString:
-        if record.actor_label:
-            return self.link("actor", record.actor_label, record.actor_label)
-        if record.actor_id is not None:
-            return self.link("actor", f"#{record.actor_id}", f"#{record.actor_id}")
-        return self.nobody if record.method else cells.NOTHING
+        who = record.who
+        if record.actor_label or record.actor_id is not None:
+            return self.link("actor", who, who)
+        return self.nobody if who else cells.NOTHING
 
     def render_action(self, record: ActivityLog) -> SafeString:
         return self.action_cell(record.action_type, record.action or record.route)
