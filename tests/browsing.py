@@ -8,7 +8,7 @@ from django.test import Client, override_settings
 from tests.rows import person
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def static_root(tmp_path_factory):
     """Collect the static files as a project does."""
     root = tmp_path_factory.mktemp("static")

@@ -15,13 +15,10 @@ from tests.rows import person
 from tests.servers import application_server
 from tools.checkers import VARIABLE as CHECKERS_VARIABLE
 from tools.machine import is_ci
-from tools.services import CHROMIUM_VARIABLE, announced
+from tools.services import CHROMIUM_VARIABLE
 from trackmate import reporting
 from trackmate.spool import get_spool
 from trackmate.testing import capture_activities
-
-for name, value in announced().items():
-    os.environ.setdefault(name, value)
 
 CHROMIUM_FLAGS = (
     "--headless",
@@ -39,16 +36,26 @@ CHROMIUM_FLAGS = (
 expect.set_options(timeout=20_000)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is not for this database; a skip would say that something is missing."""
+    """Leave out what is not for this database; a skip would say that something is missing.
+
+    Tests with a browser come last: Playwright keeps an event loop running in this thread, and
+    asyncio refuses a second one.
+    """
     vendor = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
     foreign = [item for item in items if not _is_for(item, vendor)]
     if foreign:
         config.hook.pytest_deselected(items=foreign)
-        items[:] = [item for item in items if item not in foreign]
+    left_out = set(foreign)
+    items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: "browser" in item.fixturenames)
 
 
 def _is_for(item, vendor):
+    if item.get_closest_marker("browser") and vendor == "sqlite3":
+        # In memory, the test and the live server would share one connection.
+        return False
     mark = item.get_closest_marker("only_on")
     return mark is None or vendor in mark.args
 
@@ -72,11 +79,6 @@ def _without_skip(report):
         report.outcome = "failed"
         report.longrepr = f"{reason} (nothing may be skipped with CI=true)"
     return report
-
-
-ACCESS_LOG = Path(__file__).parent.parent.parent / "shared" / "data" / "apache_access_10k.log.gz"
-# Real traffic of a public site, and no part of the project: replayed where somebody put it.
-collect_ignore = [] if ACCESS_LOG.exists() else ["test_servers.py"]
 
 
 @pytest.fixture(autouse=True)
@@ -184,11 +186,6 @@ def mariadb_url():
 
 
 @pytest.fixture(scope="session")
-def redis_url():
-    return _needed("TRACKMATE_TEST_REDIS_URL")
-
-
-@pytest.fixture(scope="session")
 def chromium_path():
     return _needed(CHROMIUM_VARIABLE)
 
@@ -213,14 +210,11 @@ def serve(tmp_path):
         yield start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(chromium_path):
-    """A Chromium for the browser tests of one module.
-
-    Playwright keeps an event loop running in this thread, where Django then refuses the ORM and
-    asyncio a second loop. So Django is told that this is meant, and no loop outlives its module.
-    """
+    """A Chromium for the browser tests of one worker."""
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        # Of the event loop in this thread Django concludes that the ORM would block it.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_FLAGS)
         yield browser

@@ -1,8 +1,16 @@
-"""Settings of the test project; `TRACKMATE_TEST_DATABASE_URL` says where its data are."""
+"""Settings of the test project.
+
+`TRACKMATE_TEST_DATABASE` is the database it runs on: "sqlite" (the default, in memory),
+"postgresql" or "mariadb" as started by `make services`, or a URL.
+"""
 
 import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from tools.services import announced
 
 BASE_DIR = Path(__file__).parent
 
@@ -38,7 +46,25 @@ def database(url: str) -> dict:
     return entry
 
 
-TEST_DATABASE_URL = os.environ.get("TRACKMATE_TEST_DATABASE_URL", "")
+def database_url(name: str) -> str:
+    """Return the URL of a database by its name; a URL stands for itself."""
+    if name == "sqlite":
+        return ""
+    if "://" in name:
+        return name
+    variable = SERVERS[name]
+    if variable not in os.environ:
+        raise ImproperlyConfigured(f"There is no {variable}: make services")
+    return os.environ[variable]
+
+
+SERVERS = {
+    "postgresql": "TRACKMATE_TEST_POSTGRES_URL",
+    "mariadb": "TRACKMATE_TEST_MARIADB_URL",
+}
+for variable, value in announced().items():
+    os.environ.setdefault(variable, value)
+TEST_DATABASE_URL = database_url(os.environ.get("TRACKMATE_TEST_DATABASE", "sqlite"))
 # The second one is for projects that keep the log apart; nothing else uses it.
 DATABASES = {"default": database(TEST_DATABASE_URL), "apart": database("")}
 

@@ -14,7 +14,6 @@ from trackmate.dashboard.access import login_url, to_login
 from trackmate.models import ActivityLog
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.django_db,
     pytest.mark.usefixtures("unrecorded"),
 ]

@@ -12,7 +12,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from trackmate.redaction import keyed_hash
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -17,7 +17,12 @@ from tests.slow import slow_log
 from trackmate import admin as trackmate_admin
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 LIST = "/admin/trackmate/activitylog/"
 

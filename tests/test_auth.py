@@ -12,7 +12,7 @@ from trackmate.activity import Target
 from trackmate.redaction import keyed_hash
 from trackmate.reporting import counts
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
 HASH = "sha256:" + "0" * 32
 

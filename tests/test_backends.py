@@ -27,6 +27,8 @@ from trackmate.models import ActivityLog
 from trackmate.reporting import counts
 from trackmate.spool import OPEN, REJECTED, SEALED, get_spool
 
+pytestmark = [pytest.mark.database, pytest.mark.users]
+
 transactional = pytest.mark.django_db(transaction=True)
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)

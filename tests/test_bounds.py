@@ -11,6 +11,8 @@ from trackmate import selectors
 from trackmate.models import ActivityLog
 from trackmate.selectors.bounds import oldest_first, tightened
 
+pytestmark = pytest.mark.database
+
 LOW, MIDDLE, HIGH = (UUID(int=number) for number in (1, 2, 3))
 
 

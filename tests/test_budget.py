@@ -11,7 +11,7 @@ from tests.slow import SLOW
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 @contextmanager

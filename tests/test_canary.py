@@ -167,6 +167,7 @@ def test_no_console_line_holds_it(client, db, hostile, caplog, plant):
 def lost_log(db, hostile, settings, tmp_path):
     """A log whose database was never made."""
     database = LogDatabase(tmp_path)
+    database.drop()
     settings.DATABASE_ROUTERS = ["trackmate.routers.TrackmateRouter"]
     hostile(DATABASE="log")
     yield

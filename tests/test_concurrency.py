@@ -16,7 +16,7 @@ from trackmate.models import FAILED, ActivityLog
 from trackmate.pipeline import get_backend
 
 pytest_plugins = ["tests.hostile.fixtures"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 REQUESTS = 200
 THREADS = 20

@@ -11,6 +11,8 @@ from trackmate import bind, suppress, track
 from trackmate.activity import Activity
 from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp
 
+pytestmark = pytest.mark.users
+
 
 @pytest.fixture
 def scope():

@@ -10,7 +10,7 @@ from tests.rows import activities, activity, person
 from trackmate import selectors
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 
 def every():

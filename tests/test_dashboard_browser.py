@@ -39,6 +39,7 @@ def test_news_wait_until_they_are_asked_for(page, visit):
 
 def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     activity()
+    page.clock.install()
     visit(page)
     state = page.locator("[data-tm-state]")
     expect(state).to_have_text("Live")
@@ -49,7 +50,7 @@ def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     activity()
-    page.wait_for_timeout(2500)
+    page.clock.run_for("05:00")
     assert asked == []
     page.reload()
     expect(state).to_have_text("Paused")

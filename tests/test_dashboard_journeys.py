@@ -111,6 +111,7 @@ def test_a_server_that_goes_away_and_comes_back(serve, file_desk, page, complain
     expect(page.locator("#tm-rows tbody tr").first).to_be_visible()
     file_desk.manage("nightly")
     serve("config.wsgi:application", env=file_desk.environment, port=urlsplit(server.url).port)
+    page.locator("#tm-live").dispatch_event("tm:tick")
     expect(state(page)).to_have_text("Live")
     expect(page.locator("#tm-show")).to_contain_text("new")
     page.locator("#tm-show").click()

@@ -53,7 +53,6 @@ def demo(environment):
             process.stdout.close()
 
 
-@pytest.mark.once
 def test_the_demo_passes_its_own_tests(environment):
     command = [sys.executable, "manage.py", "test", "desk"]
     run = subprocess.run(command, cwd=DEMO, env=environment, capture_output=True, check=False)

@@ -23,8 +23,6 @@ from trackmate.models import ActivityLog
 from trackmate.querysets import ActivityLogQuerySet
 from trackmate.urls import urlpatterns
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = ROOT / "trackmate"

@@ -13,7 +13,7 @@ from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from trackmate.dashboard.trees import ITEMS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 NO_SUCH = "0192c0de-0000-7000-8000-000000000000"
 

@@ -30,7 +30,7 @@ from trackmate.dashboard.export import COLUMNS, harmless
 from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD, pages
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
 FORMATS = ("csv", "ndjson", "xlsx")
 OFFER = "/trackmate/activity/export/"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 pytest_plugins = ["tests.hostile.fixtures"]
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.database, pytest.mark.server]
 
 VISITORS = 4
 

@@ -15,6 +15,8 @@ from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
 from trackmate.spool import OPEN, get_spool, identity_of
 
+pytestmark = pytest.mark.database
+
 transactional = pytest.mark.django_db(transaction=True)
 
 ROOT = Path(__file__).parent.parent

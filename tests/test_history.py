@@ -18,7 +18,12 @@ from tests.rows import SCRIPT, activities, activity, person
 from tests.shop.models import Order
 from trackmate.admin import HistoryMixin
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 PAGE = Template("{% load trackmate %}{% trackmate_history order %}")
 

@@ -17,6 +17,7 @@ from trackmate.conf import DEFAULT_PROCESSORS
 from trackmate.models import ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
+pytestmark = pytest.mark.database
 
 TROUBLES = ["down", "read-only", "without its table"]
 SURROUNDINGS = [

@@ -17,7 +17,6 @@ from tests.sights import NOWHERE
 from trackmate.models import SavedView
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.django_db,
     pytest.mark.usefixtures("unrecorded"),
 ]

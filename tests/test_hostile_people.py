@@ -1,8 +1,5 @@
 """People and things that go away, have odd keys, or never were: their rows stay and stay linked."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from trackmate import bind, reporting, track
 from trackmate.models import LOGIN, LOGIN_FAILED, LOGOUT, ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
+pytestmark = [pytest.mark.database, pytest.mark.users]
 
 ROOT = Path(__file__).parent.parent
 
@@ -119,23 +117,6 @@ def test_a_user_with_the_projects_kind_of_key_is_linked(client, alice):
     track("by.hand", actor=alice, content_object=alice)
     assert {row.actor for row in ActivityLog.objects.all()} == {alice}
     assert ActivityLog.objects.get(action="by.hand").content_object == alice
-
-
-@pytest.mark.once
-def test_all_of_this_holds_for_users_with_uuid_keys():
-    """The user model is chosen once for a process."""
-    environment = os.environ | {"TRACKMATE_TEST_USER_MODEL": "shop.UUIDUser"}
-    environment["TRACKMATE_TEST_DATABASE_URL"] = ""
-    options = ["-m", "pytest", "-q", "-m", "not once", __file__]
-    run = subprocess.run(
-        [sys.executable, *options],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout
 
 
 class Account:

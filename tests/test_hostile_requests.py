@@ -16,6 +16,7 @@ from tests.hostile import views
 from trackmate.models import READ, ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
+pytestmark = pytest.mark.database
 
 MEGABYTE = 1024 * 1024
 JSON = "application/json"

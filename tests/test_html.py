@@ -13,7 +13,7 @@ from tests.sights import FRAGMENTS, PAGES, world
 from tools import machine
 from trackmate.dashboard.widgets import MomentInput
 
-pytestmark = [pytest.mark.once, pytest.mark.django_db, pytest.mark.urls("tests.sights")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sights")]
 
 # htmx reads these names, which the standard leaves to nobody.
 ALLOWED = r"Attribute “hx-[a-z:-]+” not allowed on element “[a-z]+” at this point\."

@@ -10,7 +10,7 @@ from tests.rows import activities
 from tests.shop.models import Order
 from trackmate.models import ActivityLog
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 OF_THE_CATALOGUE = {
     "sqlite": "SELECT sql FROM sqlite_master WHERE name = %s",

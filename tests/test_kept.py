@@ -20,8 +20,6 @@ from tests.rows import activities, person
 from trackmate.templatetags import trackmate_keep
 from trackmate.templatetags.trackmate_keep import KeepNode
 
-pytestmark = pytest.mark.once
-
 LIST = "/trackmate/activity/"
 
 

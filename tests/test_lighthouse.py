@@ -10,7 +10,7 @@ from tests.conftest import CHROMIUM_FLAGS
 from tools import machine
 
 pytest_plugins = ["tests.hostile.fixtures"]
-pytestmark = [pytest.mark.server, pytest.mark.browser]
+pytestmark = pytest.mark.lighthouse
 
 SCRIPT = Path(__file__).parent / "lighthouse.mjs"
 PAGES = ["", "activity/", "activity/figures/"]

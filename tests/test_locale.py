@@ -20,7 +20,6 @@ STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[ds]")
 
-once = pytest.mark.once
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 
 
@@ -65,12 +64,10 @@ def texts_of_the_package():
     return python | {text for path in templates for text in texts_of_template(path.read_text())}
 
 
-@once
 def test_every_language_is_looked_at():
     assert sorted(LANGUAGES) == sorted(path.name for path in (PACKAGE / "locale").iterdir())
 
 
-@once
 @each_language
 def test_a_catalogue_holds_every_text_of_the_package_and_no_other(language):
     held = Counter(entry["msgid"] for entry in entries(language))
@@ -78,13 +75,11 @@ def test_a_catalogue_holds_every_text_of_the_package_and_no_other(language):
     assert set(held.values()) == {1}
 
 
-@once
 @each_language
 def test_every_text_is_translated(language):
     assert [entry["msgid"] for entry in entries(language) if not all(translations_of(entry))] == []
 
 
-@once
 @each_language
 def test_every_plural_has_all_its_forms(language):
     header = catalogue(language, "po").read_text().partition("\n\n")[0]
@@ -94,14 +89,12 @@ def test_every_plural_has_all_its_forms(language):
     assert {len(translations_of(entry)) for entry in plurals} == {forms}
 
 
-@once
 @each_language
 def test_no_translation_is_a_guess_or_a_leftover(language):
     lines = catalogue(language, "po").read_text().splitlines()
     assert [line for line in lines if line.startswith("#~") or "fuzzy" in line] == []
 
 
-@once
 @each_language
 def test_a_translation_has_the_placeholders_of_its_text(language):
     for entry in entries(language):
@@ -112,7 +105,6 @@ def test_a_translation_has_the_placeholders_of_its_text(language):
                 assert Counter(PLACEHOLDER.findall(text)) == Counter(PLACEHOLDER.findall(original))
 
 
-@once
 @each_language
 def test_a_translation_keeps_the_edges_of_its_text(language):
     for entry in entries(language):
@@ -123,7 +115,6 @@ def test_a_translation_keeps_the_edges_of_its_text(language):
             assert text.endswith(".") or not original.endswith("."), text
 
 
-@once
 @each_language
 def test_the_header_names_the_language_and_nobody(language):
     header = compiled(language).info()
@@ -132,7 +123,6 @@ def test_the_header_names_the_language_and_nobody(language):
     assert not {"last-translator", "pot-creation-date", "po-revision-date"} & set(header)
 
 
-@once
 @each_language
 def test_what_is_compiled_is_what_is_written(language):
     written = {}
@@ -145,7 +135,6 @@ def test_what_is_compiled_is_what_is_written(language):
     assert {text: said for text, said in compiled(language)._catalog.items() if text} == written
 
 
-@once
 @pytest.mark.parametrize(
     ("language", "text", "said"),
     [
@@ -162,7 +151,6 @@ def test_django_finds_a_text(language, text, said):
         assert gettext(text) == said
 
 
-@once
 @pytest.mark.parametrize(
     ("language", "number", "said"),
     [

@@ -16,7 +16,7 @@ from tests.rows import SCRIPT, activities, activity, person
 from trackmate.conf import get_settings
 from trackmate.dashboard import columns
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 LIST = "/trackmate/activity/"
 

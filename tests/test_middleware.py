@@ -20,6 +20,8 @@ from trackmate.pipeline import get_backend
 from trackmate.redaction import MASK
 from trackmate.reporting import counts
 
+pytestmark = [pytest.mark.database, pytest.mark.users]
+
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 transactional = pytest.mark.django_db(transaction=True)
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parent.parent
 SETTINGS = """
 from tests.settings import *
@@ -27,7 +25,7 @@ def django(tmp_path, command, *arguments, user_model, auto_field):
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
         "DJANGO_SETTINGS_MODULE": "host_settings",
-        "TRACKMATE_TEST_DATABASE_URL": f"sqlite:///{tmp_path / 'host.sqlite3'}",
+        "TRACKMATE_TEST_DATABASE": f"sqlite:///{tmp_path / 'host.sqlite3'}",
     }
     invocation = [sys.executable, "-m", "django", command, *arguments]
     return subprocess.run(

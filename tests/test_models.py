@@ -29,7 +29,7 @@ from trackmate.models import (
     ActivityLog,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from trackmate.pipeline import deliver
 from trackmate.reporting import counts
 from trackmate.spool import default_directory, get_spool
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 class Kind(models.IntegerChoices):

@@ -19,7 +19,12 @@ from trackmate.dashboard.fields import MomentField
 from trackmate.dashboard.places import EXPLORER, Place, place_of
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 OVERVIEW = "/trackmate/"
 FIGURES = "/trackmate/activity/figures/"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.once
+pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "trackmate"

@@ -11,7 +11,7 @@ from tests.shop.models import Order
 from tests.sights import NOWHERE
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
 LIST = "/trackmate/activity/"
 PAGES = {

@@ -11,7 +11,12 @@ from tests.rows import person
 from trackmate.dashboard import preferences
 from trackmate.models import Preference
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 
 def request_of(user):

@@ -40,7 +40,6 @@ def test_the_constants_stand_beside_the_model(name):
     assert isinstance(getattr(importlib.import_module("trackmate.models"), name), str)
 
 
-@pytest.mark.once
 def test_the_package_can_be_imported_before_django_is_set_up():
     script = "import sys, trackmate; print('trackmate.models' in sys.modules)"
     command = [sys.executable, "-W", "error", "-c", script]

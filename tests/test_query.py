@@ -12,7 +12,12 @@ from tests.shop.models import Order
 from trackmate.dashboard.query import READINGS, read, written
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 
 def found(line):

@@ -222,8 +222,8 @@ def test_without_suggestions_the_field_is_a_field(page, visit, complaints):
     activity()
     visit(page)
     page.route("**/suggest/**", lambda route: route.fulfill(status=503, body="no"))
-    line(page).press_sequentially("actor:")
-    page.wait_for_timeout(500)
+    with page.expect_request_finished(lambda request: "/suggest/?name=q&q=actor%3A" in request.url):
+        line(page).press_sequentially("actor:")
     expect(options(page)).to_have_count(0)
     expect(page.locator("#tm-toast")).to_be_empty()
     complaints.clear()

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from tests.shop.models import Invoice, Order
 from trackmate.models import FAILED, ActivityLog
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

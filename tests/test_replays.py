@@ -54,9 +54,6 @@ def with_query(query):
 # What can be asked again
 
 
-pytestmark = pytest.mark.once
-
-
 @pytest.mark.parametrize("method", ["", "GET POST", "GET\n", "-X", SCRIPT[:16], "É"])
 def test_an_odd_method_is_not_asked_again(method):
     assert replay(method=method) is None

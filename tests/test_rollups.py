@@ -25,6 +25,7 @@ from trackmate.selectors.stretch import Stretch
 from trackmate.selectors.summed import RolledStretch
 
 pytestmark = [
+    pytest.mark.database,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("unrecorded"),
 ]

@@ -12,7 +12,11 @@ from trackmate.models import ActivityLog
 from trackmate.routers import TrackmateRouter
 from trackmate.spool import get_spool
 
-pytestmark = pytest.mark.django_db(databases=["default", "apart"], transaction=True)
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db(databases=["default", "apart"], transaction=True),
+]
 
 
 @pytest.fixture

@@ -16,7 +16,11 @@ from tests.rows import SCRIPT, activity, person
 from trackmate.dashboard import saved
 from trackmate.models import ActivityLog, SavedView
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 LIST = "/trackmate/activity/"
 VIEWS = "/trackmate/views/"
@@ -117,6 +121,7 @@ def test_a_view_is_private_unless_it_is_shared(ann):
     assert set(SavedView.objects.values_list("owner_label", flat=True)) == {"ann"}
 
 
+@pytest.mark.database
 def test_saving_under_the_same_name_replaces(ann):
     of_ann(is_shared=True, is_default=True)
     save(ann, query="q=x")
@@ -149,12 +154,14 @@ def test_what_was_typed_is_still_there_after_a_message(ann):
     assert f'value="{"y" * 81}"' in page
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("name", ["x", "x" * 80, "Ошибки 🔥", "= < > & \" '"])
 def test_other_names_are_kept_as_they_are(ann, name):
     save(ann, f" {name} ")
     assert SavedView.objects.get().name == name
 
 
+@pytest.mark.database
 def test_a_query_has_an_end(ann):
     assert save(ann, query=f"q={'x' * 3998}").status_code == 302
     for query in (f"q={'x' * 3999}", f"q={'ü' * 1000}"):
@@ -191,6 +198,7 @@ def test_a_view_is_renamed_shared_and_made_the_default(ann):
     assert (changed.is_shared, changed.is_default) == (False, False)
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("how", ["save", "change"])
 def test_there_is_one_default_for_each_owner(ann, how):
     first, second = of_ann("a", is_default=True), of_ann("b")
@@ -201,6 +209,7 @@ def test_there_is_one_default_for_each_owner(ann, how):
     assert first.pk not in found.values_list("pk", flat=True)
 
 
+@pytest.mark.database
 def test_a_view_cannot_take_the_name_of_another(ann):
     of_ann("a")
     view = of_ann("b")
@@ -355,6 +364,7 @@ def test_those_who_are_no_users_see_what_is_shared_and_save_nothing(client, sett
     assert not SavedView.objects.exclude(owner_label="bob").exists()
 
 
+@pytest.mark.database
 def test_names_and_queries_are_text(client):
     bob = person(SCRIPT[:80], is_staff=True)
     made(bob, SCRIPT[:80], urlencode({SCRIPT: SCRIPT}), is_shared=True)
@@ -416,6 +426,7 @@ def test_pages_about_one_thing_have_no_shelf(ann, place):
     assert queries_of(captured) == []
 
 
+@pytest.mark.database
 @pytest.mark.parametrize("number", [0, 1, 60])
 def test_the_views_are_one_query_however_many_they_are(ann, number):
     for each in range(number):
@@ -521,6 +532,7 @@ def test_the_way_to_the_whole_list_stays(ann):
 # What can go wrong
 
 
+@pytest.mark.database
 @pytest.mark.django_db(transaction=True)
 def test_without_its_table_the_list_is_there_all_the_same(ann, broken_table, caplog):
     broken_table("trackmate_savedview")
@@ -532,6 +544,7 @@ def test_without_its_table_the_list_is_there_all_the_same(ann, broken_table, cap
     assert save(ann).status_code == 503
 
 
+@pytest.mark.database
 def test_a_failure_leaves_the_projects_own_transaction_alone(ann, failing_query):
     with failing_query("trackmate_savedview"):
         assert ann.get(LIST).status_code == 200
@@ -539,6 +552,7 @@ def test_a_failure_leaves_the_projects_own_transaction_alone(ann, failing_query)
     assert save(ann).status_code == 302
 
 
+@pytest.mark.database
 def test_a_user_with_views_can_be_deleted():
     user = person("ann")
     view = made(user, is_shared=True)
@@ -553,6 +567,7 @@ def test_saving_is_no_activity(ann, settings):
     assert not ActivityLog.objects.exists()
 
 
+@pytest.mark.database
 @pytest.mark.django_db(databases=["default", "apart"])
 def test_views_live_in_the_database_of_the_log(ann, settings, configure):
     configure(DATABASE="apart")

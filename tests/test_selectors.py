@@ -9,7 +9,12 @@ from trackmate import selectors
 from trackmate.clock import lowest_uuid7, uuid7
 from trackmate.models import ActivityLog
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 
 def every():

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.once
-
 ROOT = Path(__file__).parent.parent
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 SETTINGS = "from tests.settings import *\nTRACKMATE = {{'SPOOL_DIR': {spool!r}}}\n"
@@ -24,7 +22,7 @@ def self_test(tmp_path):
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
             "DJANGO_SETTINGS_MODULE": "host_settings",
-            "TRACKMATE_TEST_DATABASE_URL": "",
+            "TRACKMATE_TEST_DATABASE": "sqlite",
         }
         command = [sys.executable, "-W", "error", "-m", "django", "test", "trackmate"]
         return subprocess.run(

@@ -9,7 +9,6 @@ from tests.pages import FRAGMENT, text_of
 from tests.rows import activities, activity
 
 pytestmark = [
-    pytest.mark.once,
     pytest.mark.django_db,
     pytest.mark.usefixtures("unrecorded"),
 ]

@@ -18,7 +18,12 @@ from tests.test_access import only_own
 from trackmate.dashboard import suggestions
 from trackmate.dashboard.suggestions import COLUMNS, MOST
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("unrecorded"),
+]
 
 SUGGEST = "/trackmate/activity/suggest/"
 OPTION = re.compile(r'data-before="([^"]*)" data-after="([^"]*)"><bdi>([^<]*)</bdi>')

@@ -294,7 +294,6 @@ def test_outside_a_request_a_call_is_a_row_at_once(django_assert_num_queries):
     assert ActivityLog.objects.get(action="stock.counted").data == {"items": 3}
 
 
-@pytest.mark.once
 def test_the_last_call_of_a_program_is_not_lost():
     script = (
         "import django; django.setup()\n"

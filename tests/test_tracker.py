@@ -248,7 +248,6 @@ def call_view(tracked_view, *args, **kwargs):
         ({"status": "Failed"}, "status", "Failed"),
         ({"status": lambda request, response: None}, "status", "Success"),
     ],
-    ids=str,
 )
 def test_an_option_is_a_value_or_a_callable(activities, options, name, value):
     call_view(tracker(**options)(view))

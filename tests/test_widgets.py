@@ -16,7 +16,7 @@ from trackmate.dashboard.widgets import WRITERS, Renderer
 from trackmate.models import ActivityLog
 from trackmate.templatetags import trackmate_keep
 
-pytestmark = [pytest.mark.once, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 
 def filter_form(**asked):

@@ -1,4 +1,7 @@
-"""What the tests need of this machine: where each thing is found, and how it gets here."""
+"""What the tests need of this machine: where each thing is found, and how it gets here.
+
+`python -m tools.machine venv` installs one of them where that is possible, and fails with advice.
+"""
 
 import os
 import shutil
@@ -98,7 +101,6 @@ def ensurepip() -> Path | None:
 VENV = Need("virtual environments", ensurepip, ("python3-venv",), "python@3.13")
 POSTGRES = Need("PostgreSQL", postgres_folder, ("postgresql",), "postgresql@17")
 MARIADB = Need("MariaDB", mariadbd, ("mariadb-server",), "mariadb")
-REDIS = Need("Redis", lambda: program("redis-server"), ("redis-server",), "redis")
 CHROMIUM = Need(
     "Chromium",
     lambda: program(*BROWSERS),
@@ -113,6 +115,16 @@ MYSQLCLIENT = Need(
     ("libmariadb-dev", "pkg-config", "gcc", "libc6-dev", "python3-dev"),
     "mariadb-connector-c pkgconf",
 )
+
+
+BY_NAME = {"venv": VENV, "mysqlclient": MYSQLCLIENT}
+
+
+def main() -> int:
+    missing = provide([BY_NAME[name] for name in sys.argv[1:]])
+    if missing:
+        print(advice(missing), file=sys.stderr)
+    return 1 if missing else 0
 
 
 def provide(needs: Iterable[Need]) -> list[Need]:
@@ -145,3 +157,7 @@ def _apt_install(packages: list[str]) -> None:
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=environment)
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     subprocess.run(command, check=True, env=environment)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -181,29 +180,4 @@ class MariaDB(Server):
         return self.home / "data"
 
 
-class Redis(Server):
-    need = machine.REDIS
-    variable = "TRACKMATE_TEST_REDIS_URL"
-    account = "redis"
-
-    @property
-    def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
-
-    @property
-    def command(self) -> list[str]:
-        options = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.home)]
-        options += ["--requirepass", self.password, "--save", "", "--appendonly", "no"]
-        return [str(self.need.find()), *options]
-
-    def answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-                with connection.makefile("rb") as lines:
-                    return [lines.readline(), lines.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
-        except OSError:
-            return False
-
-
-KINDS: dict[str, type[Server]] = {"postgresql": Postgres, "mariadb": MariaDB, "redis": Redis}
+KINDS: dict[str, type[Server]] = {"postgresql": Postgres, "mariadb": MariaDB}

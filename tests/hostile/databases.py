@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from trackmate.models import ActivityLog
 
@@ -37,6 +37,15 @@ class LogDatabase:
             self._command(f"CREATE DATABASE {self.name}")
         self.create_table()
 
+    def prepare(self):
+        """Have it there with an empty table; to create a database takes a while."""
+        if self.vendor == "sqlite" or not self._exists():
+            self.create()
+        elif ActivityLog._meta.db_table in connections[ALIAS].introspection.table_names():
+            ActivityLog.objects.using(ALIAS).all()._raw_delete(ALIAS)
+        else:
+            self.create_table()
+
     def create_table(self):
         with connections[ALIAS].schema_editor() as editor:
             editor.create_model(ActivityLog)
@@ -60,16 +69,17 @@ class LogDatabase:
     def make_writable(self):
         self._connect_with(self._options)
 
-    def remove(self):
-        """Leave nothing behind."""
-        connections[ALIAS].close()
-        self.drop()
-        self.forget()
-
     def forget(self):
         """Take the alias back."""
         connections[ALIAS].close()
         del connections[ALIAS]
+
+    def _exists(self):
+        try:
+            connections[ALIAS].ensure_connection()
+        except OperationalError:
+            return False
+        return True
 
     def _command(self, statement):
         with connections["default"].cursor() as cursor:

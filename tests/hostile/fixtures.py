@@ -43,11 +43,19 @@ def log_database(transactional_db, hostile, settings, monkeypatch, tmp_path):
     monkeypatch.setattr("trackmate.backends.database.SLOW_SECONDS", float("inf"))
     database = LogDatabase(tmp_path)
     try:
-        database.drop()
-        database.create()
+        database.prepare()
         yield database
     finally:
-        database.remove()
+        database.forget()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _drop_log_database(django_db_setup, django_db_blocker, tmp_path_factory):
+    yield
+    with django_db_blocker.unblock():
+        database = LogDatabase(tmp_path_factory.mktemp("log"))
+        database.drop()
+        database.forget()
 
 
 @pytest.fixture
