@@ -81,6 +81,12 @@ def _without_skip(report):
     return report
 
 
+# A project of its own, with settings of its own.
+PACKAGES = Path(__file__).parent / "packages"
+is_packages = settings.ROOT_URLCONF == "tests.packages.urls"
+collect_ignore = [] if is_packages else [str(PACKAGES)]
+
+
 @pytest.fixture(autouse=True)
 def spool_directory(settings, tmp_path):
     """Give each test a spool of its own, and a process that has reported nothing yet."""

@@ -128,9 +128,9 @@ def test_a_secret_of_the_page_before_is_masked(client, activities):
     client.get(
         "/orders/", headers={"referer": "http://testserver/reset/swordfish/", "host": "testserver"}
     )
-    client.get("/orders/", headers={"referer": "http://elsewhere.example/reset/carp/"})
+    client.get("/orders/", headers={"referer": "http://elsewhere.example/reset/"})
     referers = [activity.extra["headers"]["Referer"] for activity in activities]
-    assert referers == [f"http://testserver/reset/{MASK}/", "http://elsewhere.example/reset/carp/"]
+    assert referers == [f"http://testserver/reset/{MASK}/", "http://elsewhere.example/reset/"]
 
 
 def test_a_page_that_is_known_to_hold_no_secret_vouches_for_no_other(client, activities):

@@ -17,6 +17,7 @@ from trackmate import ActionType, track, tracker
 from trackmate.activity import Activity
 from trackmate.models import LOGIN_FAILED, ActivityLog
 from trackmate.pipeline import deliver
+from trackmate.redaction import MASK
 from trackmate.reporting import counts
 from trackmate.spool import default_directory, get_spool
 
@@ -124,7 +125,14 @@ def refuses(request):
         ({"username": "MyS3cretTyped", "password": ""}, 200, False),
         ({"username": "MyS3cretTyped", "password": "x"}, 403, False),
         ({get_user_model().USERNAME_FIELD: "MyS3cretTyped", "password": "x"}, 400, False),
-        ({"username": "MyS3cretTyped", "password": "x"}, 201, True),
+        ({"username": "MyS3cretTyped", "password": "x"}, 201, False),
+        ({"username": "MyS3cretTyped", "password": "x"}, 302, False),
+        ({"login": "MyS3cretTyped", "password": "x"}, 200, False),
+        ({"user": "MyS3cretTyped", "passwort": "x"}, 200, False),
+        ({"email": "MyS3cretTyped", "user_pass": "x"}, 200, False),
+        ({"query": 'mutation { login(username: "MyS3cretTyped", password: "") }'}, 200, False),
+        ({"query": 'mutation { buy(username: "MyS3cretTyped") }'}, 200, True),
+        ({"body": '{"username": "MyS3cretTyped", "password": "x"}'}, 200, False),
         ({"username": "MyS3cretTyped", "password1": "x"}, 200, True),
         ({"username": "MyS3cretTyped"}, 200, True),
         ({"username": ["MyS3cretTyped", "other"], "password": ""}, 200, False),
@@ -140,6 +148,32 @@ def test_a_name_beside_a_refused_password_is_masked(data, status, shown):
     row = ActivityLog.objects.get()
     assert ("MyS3cretTyped" in repr(row.extra)) is shown
     assert ("MyS3cretTyped" in repr(row.data)) is shown
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 400])
+@pytest.mark.parametrize("name", ["username", "login", "email"])
+@pytest.mark.parametrize("value", ["alice", "alice@example.org"])
+def test_a_name_that_is_an_accounts_is_kept(name, value, status):
+    get_user_model().objects.create_user("alice", email="alice@example.org")
+    data = {name: value, "password": "x"}
+    refuses(RequestFactory().post(f"/?status={status}", data, content_type="application/json"))
+    assert ActivityLog.objects.get().data == {name: value, "password": MASK}
+
+
+@pytest.mark.parametrize("mode", ["none", "hashed"])
+def test_no_name_beside_a_password_is_kept_where_none_may_be(configure, mode):
+    configure(FAILED_LOGIN_IDENTIFIER=mode)
+    get_user_model().objects.create_user("alice")
+    data = {"username": "alice", "password": "x"}
+    refuses(RequestFactory().post("/", data, content_type="application/json"))
+    assert ActivityLog.objects.get().data == {"username": MASK, "password": MASK}
+
+
+def test_a_name_that_was_masked_is_masked_in_texts_too():
+    data = {"username": "MyS3cretTyped", "password": "x"}
+    request = RequestFactory().post("/", data, content_type="application/json")
+    tracker(remarks=lambda _request, _response: "MyS3cretTyped tried")(refuses)(request)
+    assert "MyS3cretTyped" not in repr(list(ActivityLog.objects.values()))
 
 
 def test_a_name_that_stands_twice_in_the_query_is_masked_twice():

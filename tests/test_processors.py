@@ -22,12 +22,12 @@ from trackmate.processors import (
     enrich,
     exclude,
     get_processors,
-    hide_secrets,
     is_excluded,
+    mask_found,
     redact,
     sample,
 )
-from trackmate.redaction import MASK
+from trackmate.redaction import MASK, FoundSecrets
 
 
 def of_request(path="/", method="GET", **values):
@@ -273,6 +273,12 @@ def test_extra_facts_of_any_shape_are_taken(extra):
     assert redact(of_request(extra=extra)).extra == extra
 
 
+def found(*secrets):
+    values = FoundSecrets()
+    values.add(secrets)
+    return values
+
+
 def test_what_was_masked_by_name_is_masked_in_the_free_texts_too():
     activity = of_request(
         remarks="sent hunter2-hunter2",
@@ -281,7 +287,7 @@ def test_what_was_masked_by_name_is_masked_in_the_free_texts_too():
         target=Target(model="shop.order", object_id="7", object_repr="hunter2-hunter2"),
         data={"name": "hunter2-hunter2"},
     )
-    hidden = hide_secrets(activity, {"hunter2-hunter2"})
+    hidden = mask_found(activity, found("hunter2-hunter2"))
     assert hidden.remarks == f"sent {MASK}"
     assert hidden.response == {"echo": MASK}
     assert hidden.extra == {"exception": {"message": f"bad {MASK}"}, "query": "a=1"}
@@ -291,7 +297,7 @@ def test_what_was_masked_by_name_is_masked_in_the_free_texts_too():
 
 def test_an_activity_without_free_texts_has_nothing_to_hide():
     activity = of_request(extra={"query": "a=1"})
-    assert hide_secrets(activity, {"hunter2-hunter2"}) is activity
+    assert mask_found(activity, found("hunter2-hunter2")) is activity
 
 
 # --- clean -----------------------------------------------------------------------------------

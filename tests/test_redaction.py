@@ -1,54 +1,113 @@
-"""What is taken for a secret, by its name and by its shape, and what is not."""
+"""What is taken for a secret, by its name, its form and its place, and what is not."""
+
+import json
+from urllib.parse import parse_qsl, quote
 
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.core import signing
+from django.core.signing import Signer, TimestampSigner
+from django.utils.crypto import get_random_string
 
 from trackmate.redaction import (
     MASK,
     MAX_TEXT,
+    FoundSecrets,
+    Sanitizer,
     SecretNames,
-    Walk,
+    Sensitivity,
     clean_line,
     clean_text,
     cut,
     keyed_hash,
     redactor,
-    without,
     words_of,
 )
+from trackmate.redaction.randomness import looks_random, reads_like_words
 
-SECRET = """
-password PASSWORD user_password passwordConfirm new-password1 passwd pwd db_pwd passphrase
-passcode secret client_secret clientSecret SECRET_KEY secret_key token tokens access_token
-refreshToken csrfmiddlewaretoken csrf csrftoken X-CSRFToken xsrf X-XSRF-TOKEN jwt JWT bearer
-authorization Authorization Proxy-Authorization auth X-Auth basic_auth cookie Cookie Set-Cookie
-cookies session sessionid session_id sid connect.sid PHPSESSID_sid otp otp_code totp pin PIN
-user_pin pinCode cvv cvv2 cvc ssn SSN iban IBAN signature Signature sig X-Amz-Signature
-X-Amz-Security-Token credential credentials X-Amz-Credential api_key apiKey apikey APIKEY
-X-Api-Key x-api-key1 private_key privateKey access_key AWS_ACCESS_KEY_ID accessKey secretKey
-signing_key encryption-key card_number cardNumber credit_card creditCardNumber account_number
-accountNumber accountnumber mypasswordfield thesecretthing
-""".split()  # noqa: SIM905 (a list to read)
+SECRET = {
+    "in general": """
+        password PASSWORD user_password passwordConfirm new-password1 passwd pwd db_pwd passphrase
+        passcode secret client_secret clientSecret SECRET_KEY secret_key token tokens access_token
+        refreshToken csrfmiddlewaretoken csrf csrftoken X-CSRFToken xsrf X-XSRF-TOKEN jwt JWT bearer
+        authorization Authorization Proxy-Authorization auth X-Auth basic_auth cookie Cookie
+        Set-Cookie cookies session sessionid session_id sid connect.sid PHPSESSID_sid otp otp_code
+        totp pin PIN user_pin pinCode cvv cvv2 cvc ssn SSN iban IBAN signature Signature sig
+        X-Amz-Signature X-Amz-Security-Token credential credentials X-Amz-Credential api_key apiKey
+        apikey APIKEY X-Api-Key x-api-key1 private_key privateKey access_key AWS_ACCESS_KEY_ID
+        accessKey secretKey signing_key encryption-key card_number cardNumber credit_card
+        creditCardNumber account_number accountNumber accountnumber mypasswordfield thesecretthing
+        jsessionid JSESSIONID ASP.NET_SessionId new_pass user_pass newpass oldPass pass pw psw pass1
+        fields[0][password] form-0-password user[password] login-password_1 license_key
+        licence-key licenseKey mnemonic seed_phrase recoveryPhrase webhook_key ssh_key
+        """,
+    "django-allauth": """
+        password1 oldpassword login_code activation_key confirmation_key recovery_codes unused_codes
+        X-Session-Token session_token totp_secret totp_svg totp_svg_data_uri mfa_code
+        """,
+    "dj-rest-auth": "new_password1 new_password2 token access_token id_token verification_key",
+    "simplejwt and knox": "token access_token refresh_token token_key auth_token",
+    "django-oauth-toolkit": """
+        client_secret code_verifier client_assertion assertion device_code refresh_token
+        access_token authorization_code id_token_hint
+        """,
+    "two-factor": """
+        auth-password token-otp_token backup-otp_token generator-token backup_codes backupCode
+        verification_code one_time_code sms_code qr_code provisioning_uri
+        """,
+    "payments": "ccv csc cvn security_code securityCode card[number] card[cvc] cc-number cc_num",
+    "SAML, CAS, sesame, magic links": """
+        SAMLResponse SAMLRequest SAMLart ticket pgtIou pgtId sesame magic_link reset_link pat
+        """,
+    "other languages": """
+        passwort Passwort kennwort mot_de_passe motDePasse motdepasse contrasena contraseña senha
+        wachtwoord haslo hasło heslo salasana lösenord şifre пароль パスワード
+        """,
+}
 
-HARMLESS = """
-author authors authority authored_by authentic keyboard monkey turkey donkey key keys
-primary_key foreign_key public_key keyword key_count sort_key sidebar side compass compassion
-passenger passengers pass_rate bypass passage passive passport_country surpass pint pins_count
-pinned pinterest spinner opinion shipping design assign signal signed_at resign significance
-sign sigma insight consider president inside residence outside cookbook cooking rookie obsession
-possession professional card cards cardinal account accounts discount number numbers card_type
-account_name otpauth_label robot cotton essn name email username user first_name city note
-quantity state status
-""".split()  # noqa: SIM905 (a list to read)
+HARMLESS = {
+    "in general": """
+        author authors authority authored_by authentic keyboard monkey turkey donkey keys
+        primary_key foreign_key public_key keyword key_count sort_key sidebar side compass
+        compassion passenger passengers pass_rate bypass passage passive passport_country surpass
+        pint pins_count pinned pinterest spinner opinion shipping design assign signal signed_at
+        resign significance sign sigma insight consider president inside residence outside cookbook
+        cooking rookie obsession possession professional card cards cardinal account accounts
+        discount number numbers card_type account_name otpauth_label robot cotton essn name email
+        username user first_name city note quantity state status path boarding_pass passed
+        """,
+    "about a secret": """
+        max_tokens maxTokens token_count token_type tokenType tokenizer tokenize
+        authorization_grant_type has_usable_password hasUsablePassword is_password_set
+        password_strength password_changed_at token_expires_in session_count session_expiry
+        cookie_policy auth_method auth_provider min_password_length num_tokens total_tokens
+        """,
+    "codes and keys that plainly are none": """
+        country_code zip code_of_conduct zip_code zipCode postal_code currency_code language_code
+        status_code error_code product_code sort_key partition_key cache_key foreignKey
+        commit_hash file_hash contentHash
+        """,
+}
 
 
-@pytest.mark.parametrize("name", SECRET)
+def words(table):
+    return [name for names in table.values() for name in names.split()]
+
+
+@pytest.mark.parametrize("name", words(SECRET))
 def test_a_secret_name_is_known(name):
     assert name in SecretNames()
 
 
-@pytest.mark.parametrize("name", HARMLESS)
+@pytest.mark.parametrize("name", words(HARMLESS))
 def test_a_harmless_name_is_left_alone(name):
     assert name not in SecretNames()
+
+
+@pytest.mark.parametrize("name", ["code", "key", "hash", "x_code", "emailKey2", "keys", "Code"])
+def test_some_names_are_judged_by_what_is_around_them(name):
+    assert SecretNames().sensitivity(name) >= Sensitivity.CONTEXTUAL
 
 
 @pytest.mark.parametrize(
@@ -57,7 +116,7 @@ def test_a_harmless_name_is_left_alone(name):
         ("X-Amz-Signature", ("x", "amz", "signature")),
         ("userAPIKey2", ("user", "api", "key")),
         ("card[number]", ("card", "number")),
-        ("straßeÄnderung", ("straßeänderung",)),
+        ("straßeÄnderung", ("straße", "anderung")),
         ("", ()),
         ("__1__", ()),
     ],
@@ -73,14 +132,35 @@ def test_a_project_adds_names_as_whole_words(configure):
     assert all(name not in names for name in ("peseldorf", "blood", "group", "group_blood"))
 
 
-# --- shapes ----------------------------------------------------------------------------------
+def test_a_project_exempts_names(configure):
+    configure(REDACT_EXEMPT=["session", "course token"])
+    names = redactor().names
+    spared = ("session", "Session", "form-0-session", "fields[2][session]", "course_token")
+    assert all(name not in names for name in spared)
+    kept = ("session_key", "auth_session", "sessionid", "token", "course", "my_token")
+    assert [name for name in kept if name not in names] == ["course"]
+
+
+def test_what_a_project_adds_is_masked_even_if_it_is_a_number(configure):
+    configure(REDACT_KEYS=["salary"])
+    assert redactor().value({"salary": 5000, "raise": 1}) == {"salary": MASK, "raise": 1}
+
+
+# --- forms -----------------------------------------------------------------------------------
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nabc\n-----END RSA PRIVATE KEY-----"
-SHAPES = {
+USER = User(pk=7, email="a@example.org", password="x")
+FORMS = {
     "card": "4111111111111111",
     "card with blanks": "4111 1111 1111 1111",
     "card with dashes": "5500-0000-0000-0004",
+    "card with points": "4111.1111.1111.1111",
+    "card with en dashes": "4111\u20131111\u20131111\u20131111",
+    "card with wide blanks": "4111\u00a01111\u00a01111\u00a01111",
+    "card with blanks and dashes": "4111 - 1111 - 1111 - 1111",
+    "card with underscores": "4111_1111_1111_1111",
+    "American Express in its groups": "3782 822463 10005",
     "card of 15 digits": "378282246310005",
     "card of 19 digits": "6304000000000000000",
     "JWT": JWT,
@@ -89,15 +169,39 @@ SHAPES = {
     "half a PEM block": PEM[:50],
     "AWS key": "AKIAIOSFODNN7EXAMPLE",
     "temporary AWS key": "ASIAIOSFODNN7EXAMPLE",
+    "GitHub token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "Slack token": "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzzqgy",
+    "Stripe key": "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "password reset token": default_token_generator.make_token(USER),
+    "signature": Signer().sign("invitation-7"),
+    "signature with a time": TimestampSigner().sign("a@example.org"),
+    "signed data": signing.dumps({"user": 7}),
+    "signed and compressed data": signing.dumps(["x" * 100], compress=True),
+    "CAS ticket": "ST-1856339-aA5Yuvrxzpv8Tau1cYQ7",
 }
 
 
-@pytest.mark.parametrize("secret", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("secret", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("around", ["{}", "before {} after", '"{}"', "a={},b", "x/{}/y"])
-def test_a_secret_shape_is_masked_wherever_it_stands(secret, around):
+def test_a_secret_form_is_masked_wherever_it_is(secret, around):
     masked = redactor().text(around.format(secret))
     assert secret not in masked
+    assert secret.rpartition(":")[2] not in masked
     assert MASK in masked
+
+
+URLS = [name for name in FORMS if "card" not in name and "PEM" not in name and "Exp" not in name]
+
+
+@pytest.mark.parametrize("secret", [FORMS[name] for name in URLS], ids=URLS)
+@pytest.mark.parametrize("around", ["/p/{}/", "https://a.example/p/{}/?a=1", "/p/?anything={}"])
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_secret_form_is_masked_in_addresses(secret, around, times):
+    for _ in range(times):
+        secret = quote(secret, safe="")
+    masked = redactor().address(around.format(secret))
+    assert secret not in masked
+    assert masked.startswith(around.partition("{")[0])
 
 
 SPOKEN = {
@@ -108,18 +212,62 @@ SPOKEN = {
     "Cookie: a=1; sessionid=xyz": "xyz",
     "Set-Cookie: id=v41u3; Path=/": "v41u3",
     "postgres://me:hunter2@db/x": "hunter2",
+    "postgres://me:hun/ter2@db/x": "hun/ter2",
+    "postgres://me:h@un:ter2@db:5432/x": "un:ter2",
+    "postgres://me:hun?te#r2@db/x": "te#r2",
+    "postgres://me:hun ter2@db/x": "ter2",
+    "redis://:hunter2@[::1]:6379": "hunter2",
     "password=hunter2": "hunter2",
     "password: hunter2": "hunter2",
+    "password: two words": "two words",
+    "wrong password: two words, user: bob": "two words",
+    "password => hunter2": "hunter2",
     "{'password': 'hunter 2'}": "hunter 2",
     '{"api_key": "hunter2"}': "hunter2",
+    '{"api_key": "hun\\"ter2"}': "ter2",
+    '"{\\"password\\": \\"hunter2\\"}" is no JSON': "hunter2",
     "login[password]=hunter2": "hunter2",
+    "fields[0][password]=hunter2": "hunter2",
     "?a=1&sig=hunter2&b=2": "hunter2",
+    "mysql --user bob --password hunter2 db": "hunter2",
+    "mysql --password=hunter2": "hunter2",
+    "curl --api-key 'hunter2'": "hunter2",
+    "<user>bob</user><password>hunter2</password>": "hunter2",
+    '<ns:Password type="x">hunter 2</ns:Password>': "hunter 2",
+    "<secret><![CDATA[hunter2]]></secret>": "hunter2",
+    'mutation { login(username: "bob", password: "hunter2") { token } }': "hunter2",
+    "otpauth://totp/a:b?secret=JBSWY3DPEHPK3PXP&issuer=a": "JBSWY3DPEHPK3PXP",
+    "Your code is 123456.": "123456",
+    "The verification code: 482-913": "482-913",
+    "OTP 4829": "4829",
+    "one-time password 482913 was wrong": "482913",
+    "your login code is 123 456": "123 456",
+    "password%3Dhunter2": "hunter2",
+    "%7B%22password%22%3A%22hunter2%22%7D": "hunter2",
+    '{"a": "{\\"password\\": \\"hunter2\\"}"}': "hunter2",
 }
 
 
 @pytest.mark.parametrize(("text", "secret"), SPOKEN.items())
 def test_a_secret_that_a_text_names_is_masked(text, secret):
-    assert secret not in redactor().text(text)
+    masked = redactor().text(text)
+    assert secret not in masked
+    assert MASK in masked
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("wrong password: two words, user: bob", f"wrong password: {MASK}, user: bob"),
+        ("password: x y user: bob", f"password: {MASK} user: bob"),
+        ("mysql --password hunter2 db", f"mysql --password {MASK} db"),
+        ("<a>1</a><password>x</password><b>2</b>", f"<a>1</a><password>{MASK}</password><b>2</b>"),
+        ("postgres://me:h@x@db:5432/x", f"postgres://me:{MASK}@db:5432/x"),
+        ("Your code is 123456, bob.", f"Your code is {MASK}, bob."),
+    ],
+)
+def test_the_rest_of_a_text_stays(text, masked):
+    assert redactor().text(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -131,20 +279,46 @@ def test_a_secret_that_a_text_names_is_masked(text, secret):
         "63566422-7486-4d50-9076-1d6cf1e832e2",  # a UUID whose first digits pass for a card
         "6356642274864d5090761d6cf1e832e2",
         "a4111111111111111",
+        "9111111111111111",  # no issuer begins so, though the check digit is right
         "AKIAshort and AKIAIOSFODNN7EXAMPLETOOLONG",
         "eyJ is how it begins",
         "the bearer of news",
         "basic needs and digest authentication",
         "author: Jane, monkey=business",
         "https://example.org/a:b@c",
+        "http://localhost:8000/@scope/package",
+        "http://localhost:8000, or mail bob@example.org",
         "Token of my esteem",
-        "key=value",
+        "key=value code=BLUE",
+        "session=Spring, auth: required",
+        "max_tokens=100 token_type: text token_count=3",
+        "tokens: 512",
         "192.168.100.100 2001:db8::1",
         "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e",
+        "Last login 2026-01-02, login 1234 of 2026",
+        "sha256:6fc8e2b0a1d94c7f8e5b3a2d1c0f9e8d",
+        "photos-d41d8cd98f00b204e9800998ecf8427e.jpg",
+        "module:a_function_of_many_letters_x",
+        "2026-11-28T10:30:00.123456+01:00",
+        "100% of 50 %20off",
+        "<b>bold</b> and <token-list>",
+        "/p/4821-5000-3000-1000/",
+        "/p/4821-5000-3-1000/",
+        "https://a.example/2026-11-28-4821-5000/",
+        "C:\\Users\\bob",
+        "--verbose --level 3 -x",
+        '{"code": "BLUE", "key": "price"}',
+        "{not: json}",
+        "[1, 2",
     ],
 )
 def test_a_text_without_a_secret_stays_as_it_is(text):
     assert redactor().text(text) == text
+
+
+def test_no_path_of_digits_and_dashes_is_a_card():
+    paths = [f"/p/4821-5000-{middle}-{end}/" for middle in range(3000, 3050) for end in (1000, 77)]
+    assert [path for path in paths if redactor().text(path) != path] == []
 
 
 @pytest.mark.parametrize(
@@ -157,10 +331,32 @@ def test_a_text_without_a_secret_stays_as_it_is(text):
         ("q=4111111111111111", "q=REDACTED"),
         ("a=1&a=2", "a=1&a=2"),
         ("next=%2Freset%3Ftoken%3Dabc", "next=%2Freset%3Ftoken%3DREDACTED"),
+        ("ticket=ST-1-abcdefgh", "ticket=REDACTED"),
+        ("ticket=4711&session=17", "ticket=4711&session=17"),
+        ("code=BLUE&key=price&hash=top", "code=BLUE&key=price&hash=top"),
+        ("code=4%2F0AX4XfWh9dPz7Lq2aXb3c&a=1", "code=REDACTED&a=1"),
+        ("code=abc&state=xyz", "code=REDACTED&state=xyz"),
+        ("code=abc&client_id=7", "code=REDACTED&client_id=7"),
+        ("session=Spring+2026&max_tokens=7", "session=Spring+2026&max_tokens=7"),
+        ("name=password&value=abc", "name=password&value=REDACTED"),
+        ("r=%252Freset%253Ftoken%253Dabc", "r=%2Freset%3Ftoken%3DREDACTED"),
+        ("filter=%7B%22password%22%3A%22abc%22%7D", 'filter={"password": "[redacted]"}'),
     ],
 )
-def test_a_query_keeps_the_key_and_loses_the_value(query, masked):
-    assert redactor().query(query) == masked
+def test_a_query_keeps_the_name_and_loses_the_value(query, masked):
+    assert parse_qsl(redactor().query(query), keep_blank_values=True) == parse_qsl(
+        masked, keep_blank_values=True
+    )
+
+
+@pytest.mark.parametrize(
+    "query", ["code=abc", "key=abc", "hash=abc", "user_code=abc", "emailKey=abc", "code=1234"]
+)
+def test_codes_keys_and_hashes_are_secret_where_it_is_about_authentication(query):
+    name = query.partition("=")[0]
+    assert redactor(is_authentication=True).query(query) == f"{name}=REDACTED"
+    assert redactor().address(f"/accounts/verify/?{query}") == f"/accounts/verify/?{name}=REDACTED"
+    assert redactor().address(f"/catalogue/?{query}") == f"/catalogue/?{query}"
 
 
 @pytest.mark.parametrize(
@@ -168,15 +364,23 @@ def test_a_query_keeps_the_key_and_loses_the_value(query, masked):
     [
         ("https://a.example/x?token=abc#top", "https://a.example/x?token=REDACTED#top"),
         ("https://a.example/#access_token=abc", "https://a.example/#access_token=[redacted]"),
+        ("https://a.example/#/x?token=abc", "https://a.example/#/x?token=REDACTED"),
         ("https://me:abc@a.example/", "https://me:[redacted]@a.example/"),
         (f"https://a.example/{JWT}", "https://a.example/[redacted]"),
+        ("//a.example/x;jsessionid=abc", "//a.example/x;jsessionid=[redacted]"),
+        ("see https://a.example/?sig=abc now", "see https://a.example/?sig=REDACTED now"),
+        ("http://[", "http://["),
+        ("//", "//"),
+        ("?", "?"),
     ],
 )
-def test_a_url_is_masked_in_all_its_parts(url, masked):
-    assert redactor().url(url) == masked
+def test_an_address_is_masked_in_all_its_parts(url, masked):
+    assert redactor().text(url) == masked
 
 
 # --- data ------------------------------------------------------------------------------------
+
+TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
 
 
 @pytest.mark.parametrize(
@@ -187,16 +391,72 @@ def test_a_url_is_masked_in_all_its_parts(url, masked):
         ({"tokens": ["x", "y"]}, {"tokens": MASK}),
         ({"auth": {"user": "x"}}, {"auth": MASK}),
         ({"password": "", "pin": None}, {"password": "", "pin": None}),
-        ({"pin": 0, "otp": False}, {"pin": MASK, "otp": MASK}),
+        ({"pin": 0, "otp": 123456, "cvv": 7}, {"pin": MASK, "otp": MASK, "cvv": MASK}),
+        ({"password": 12345678}, {"password": MASK}),
+        ({"otp": False, "password": True}, {"otp": False, "password": True}),
+        ({"auth": 2334, "session": 3, "token": 5}, {"auth": 2334, "session": 3, "token": 5}),
+        ({"tokens": [1, 2]}, {"tokens": [1, 2]}),
+        ({"session": "Spring 2026"}, {"session": "Spring 2026"}),
+        ({"session": TOKEN, "ticket": "ab12"}, {"session": MASK, "ticket": MASK}),
+        ({"max_tokens": "100", "token_type": "x"}, {"max_tokens": "100", "token_type": "x"}),
         ([{"name": "password", "value": "x"}], [{"name": "password", "value": MASK}]),
         ({"key": "api_key", "value": "x"}, {"key": "api_key", "value": MASK}),
+        ({"field": "pin", "text": "1"}, {"field": "pin", "text": MASK}),
+        ({"name": "colour", "value": "x"}, {"name": "colour", "value": "x"}),
+        (["password", "x"], ["password", MASK]),
+        ([["Authorization", "x"], ["Accept", "y"]], [["Authorization", MASK], ["Accept", "y"]]),
+        (["db", "--password", "x", "-v"], ["db", "--password", MASK, "-v"]),
+        (["password", "x", "y"], ["password", "x", "y"]),
+        (
+            {"f[0][name]": "password", "f[0][value]": "x", "f[1][value]": "y"},
+            {"f[0][name]": "password", "f[0][value]": MASK, "f[1][value]": "y"},
+        ),
+        (
+            {"form-0-key": "token", "form-0-value": "x"},
+            {"form-0-key": "token", "form-0-value": MASK},
+        ),
+        ({"fields[0][password]": "x"}, {"fields[0][password]": MASK}),
         ({"n": 4111111111111111}, {"n": MASK}),
         ({"password=x": 1}, {f"password={MASK}": MASK}),
         ([b"secret"], ["[6 bytes]"]),
+        ({"key": TOKEN}, {"key": MASK}),
+        ({"code": "BLUE", "key": "price"}, {"code": "BLUE", "key": "price"}),
+        ({"code": "123456", "zip_code": TOKEN}, {"code": "123456", "zip_code": TOKEN}),
+        ({"sort_key": TOKEN, "commit_hash": TOKEN}, {"sort_key": TOKEN, "commit_hash": TOKEN}),
+        ({"code": "x", "password": "y"}, {"code": MASK, "password": MASK}),
+        ({"code": "x", "grant_type": "code"}, {"code": MASK, "grant_type": "code"}),
+        ({"method": "totp", "code": "123456"}, {"method": "totp", "code": MASK}),
+        ({"email": "a@b.c", "code": "123456"}, {"email": "a@b.c", "code": MASK}),
+        ({"email": "a@b.c", "code": "BLUE"}, {"email": "a@b.c", "code": "BLUE"}),
+        ({"note": '{"password": "x", "a": 1}'}, {"note": '{"password": "[redacted]", "a": 1}'}),
+        ({"url": "/x?token=abc"}, {"url": "/x?token=REDACTED"}),
+        ({"recovery_codes": ["a1", "b2"]}, {"recovery_codes": MASK}),
     ],
 )
 def test_data_are_masked_at_any_depth(value, masked):
     assert redactor().value(value) == masked
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"code": "123456"},
+        {"code": 123456},
+        {"key": "abc"},
+        {"token": 123456},
+        {"email_code": "abc"},
+        {"codes": ["a", "b"]},
+    ],
+)
+def test_data_of_a_login_are_masked_more_strictly(value):
+    (name,) = value
+    assert redactor(is_authentication=True).value(value) == {name: MASK}
+
+
+def test_an_answer_may_name_its_errors():
+    answer = redactor(is_authentication=True, is_answer=True)
+    assert answer.value({"code": "token_not_valid"}) == {"code": "token_not_valid"}
+    assert answer.value({"key": TOKEN}) == {"key": MASK}
 
 
 def test_what_is_masked_stays_as_it_was():
@@ -205,8 +465,12 @@ def test_what_is_masked_stays_as_it_was():
     assert value == {"password": "x", "list": [{"token": "y"}]}
 
 
-def test_masking_twice_is_masking_once():
-    once = redactor().text("password=hunter2 Bearer abcdef123456 postgres://me:x@db")
+TEXTS = {**{text: text for text in SPOKEN}, **{name: f"a {FORMS[name]} b" for name in FORMS}}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_masking_twice_is_masking_once(text):
+    once = redactor().text(text)
     assert redactor().text(once) == once
 
 
@@ -215,17 +479,64 @@ def test_a_project_adds_patterns(configure):
     assert redactor().value(["id PL1234", "PL12345"]) == [f"id {MASK}", "PL12345"]
 
 
-def test_what_was_found_by_name_is_found_without_it():
-    found = set()
-    redactor(found).value({"password": "correct horse", "pin": "1234"})
-    assert found == {"correct horse"}  # four digits occur in too much else
-    assert without(found, {"a": ["the correct horse"]}) == {"a": [f"the {MASK}"]}
+# --- what was found --------------------------------------------------------------------------
 
 
-def test_a_flood_of_secrets_is_remembered_within_bounds():
-    found = set()
-    redactor(found).value({f"token{n}": f"{n:010}" for n in range(500)})
-    assert len(found) == 20
+def found_in(value):
+    rules = redactor()
+    rules.value(value, may_be_quoted=True)
+    return rules.found
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "masked"),
+    [
+        ({"password": "correct horse"}, "the correct horse", f"the {MASK}"),
+        ({"pin": "1234"}, "pin 1234, order 12345", f"pin {MASK}, order 12345"),
+        ({"pin": 1234}, "1234 is wrong", f"{MASK} is wrong"),
+        ({"auth": {"a": ["hunter2"], "b": {"c": 12345}}}, "hunter2 12345", f"{MASK} {MASK}"),
+        ({"password": "pa's\"s"}, repr("pa's\"s"), f"'{MASK}'"),
+        ({"password": "Käthe&Co"}, json.dumps("Käthe&Co"), f'"{MASK}"'),
+        ({"password": "Käthe&Co"}, "K%C3%A4the%26Co", MASK),
+        ({"password": "a<b>c"}, "a&lt;b&gt;c", MASK),
+        ({"password": " padded "}, "it was padded", f"it was {MASK}"),
+        ({"password": "x"}, "x marks the spot", "x marks the spot"),
+    ],
+)
+def test_what_was_masked_is_masked_however_a_text_writes_it(value, text, masked):
+    assert found_in(value).mask(text) == masked
+
+
+def test_what_was_found_is_masked_in_data():
+    assert found_in({"password": "correct horse"}).mask({"a": ["the correct horse"]}) == {
+        "a": [f"the {MASK}"]
+    }
+
+
+def test_secrets_beyond_the_bounds_of_what_is_kept_are_found():
+    value = {"rows": [{"n": n, "token": f"secret-{n:06}"} for n in range(900)]}
+    found = found_in(value)
+    assert found.is_complete
+    assert found.mask("secret-000899") == MASK
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {f"token{n}": f"{n:010}" for n in range(1_500)},
+        {"rows": list(range(60_000))},
+        {"password": "x" * (MAX_TEXT + 100)},
+        {"texts": ["x" * 9_000] * 200},
+    ],
+    ids=["secrets", "nodes", "a long secret", "characters"],
+)
+def test_a_flood_is_searched_within_bounds_and_said_to_be_incomplete(value):
+    assert not found_in(value).is_complete
+
+
+def test_nothing_that_was_found_masks_nothing():
+    assert not FoundSecrets()
+    assert FoundSecrets().mask("text") == "text"
 
 
 def test_a_keyed_hash_is_stable_and_differs_by_purpose_and_key(settings):
@@ -234,6 +545,46 @@ def test_a_keyed_hash_is_stable_and_differs_by_purpose_and_key(settings):
     assert len({first, keyed_hash("x", "address"), keyed_hash("y", "session")}) == 3
     settings.SECRET_KEY = "another"
     assert keyed_hash("x", "session") != first
+
+
+# --- what was drawn at random ----------------------------------------------------------------
+
+HEX = "0123456789abcdef"
+
+
+@pytest.mark.parametrize("alphabet", [HEX, HEX.upper(), "", "-_" + HEX], ids=str)
+@pytest.mark.parametrize("length", [24, 32, 64])
+def test_what_was_drawn_at_random_looks_so(alphabet, length):
+    drawn = [get_random_string(length, alphabet or RANDOM) for _ in range(50)]
+    assert [text for text in drawn if not looks_random(text)] == []
+
+
+RANDOM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    my-long-article-title-about-things iphone15promax256gb-silver 2026-11-28-annual-report-v2
+    donaudampfschifffahrtsgesellschaft COVID19-vaccination-2021-q3 SKU-12345-XL-BLACK-2024
+    internationalization-i18n-l10n the_quick_brown_fox_jumps ISBN-978-3-16-148410-0
+    018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e order-018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e
+    12345678901234567890
+    getUserAccountByIdAndName v1.2.3-rc1-linux-amd64 aaaaaaaaaaaaaaaaaaaaaaaaaaaa short1
+    """.split(),  # noqa: SIM905 (a list to read)
+)
+def test_what_people_write_does_not(text):
+    assert not looks_random(text)
+
+
+@pytest.mark.parametrize("text", ["Spring 2026", "morning", "17", "Yours, Käthe", "A. B. C"])
+def test_words_read_like_words(text):
+    assert reads_like_words(text)
+
+
+@pytest.mark.parametrize("text", ["Bearer abc", "hunter2", TOKEN, "a" * 30, "x=1"])
+def test_credentials_do_not(text):
+    assert not reads_like_words(text)
 
 
 # --- bounds ----------------------------------------------------------------------------------
@@ -257,13 +608,35 @@ ADVERSARIES = {
     "quotes": "pin='" * (MAX_TEXT // 5),
     "blanks": "pin" + " " * MAX_TEXT + "= x",
     "dashes": "-" * MAX_TEXT,
+    "begun signatures": "a:" * (MAX_TEXT // 2),
+    "begun times": "aaaaaa:" * (MAX_TEXT // 7),
+    "points": "a." * (MAX_TEXT // 2),
+    "begun elements": "<password>" * (MAX_TEXT // 10),
+    "attributes": "<a " * (MAX_TEXT // 3),
+    "options": "--password " * (MAX_TEXT // 11),
+    "words": "password: a " * (MAX_TEXT // 12),
+    "backslashes": "pin" + chr(92) * MAX_TEXT,
+    "escaped quotes": "pin='" + chr(92) * MAX_TEXT,
+    "percent signs": "%25" * (MAX_TEXT // 3),
+    "JSON in JSON": "[" * (MAX_TEXT // 2) + "]" * (MAX_TEXT // 2),
+    "addresses": "/a?b=/c" * (MAX_TEXT // 7),
+    "slashes": "/" * MAX_TEXT,
+    "addresses and blanks": "/a " * (MAX_TEXT // 3),
+    "codes": "your code " * (MAX_TEXT // 10),
+    "begun rows": "key (" * (MAX_TEXT // 5),
+    "begun entries": "duplicate entry '" * (MAX_TEXT // 17),
+    "one-time": "one time " * (MAX_TEXT // 9),
+    "cards": "4111 " * (MAX_TEXT // 5),
+    "groups": "4111.1111." * (MAX_TEXT // 10),
+    "at signs": "://a:" + "@" * MAX_TEXT,
+    "inline": 'a:"' * (MAX_TEXT // 3),
 }
 
 
 @pytest.mark.parametrize("text", ADVERSARIES.values(), ids=ADVERSARIES)
 def test_no_text_makes_masking_wait(text):
     """A pattern that went back over it would take minutes, and this suite with it."""
-    assert len(Walk(text=redactor().text)(text)) <= MAX_TEXT * 3
+    assert len(Sanitizer(text=redactor().text)(text)) <= MAX_TEXT * 3
 
 
 @pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 5000])
@@ -275,9 +648,9 @@ def test_what_is_cut_once_is_not_cut_again(length):
 
 def test_what_is_shortened_once_is_not_shortened_again():
     value = {"a": list(range(5000)), "b": "x" * 50_000}
-    once = Walk()(value)
+    once = Sanitizer()(value)
     assert once["a"][-1] == "[3001 more]"
-    assert Walk()(once) == once
+    assert Sanitizer()(once) == once
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from django.urls import ResolverMatch
 
 from trackmate.capture.requests import describe
 from trackmate.context import Scope
+from trackmate.processors import WITHHELD
 from trackmate.redaction import MASK
 
 JSON = "application/json"
@@ -52,9 +53,9 @@ def test_json_of_a_kind_of_its_own_is_kept(client, activities):
 
 
 def test_secrets_are_masked_and_the_view_sees_them(client, activities):
-    answer = client.post("/echo/", {"user": "alice", "password": "hunter2"}, content_type=JSON)
+    answer = client.post("/echo/", {"state": "new", "password": "hunter2"}, content_type=JSON)
     assert answer.json()["sent"]["password"] == "hunter2"
-    assert only(activities).data == {"user": "alice", "password": MASK}
+    assert only(activities).data == {"state": "new", "password": MASK}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
@@ -190,6 +191,11 @@ def test_a_response_beyond_the_limit_is_not_kept(client, responses, configure):
 def test_a_response_that_only_says_it_is_json(client, responses, content, kept):
     client.generic("POST", "/say-json/", content, content_type="text/plain")
     assert only(responses).response == kept
+
+
+def test_a_response_to_what_is_not_known_is_withheld(client, responses):
+    client.generic("POST", "/say-json/", b'"hunter2"', content_type="text/plain")
+    assert only(responses).response == WITHHELD
 
 
 # --- the rest --------------------------------------------------------------------------------

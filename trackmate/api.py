@@ -16,7 +16,7 @@ from trackmate.activity import Activity, Target, actor_of, plain
 from trackmate.context import current_scope
 from trackmate.enums import Status
 from trackmate.pipeline import guarded, record
-from trackmate.redaction import Walk
+from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
 
 
@@ -109,7 +109,7 @@ class track:  # noqa: N801 (used as a verb)
         actor_id, actor_label = actor_of(self.actor) if self.actor is not None else (None, "")
         # Copies, since what the project does with its own data afterwards is its own business.
         data, changes, extra = (
-            None if value is None else Walk()(value)
+            None if value is None else Sanitizer()(value)
             for value in (self.data, self.changes, self.extra)
         )
         return Activity.at(

@@ -102,6 +102,10 @@ class Settings:
     REDACT_PATTERNS: Sequence[str | re.Pattern[str]] = ()
     """More patterns to mask wherever they occur in a text."""
 
+    REDACT_EXEMPT: Sequence[str] = ()
+    """Names whose values are no secret here, though the built-in vocabulary masks them: "session"
+    spares `session` and `form-0-session`, but neither `session_key` nor `auth_session`."""
+
     TRUSTED_PROXY_COUNT: int = 0
     """How many proxies of yours stand before the application. The client's address is read that
     many places from the right of `X-Forwarded-For`; with 0 the header is not believed."""

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 
 from trackmate.activity import Activity, actor_of
 from trackmate.clock import uuid7
+from trackmate.redaction import FoundSecrets, Redactor, redactor_of
 
 Enrichment = Callable[[Activity], Activity | None]
 
@@ -49,7 +50,7 @@ class Scope:
         """What was collected: logins, custom actions, decorated functions, model changes."""
         self.enrichments: list[Enrichment] = []
         """What decorated views add to the request's own activity, evaluated at the end."""
-        self.secrets: set[str] = set()
+        self.secrets = FoundSecrets()
         """Values that were masked in it; they are masked in its free texts too."""
 
     @cached_property
@@ -61,6 +62,11 @@ class Scope:
     def id(self) -> UUID:
         """Key of the request's own row."""
         return uuid7(self.action_time)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What masks the secrets of this request; to be used once its route is known."""
+        return redactor_of(self.request, found=self.secrets)
 
 
 _scope: ContextVar[Scope | None] = ContextVar("trackmate_scope", default=None)

@@ -14,7 +14,7 @@ from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp, suppress
-from trackmate.processors import clean, emptied, get_processors, hide_secrets
+from trackmate.processors import clean, emptied, get_processors, mask_found
 from trackmate.reporting import place_of, report
 
 P = ParamSpec("P")
@@ -94,8 +94,9 @@ def deliver(activities: Sequence[Activity]) -> None:
 def _process(activities: Iterable[Activity]) -> list[Activity]:
     ready = [processed for activity in activities if (processed := _through(activity)) is not None]
     scope = current_scope()
-    if scope is not None and scope.secrets:
-        return [hide_secrets(activity, scope.secrets) for activity in ready]
+    if scope is not None and (scope.secrets or not scope.secrets.is_complete):
+        # Something may have been found after an activity was masked.
+        return [mask_found(activity, scope.secrets) for activity in ready]
     return ready
 
 

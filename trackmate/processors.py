@@ -21,15 +21,16 @@ from trackmate.enums import Source, Status
 from trackmate.redaction import (
     MASK,
     MAX_TEXT,
+    FoundSecrets,
     Redactor,
-    Walk,
+    Sanitizer,
     clean_line,
     clean_lines,
     cut,
+    is_about_authentication,
     is_plain,
     keyed_hash,
     redactor,
-    without,
 )
 
 
@@ -134,18 +135,27 @@ def enrich(activity: Activity) -> Activity:
 
 # --- redact ----------------------------------------------------------------------------------
 
-_PAYLOADS = ("data", "response", "changes")
-_DATA = frozenset({*_PAYLOADS, "extra"})
+_PAYLOADS = ("data", "changes")
+_DATA = frozenset({*_PAYLOADS, "response", "extra"})
+
+WITHHELD = "[withheld: the data of the request are not known]"
+"""What takes the place of a text that may quote what trackmate has not seen."""
+
+
+_NOTE = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
+"""What capture says of a body that it does not keep."""
 
 
 def redact(activity: Activity) -> Activity:
-    """Mask secrets, by name and by pattern, in everything that a client or a project can fill."""
+    """Mask secrets, by name, by form and by place, in all that a client or a project can fill."""
     scope = current_scope()
-    rules = redactor(scope.secrets if scope else None)
+    rules = _rules_for(activity, scope)
     masked: dict[str, Any] = {}
     for name in _PAYLOADS:
         if (value := getattr(activity, name)) is not None:
-            masked[name] = rules.value(value)
+            masked[name] = rules.value(value, may_be_quoted=name == "data")
+    if activity.response is not None:
+        masked["response"] = replace(rules, is_answer=True).value(activity.response)
     if isinstance(activity.extra, dict):
         masked["extra"] = _redacted_extra(rules, activity.extra)
     elif activity.extra is not None:
@@ -153,7 +163,7 @@ def redact(activity: Activity) -> Activity:
     if activity.user_agent:
         masked["user_agent"] = rules.common_text(cut(activity.user_agent, MAX_TEXT))
     if activity.path:
-        masked["path"] = _text(rules, activity.path)
+        masked["path"] = rules.path_by_form(cut(activity.path, MAX_TEXT))
     if activity.actor_label:
         # "api-key:7" is the name of an actor, not a key and its value.
         masked["actor_label"] = rules.text(cut(activity.actor_label, MAX_TEXT), named=False)
@@ -167,44 +177,82 @@ def redact(activity: Activity) -> Activity:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
         masked["target"] = _redacted_target(rules, activity.target)
-    return hide_secrets(_changed(activity, masked), rules.found)
+    return mask_found(_changed(activity, masked), rules.found)
+
+
+def _rules_for(activity: Activity, scope: Scope | None) -> Redactor:
+    if scope is None:
+        return redactor(is_authentication=is_about_authentication(activity.action))
+    rules = scope.redactor
+    if activity is scope.itself or rules.is_authentication:
+        return rules
+    about = is_about_authentication(activity.action)
+    return replace(rules, is_authentication=True) if about else rules
 
 
 def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
-    """Mask what is a URL, or a part of one, as such: the names in it may be percent-encoded."""
+    """Mask what is an address, or a part of one, as such: the names in it may be encoded."""
     masked: dict[str, Any] = {}
     if isinstance(query := extra.get("query"), str):
         masked["query"] = rules.query(query)
     if isinstance(headers := extra.get("headers"), dict):
         masked["headers"] = {
-            name: MASK if name in rules.names else rules.url(str(value))
-            for name, value in headers.items()
+            name: rules.header(name, str(value)) for name, value in headers.items()
         }
     # A project may use these names for something of another kind.
     rest = {name: value for name, value in extra.items() if name not in masked}
     return {**rules.value(rest), **masked} if rest else masked
 
 
-def hide_secrets(activity: Activity, secrets: set[str]) -> Activity:
-    """Mask in free texts and answers what was masked by name elsewhere.
+def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
+    """Mask in free texts and answers what was masked elsewhere in the same request.
 
-    Data and paths stay: otherwise a client could hide what it does by sending it twice, the
-    second time under the name of a secret.
+    Data, queries and paths stay: otherwise a client could hide what it does by sending it twice,
+    the second time under the name of a secret. Where not all data of the request are known, texts
+    that may quote them are withheld.
     """
-    if not secrets:
+    if not found.is_complete:
+        activity = _withheld(activity)
+    if not found:
         return activity
     masked: dict[str, Any] = {}
     if activity.remarks:
-        masked["remarks"] = without(secrets, activity.remarks)
+        masked["remarks"] = found.mask(activity.remarks)
     if activity.response is not None:
-        masked["response"] = without(secrets, activity.response)
-    if activity.extra and "exception" in activity.extra:
-        exception = without(secrets, activity.extra["exception"])
-        masked["extra"] = {**activity.extra, "exception": exception}
+        masked["response"] = found.mask(activity.response)
+    if activity.extra:
+        rest = {name: value for name, value in activity.extra.items() if name != "query"}
+        if rest:
+            masked["extra"] = {**activity.extra, **found.mask(rest)}
     if activity.target:
-        text = without(secrets, activity.target.object_repr)
+        text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
     return activity.with_(**masked) if masked else activity
+
+
+def _withheld(activity: Activity) -> Activity:
+    """Keep of an exception its type and place, and of what the project says nothing."""
+    extra = activity.extra
+    masked: dict[str, Any] = {}
+    if extra and isinstance(exception := extra.get("exception"), dict):
+        extra = masked["extra"] = {**extra, "exception": {**exception, "message": WITHHELD}}
+    response = activity.response
+    if response is not None and not (isinstance(response, str) and _NOTE.fullmatch(response)):
+        masked["response"] = WITHHELD
+    if activity.source != Source.REQUEST:
+        # What `tracker` says of a request was decided by itself.
+        if activity.remarks:
+            masked["remarks"] = WITHHELD
+        if extra:
+            masked["extra"] = {**extra, **_without_texts(extra)}
+    return activity.with_(**masked) if masked else activity
+
+
+def _without_texts(extra: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in extra.items() if name not in ("query", "exception")}
+    texts: dict[str, Any] = Sanitizer(text=lambda _text: WITHHELD)(rest)
+    # The names are the project's own.
+    return dict(zip(rest, texts.values(), strict=True))
 
 
 def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
@@ -266,7 +314,7 @@ def clean(activity: Activity) -> Activity:
             cleaned[name] = clean_line(text, length)
     for name in _DATA:
         if (value := getattr(activity, name)) is not None and not is_plain(value):
-            cleaned[name] = Walk()(value)
+            cleaned[name] = Sanitizer()(value)
     if activity.remarks:
         cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
     if activity.target:

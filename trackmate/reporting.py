@@ -9,6 +9,8 @@ from threading import Lock
 from time import monotonic
 from traceback import walk_tb
 
+from trackmate.database_errors import is_database_error, message_of, primary_message
+
 logger = logging.getLogger("trackmate")
 
 QUIET_SECONDS = 60.0
@@ -47,17 +49,25 @@ def forget() -> None:
 
 
 def place_of(error: BaseException) -> str:
-    """Name an error by its type and place; its text may quote what must not be seen."""
+    """Return the type and the place of an error; its text may quote what must not be seen.
+
+    Of an error of a database the primary message is returned too, without values.
+    """
     places = _places_of(error)
     where = f" at {places[-1]}" if places else ""
+    if is_database_error(error):
+        return f"{type(error).__name__}{where}: {primary_message(error)}"
     return f"{type(error).__name__}{where}"
 
 
 def exception_of(error: BaseException) -> dict[str, str]:
     """Describe an exception for a row: its type, its text, and the line that raised it; of the
-    project's own lines the last, where there is one."""
+    project's own lines the last, where there is one.
+
+    What a database says is kept without the values in it.
+    """
     try:
-        message = str(error)
+        message = message_of(error)
     except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
         message = ""
     return {"type": type(error).__qualname__, "message": message, "place": _own_place_of(error)}

@@ -20,8 +20,8 @@ from trackmate.backends.inserts import insert
 from trackmate.conf import get_settings
 from trackmate.exceptions import SpoolError
 from trackmate.models import ActivityLog
-from trackmate.redaction import clean_line, redactor
-from trackmate.reporting import report
+from trackmate.redaction import clean_line
+from trackmate.reporting import place_of, report
 from trackmate.spool import Segment, Spool, get_spool
 
 INCORRECT_VALUE = 1366
@@ -194,5 +194,4 @@ def _is_forbidden_by_a_test(error: Exception) -> bool:
 
 
 def _text_of(error: BaseException) -> str:
-    # What reached the database had been redacted; what an error quotes is bounded all the same.
-    return clean_line(f"{type(error).__name__}: {redactor().text(str(error)[:1000])}", 300)
+    return clean_line(place_of(error), 300)

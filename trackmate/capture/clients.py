@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, cast
 
 from django.http import HttpRequest
+from django.urls import ResolverMatch
 from django.utils.module_loading import import_string
 
 from trackmate.conf import get_settings, per_settings
 from trackmate.pipeline import guarded
-from trackmate.redaction import keyed_hash
+from trackmate.redaction import Redactor, keyed_hash, may_be_secret, name_of, redactor_of
 
 Hook = Callable[[HttpRequest], str | None]
 
@@ -26,8 +27,25 @@ def facts_of(request: HttpRequest) -> dict[str, Any]:
         "ip_address": stored_address(parse_address(claimed_address(request) or "")),
         "user_agent": request.META.get("HTTP_USER_AGENT", ""),
         "method": request.method or "",
-        "path": request.path,
+        "path": path_of(request, redactor_of(request)),
     }
+
+
+@guarded
+def path_of(request: HttpRequest, rules: Redactor) -> str:
+    """Return the path of a request, masked where its route takes a secret out of it."""
+    match = request.resolver_match
+    if match is None:
+        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
+        return rules.path(request.path)
+    if rules.site is None or not any(may_be_secret(*each) for each in _arguments(match)):
+        return request.path
+    arguments = rules.site.matched(request.path, match)
+    return rules.masked_arguments(request.path, arguments, name_of(match))
+
+
+def _arguments(match: ResolverMatch) -> Iterable[tuple[str, Any]]:
+    return match.kwargs.items() if match.kwargs else (("", value) for value in match.args)
 
 
 @guarded

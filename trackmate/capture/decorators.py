@@ -18,10 +18,11 @@ from django.views import View
 
 from trackmate.activity import Activity, Target, plain
 from trackmate.capture.requests import CAPTURES_DATA, describe, read_ahead
-from trackmate.context import Scope, current_scope
+from trackmate.context import Scope, current_scope, enter, leave
 from trackmate.enums import Status
 from trackmate.pipeline import guarded, is_recording, record
-from trackmate.redaction import Walk
+from trackmate.processors import WITHHELD
+from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -175,10 +176,19 @@ class Call:
             self.scope.exception = error
             response = result if isinstance(result, HttpResponseBase) else None
             own = describe(self.scope, response, failed=error is not None)
-            record(self.enrich(own, result, error) or own)
+            self._record_request(self.scope, self.enrich(own, result, error) or own)
         else:
             own = self._activity(error)
             record(self.enrich(own, result, error) or own)
+
+    def _record_request(self, scope: Scope, own: Activity) -> None:
+        """Record the request that no middleware records, and mask it as one of its site."""
+        scope.closed = True
+        token = enter(scope)
+        try:
+            record(own)
+        finally:
+            leave(token)
 
     @guarded
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
@@ -193,13 +203,21 @@ class Call:
         if content_object is not None:
             values["target"] = Target.of(content_object)
         if (remarks := self._value(tracking.remarks, result)) is not None:
-            values["remarks"] = plain(remarks)
+            may_quote = callable(tracking.remarks) and self._has_unknown_data
+            values["remarks"] = WITHHELD if may_quote else plain(remarks)
         if (data := self._value(tracking.data, result)) is not None:
-            values["data"] = Walk()(data)
+            if self.scope is not None and activity.data:
+                # What is not kept may be quoted.
+                self.scope.redactor.learn(activity.data)
+            values["data"] = Sanitizer()(data)
         status = self._value(tracking.status, result)
         if status is not None and error is None and activity.status != Status.FAILED:
             values["status"] = plain(status)
         return activity.with_(**values)
+
+    @property
+    def _has_unknown_data(self) -> bool:
+        return self.scope is not None and not self.scope.secrets.is_complete
 
     @property
     def evaluates(self) -> bool:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpRequest, QueryDict
 from django.http.request import HttpHeaders, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponse, HttpResponseBase
-from django.urls import Resolver404, resolve
-from django.utils.translation import get_language
 
 from trackmate.activity import Activity
+from trackmate.capture.accounts import mask_unjudged_names
 from trackmate.capture.actors import actor_of_request, session_hash_of
-from trackmate.capture.auth import without_refused_name
-from trackmate.capture.clients import claimed_address, parse_address, stored_address
+from trackmate.capture.clients import claimed_address, parse_address, path_of, stored_address
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
 from trackmate.enums import Source, action_type_of, status_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import Harmless, cut, describe_file, redactor
+from trackmate.redaction import cut, describe_file, secret_names
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -38,6 +34,8 @@ CAPTURES_DATA = "trackmate_captures_data"
 """The attribute of a view in which `tracker` leaves its `capture_data`."""
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
+LARGEST_SEARCHED = 1_000_000
+"""Bytes of a body that is searched for secrets which a text may quote."""
 _REGEX = re.compile(r"[\^$(\\]")
 _ESCAPED = re.compile(r"\\(\W)")
 _SOURCE = Source.REQUEST.value
@@ -50,8 +48,10 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
     """
     request = scope.request
     route = _route_of(request)
-    if scope.activities or scope.exception is not None or _wants_response(scope):
+    data = _data_of(scope)
+    if _may_quote(scope):
         _remember_credentials(scope)
+        scope.secrets.is_complete = bool(_is_known(scope, data))
     # Each part that asks a database, a project or a client may fail, and takes no other with it.
     actor_id, actor_label = actor_of_request(request, scope.actor) or (None, "")
     claimed = claimed_address(request) or ""
@@ -65,16 +65,26 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         ip_address=stored_address(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=session_hash_of(request) or "",
-        path=_path_of(scope) or "",
+        path=path_of(request, scope.redactor) or "",
         route=route,
-        data=_data_of(scope),
+        data=data,
         response=_response_data(scope, response),
         extra=_extra_of(scope, claimed if claimed != address else ""),
     )
-    activity = without_refused_name(activity, scope)
+    activity = mask_unjudged_names(activity, scope)
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
+
+
+def _may_quote(scope: Scope) -> bool:
+    """Return True if a text is kept that may quote what the client sent."""
+    return bool(
+        scope.activities
+        or scope.exception is not None
+        or scope.enrichments
+        or _wants_response(scope)
+    )
 
 
 def outline(scope: Scope, response: HttpResponseBase | None) -> Activity:
@@ -100,10 +110,11 @@ def _facts(scope: Scope, response: HttpResponseBase | None, *, failed: bool) -> 
 def read_ahead(scope: Scope) -> None:
     """Read a small JSON or form body now, since a view that streams it leaves nothing behind.
 
+    This is done even where the data are not kept: texts that are kept may quote what is in them.
     Whatever reads the body after this gets it whole, by any of Django's ways.
     """
     request = scope.request
-    if request.method in SAFE_METHODS or not _wants_data(scope):
+    if request.method in SAFE_METHODS:
         return
     if not (_is_json(request.content_type) or _is_form(request.content_type)):
         return
@@ -235,9 +246,7 @@ def _extra_of(scope: Scope, claimed: str) -> dict[str, Any] | None:
     meta = scope.request.META
     if query := meta.get("QUERY_STRING"):
         extra["query"] = cut(query, MAX_QUERY)
-    headers = {
-        name: _header(scope, name, meta[key]) for name, key in _captured_headers() if key in meta
-    }
+    headers = {name: meta[key] for name, key in _captured_headers() if key in meta}
     if headers:
         extra["headers"] = headers
     if claimed and get_settings().IP_MODE == "full":
@@ -273,79 +282,54 @@ def readable_route(route: str) -> str:
 
 
 @guarded
-def _path_of(scope: Scope) -> str:
-    """Return the path; what the route calls a token or a key stands in it masked."""
-    request = scope.request
-    if request.resolver_match is None:
-        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
-        secrets = _secrets_in(request, request.path_info)
-    else:
-        secrets = _secrets_among(request.resolver_match.kwargs)
-    return _masked(request.path, secrets, scope)
-
-
-def _masked(text: str, secrets: Sequence[str], scope: Scope) -> str:
-    if not secrets:
-        return text
-    rules = redactor(scope.secrets)
-    for secret in secrets:
-        text = text.replace(secret, rules.hide(secret))
-    return text
-
-
-def _secrets_among(kwargs: Mapping[str, Any]) -> list[str]:
-    if not kwargs:
-        return []
-    names = redactor().names
-    return [str(value) for name, value in kwargs.items() if name in names and str(value)]
-
-
-def _secrets_in(request: HttpRequest, path: str) -> list[str]:
-    """Return what this site's routes call a token or a key in a path."""
-    urlconf = getattr(request, "urlconf", None)
-    # The language decides where a translated path leads.
-    context = (urlconf, get_language())
-    harmless = _harmless_places()
-    if (path, *context) in harmless:
-        return []
-    for candidate in (path, f"{path}/"):
-        with suppress(Resolver404):
-            if secrets := _secrets_among(resolve(candidate, urlconf).kwargs):
-                return secrets
-            break
-    harmless.note(path, *context)
-    return []
-
-
-@per_settings
-def _harmless_places() -> Harmless:
-    # Most visitors come from a few pages, and resolving each again costs more than the rest of the
-    # row.
-    return Harmless()
-
-
-def _header(scope: Scope, name: str, value: str) -> str:
-    """Return a header; where a visitor came from on this site is masked as a path is."""
-    if name.lower() != "referer":
-        return value
-    meta = scope.request.META
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return value
-    prefix = meta.get("SCRIPT_NAME") or ""
-    if parts.netloc != meta.get("HTTP_HOST") or not parts.path.startswith(prefix):
-        return value
-    secrets = _secrets_in(scope.request, parts.path[len(prefix) :])
-    return _masked(value, secrets, scope)
-
-
 def _remember_credentials(scope: Scope) -> None:
     """Note what came in cookies and headers: they are not kept, but texts may quote them."""
-    rules, request = redactor(scope.secrets), scope.request
+    names, request = secret_names(), scope.request
     for name, value in request.COOKIES.items():
-        if name in rules.names or name == django_settings.SESSION_COOKIE_NAME:
-            rules.hide(value)
+        if name in names or name == django_settings.SESSION_COOKIE_NAME:
+            scope.secrets.add(value)
     for name, value in request.META.items():
-        if name.startswith("HTTP_") and name != "HTTP_COOKIE" and name in rules.names:
-            rules.hide(str(value).split())
+        if name.startswith("HTTP_") and name != "HTTP_COOKIE" and name in names:
+            scope.secrets.add(str(value).split())
+
+
+@guarded
+def _is_known(scope: Scope, captured: Any) -> bool:
+    """Return True if all secrets are known that the texts of this request may quote.
+
+    What is kept of its data is searched when it is masked, what is not kept is searched here.
+    """
+    if scope.request.__dict__.get("_files"):
+        # What is in them may be quoted as well.
+        return False
+    if isinstance(captured, (dict, list)):
+        return True
+    is_known, data = _known_data(scope.request)
+    if data:
+        scope.redactor.learn(data)
+    return is_known and scope.secrets.is_complete
+
+
+def _known_data(request: HttpRequest) -> tuple[bool, Any]:
+    """Return whether all that the client sent is at hand, and what it is."""
+    attributes = request.__dict__
+    body = attributes.get("_body")
+    if body is None:
+        if "_post" in attributes:
+            return True, _fields_of(attributes["_post"])
+        return not _has_body(request), None
+    if not body or len(body) > LARGEST_SEARCHED:
+        return not body, None
+    try:
+        if _is_json(request.content_type):
+            return True, json.loads(body)
+        if _is_form(request.content_type) or request.content_type == "multipart/form-data":
+            return not request.FILES, _fields_of(request.POST)
+    except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
+        return False, None
+    return False, None
+
+
+def _has_body(request: HttpRequest) -> bool:
+    # A body of unknown length comes in chunks (RFC 9112, 6.3).
+    return _length_of(request) > 0 or "HTTP_TRANSFER_ENCODING" in request.META

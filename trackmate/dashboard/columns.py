@@ -75,8 +75,8 @@ def own() -> Mapping[str, Own]:
     for dotted in get_settings().TABLE_COLUMNS:
         try:
             column = _own(dotted)
-        except (ImportError, AttributeError):
-            logger.exception("TABLE_COLUMNS: %r cannot be loaded", dotted)
+        except (ImportError, AttributeError) as error:
+            logger.error("TABLE_COLUMNS: %r cannot be loaded: %s", dotted, error)
         else:
             if column.name not in BUILT_IN:
                 found[column.name] = column

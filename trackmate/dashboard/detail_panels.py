@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import load
 from trackmate.dashboard.details import Fact
+from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,8 +68,8 @@ def _panel(make: Dotted, row: ActivityLog, request: HttpRequest) -> DetailPanel 
         with _savepoint():
             made = load(make)(row, request)
             return None if made is None else _read(*made)
-    except Exception:
-        logger.exception("DETAIL_PANELS: %r failed", make)
+    except Exception as error:  # noqa: BLE001 (a project's own code)
+        logger.error("DETAIL_PANELS: %r failed: %s", make, place_of(error))
         return DetailPanel(title=_name_of(make), is_failed=True)
 
 

@@ -15,6 +15,7 @@ from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
 from trackmate.enums import Status
+from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -59,9 +60,8 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
     try:
         with within_budget():
             return History(events=_events(instance, request, limit), url=_url(instance, request))
-    except Exception:
-        # It stands on a page of the project's, whose visitors came for something else.
-        logger.exception("The history of %r could not be shown", type(instance))
+    except Exception as error:  # noqa: BLE001 (it is on a page of the project's)
+        logger.error("The history of %r could not be shown: %s", type(instance), place_of(error))
         return History(failed=True)
 
 

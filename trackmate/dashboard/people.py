@@ -12,6 +12,7 @@ from django.db.models import Expression, Model
 
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
+from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,8 +78,8 @@ def read(find: Callable[[], Found]) -> Found | None:
     try:
         with _apart():
             return find()
-    except Error:
-        logger.exception("The dashboard could not read what it keeps for people")
+    except Error as error:
+        logger.error("The dashboard could not read what it keeps for people: %s", place_of(error))
         return None
 
 

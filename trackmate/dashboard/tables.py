@@ -22,6 +22,7 @@ from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER, with_query
 from trackmate.dashboard.sharing import twin
 from trackmate.enums import Status
+from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,9 +71,9 @@ class OwnColumn(Column):
         try:
             content = self.column.content(record, self.request)
             return cells.NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 (a project's own code)
             self.has_failed = True
-            logger.exception("TABLE_COLUMNS: %r failed", self.column.name)
+            logger.error("TABLE_COLUMNS: %r failed: %s", self.column.name, place_of(error))
             return cells.NOTHING
 
 

@@ -3,12 +3,20 @@
 Everything here works on a copy and in one bounded, linear pass; what the view sees is unchanged.
 """
 
+from trackmate.redaction.addresses import Site, is_about_authentication, name_of
+from trackmate.redaction.found import MASK, FoundSecrets
 from trackmate.redaction.hashes import keyed_hash
-from trackmate.redaction.masking import MASK, Harmless, Redactor, redactor, without
-from trackmate.redaction.names import SecretNames, words_of
+from trackmate.redaction.masking import (
+    Redactor,
+    may_be_secret,
+    redactor,
+    redactor_of,
+    secret_names,
+)
+from trackmate.redaction.names import SecretNames, Sensitivity, words_of
 from trackmate.redaction.values import (
     MAX_TEXT,
-    Walk,
+    Sanitizer,
     clean_line,
     clean_lines,
     clean_text,
@@ -20,18 +28,24 @@ from trackmate.redaction.values import (
 __all__ = [
     "MASK",
     "MAX_TEXT",
-    "Harmless",
+    "FoundSecrets",
     "Redactor",
+    "Sanitizer",
     "SecretNames",
-    "Walk",
+    "Sensitivity",
+    "Site",
     "clean_line",
     "clean_lines",
     "clean_text",
     "cut",
     "describe_file",
+    "is_about_authentication",
     "is_plain",
     "keyed_hash",
+    "may_be_secret",
+    "name_of",
     "redactor",
-    "without",
+    "redactor_of",
+    "secret_names",
     "words_of",
 ]

@@ -1,37 +1,56 @@
-"""The redactor: it masks by name and by pattern, and remembers what it masked by name."""
+"""The redactor: it masks by name, by form and by place, and remembers what it masked."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
+
+from django.http import HttpRequest
 
 from trackmate.conf import get_settings, per_settings
-from trackmate.redaction.names import SecretNames
+from trackmate.redaction.addresses import (
+    ADDRESS,
+    Argument,
+    Parts,
+    Site,
+    is_about_authentication,
+    name_of,
+)
+from trackmate.redaction.found import MASK, FoundSecrets
+from trackmate.redaction.names import SecretNames, Sensitivity
 from trackmate.redaction.patterns import (
+    ELEMENT,
     NAME_AND_SIGN,
+    OPTION,
     VALUE,
+    WORDS,
     is_harmless,
     mask_cards,
-    mask_credentials,
+    mask_forms,
 )
-from trackmate.redaction.values import MAX_TEXT, Walk
+from trackmate.redaction.randomness import SHORT, is_symbol, looks_random, reads_like_words
+from trackmate.redaction.values import MAX_TEXT, Sanitizer
+from trackmate.redaction.vocabulary import ACCOUNT_NAMES, IDS, NEIGHBOURS, ONE_TIME
 
-MASK = "[redacted]"
 URL_MASK = "REDACTED"
+"""What takes the place of a value in a query, where brackets would be encoded."""
 
-MIN_SECRET = 8
-"""A shorter value is too common to be masked wherever it occurs."""
-MAX_SECRETS = 20
-"""Values remembered from one request."""
+LAYERS = 3
+"""How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
+
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_DIGITS_OF_CODE = re.compile(r"\d{4,8}|(?=[A-Z0-9-]*\d)[A-Z0-9]{3,6}-?[A-Z0-9]{3,6}")
+_IMAGE = re.compile(r"\s*(?:data:image/|<\?xml|<svg)", re.IGNORECASE)
 
 
-class Harmless(set[Hashable]):
-    """Things that were looked at and hold no secret, so that nobody has to look again.
+class CleanTextCache(set[Hashable]):
+    """Texts in which no secret was found, so that they need not be searched again.
 
-    Only so many and none that is long, since clients write them.
+    Bounded in number and length, since clients write them.
     """
 
     MOST = 1_000
@@ -46,112 +65,410 @@ class Harmless(set[Hashable]):
         self.add((text, *context) if context else text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redactor:
-    """Masks by name and by pattern, and remembers in `found` what it masked by name."""
+    """Masks secrets in texts, addresses and data of one request or activity."""
 
     names: SecretNames
     patterns: tuple[re.Pattern[str], ...] = ()
-    harmless: Harmless = field(default_factory=Harmless)
-    found: set[str] = field(default_factory=set)
+    clean: CleanTextCache = field(default_factory=CleanTextCache)
+    """Shared by all redactors of the same settings."""
+    found: FoundSecrets = field(default_factory=FoundSecrets)
+    """What was masked."""
+    site: Site | None = None
+    """Where the paths in addresses lead; None where no request says so."""
+    is_authentication: bool = False
+    """Whether this is about a login, a reset, a token and the like, where a `code` is a secret."""
+    is_answer: bool = False
+    """Whether the data are an answer, in which a `code` may be the symbol of an error."""
+    layers: int = LAYERS
+    """How many layers of encoding may be taken off."""
+
+    # --- texts
 
     def text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
-        """Return `text` with every secret in it masked: by shape and, if `named`, by name."""
-        if is_harmless(text) and not self.patterns:
+        """Return `text` with every secret in it masked: by form and, if `named`, by name."""
+        if not self.patterns and is_harmless(text):
             return text
-        text = mask_credentials(text, mask)
-        if named and ("=" in text or ":" in text):
+        if named and self.layers and (inner := self._decoded(text)) is not None:
+            return inner
+        text = mask_forms(text, mask)
+        if "/" in text and self.layers:
+            text = self._addresses(text, mask)
+        else:
+            text = mask_cards(text, mask)
+        if named:
             text = self._assignments(text, mask)
-        text = mask_cards(text, mask)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text
 
     def common_text(self, text: str) -> str:
         """Return the same of a text that many requests share, such as the name of a browser."""
-        if text in self.harmless:
+        if text in self.clean:
             return text
         if (masked := self.text(text)) == text:
-            self.harmless.note(text)
+            self.clean.note(text)
         return masked
 
+    def _decoded(self, text: str) -> str | None:
+        """Return a text that is JSON or encoded, if there is a secret in it, decoded and masked."""
+        inside = replace(self, layers=self.layers - 1)
+        if text[0] in "{[" and text[-1] in "}]" and len(text) <= MAX_TEXT:
+            try:
+                data = json.loads(text)
+            except (ValueError, RecursionError):
+                data = None
+            if data is not None:
+                safe = inside.value(data)
+                return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
+        if "%" in text and _ENCODED.search(text):
+            decoded = unquote_plus(text) if " " not in text else unquote(text)
+            if decoded != text and (masked := inside.text(decoded)) != decoded:
+                return masked
+        return None
+
+    def _addresses(self, text: str, mask: str) -> str:
+        """Mask the addresses in a text, and numbers of cards outside of them."""
+        parts, done = [], 0
+        for found in ADDRESS.finditer(text):
+            address = found[0].rstrip(PUNCTUATION)
+            parts += [mask_cards(text[done : found.start()], mask), self.address(address)]
+            done = found.start() + len(address)
+        return "".join((*parts, mask_cards(text[done:], mask)))
+
+    def _assignments(self, text: str, mask: str) -> str:
+        """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
+        if "=" in text or ":" in text:
+            text = self._masked_values(text, mask)
+        if "-" in text and OPTION.search(text):
+            text = self._masked_groups(OPTION, text, mask, value=VALUE)
+        if "</" in text:
+            text = self._masked_groups(ELEMENT, text, mask)
+        return text
+
+    def _masked_values(self, text: str, mask: str) -> str:
+        parts, done = [], 0
+        for sign in NAME_AND_SIGN.finditer(text):
+            if sign.start() < done:
+                continue
+            level = self.names.sensitivity(sign[1])
+            if not level:
+                continue
+            value = self._value_after(text, sign, level)
+            if value is None or value.startswith((MASK, URL_MASK)):
+                continue
+            bare = value.strip("\\\"' ")
+            if not self._is_secret_text(level, sign[1], bare):
+                continue
+            self.found.add(bare)
+            start = sign.end()
+            before, after = _quotes_around(value)
+            parts += [text[done:start], before, mask, after]
+            done = start + len(value)
+        return "".join((*parts, text[done:])) if parts else text
+
+    def _value_after(self, text: str, sign: re.Match[str], level: Sensitivity) -> str | None:
+        found = VALUE.match(text, sign.end())
+        if found is None:
+            return None
+        is_quoted = found[0][:1] in "\"'\\"
+        if found[0].startswith(MASK):
+            return found[0]
+        if level == Sensitivity.ALWAYS and not is_quoted and sign[2] != "=":
+            # "password: two words", up to the next name with its value.
+            words = WORDS.match(text, sign.end())
+            assert words is not None  # what matched VALUE begins like that
+            following = NAME_AND_SIGN.search(text, sign.end(), words.end())
+            return (words[0][: following.start() - sign.end()] if following else words[0]).rstrip()
+        return found[0]
+
+    def _is_secret_text(self, level: int, name: str, value: str) -> bool:
+        if level == Sensitivity.SECRET and value.isdigit() and name.lower().endswith("s"):
+            return False  # a count: "tokens: 512"
+        return self.is_secret(level, value)
+
+    def _masked_groups(
+        self,
+        pattern: re.Pattern[str],
+        text: str,
+        mask: str,
+        *,
+        value: re.Pattern[str] | None = None,
+    ) -> str:
+        """Mask what a pattern finds behind a name: its second group, or a `value` after it."""
+        parts, done = [], 0
+        for found in pattern.finditer(text):
+            if found.start() < done or self.names.sensitivity(found[1]) < Sensitivity.SECRET:
+                continue
+            after = value.match(text, found.end()) if value else None
+            start, end = after.span() if after else found.span(2) if not value else (0, 0)
+            if start == end or text[start:end].strip() in ("", MASK, mask):
+                continue
+            self.found.add(text[start:end].strip("\\\"' "))
+            parts += [text[done:start], mask]
+            done = end
+        return "".join((*parts, text[done:])) if parts else text
+
+    # --- addresses
+
+    def address(self, address: str) -> str:
+        """Return an address with the secrets in its host, path, query and fragment masked."""
+        if "@" in address:
+            address = mask_forms(address, MASK)
+        origin, path, query, fragment = Parts.of(address)
+        if path:
+            path = self.path(path, encoded=True)
+        if query:
+            about = self.is_authentication or is_about_authentication(path[:MAX_PATH])
+            inside = replace(self, is_authentication=about, layers=max(0, self.layers - 1))
+            query = f"?{inside.query(query[1:])}"
+        if fragment:
+            fragment = f"#{self._fragment(fragment[1:])}"
+        return f"{origin}{path}{query}{fragment}"
+
+    def _fragment(self, fragment: str) -> str:
+        if fragment.startswith(("/", "!/")) and self.layers:
+            return replace(self, layers=self.layers - 1).address(fragment)
+        return self.text(fragment)
+
+    def path(self, path: str, *, encoded: bool = False) -> str:
+        """Return a path with those parts masked that its route calls secret or that look so.
+
+        `encoded` means that it comes out of an address, where characters may be percent-encoded.
+        """
+        context = ("path", self.is_authentication, self.site and self.site.key)
+        if (path, *context) in self.clean:
+            return path
+        decoded = self._unquoted(path) if encoded else path
+        masked = self.path_by_form(self._path_by_route(decoded))
+        if masked == decoded:
+            self.clean.note(path, *context)
+            return path
+        return quote(masked, safe="/[]:@!$&'()*+,;=~-._") if decoded != path else masked
+
+    def _unquoted(self, path: str) -> str:
+        for _layer in range(LAYERS):
+            if "%" not in path:
+                break
+            path = unquote(path)
+        return path
+
+    def path_by_form(self, path: str) -> str:
+        """Return a path whose route is known to call none of it secret, masked by form and name."""
+        masked = self._assignments(mask_forms(path, MASK), MASK)
+        masked = mask_cards(masked, MASK, is_path=True)
+        for pattern in self.patterns:
+            masked = pattern.sub(MASK, masked)
+        return masked
+
+    def _path_by_route(self, path: str) -> str:
+        if self.site is None or not path.startswith("/"):
+            return path
+        arguments, route = self.site.arguments(path)
+        return self.masked_arguments(path, arguments, route)
+
+    def masked_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
+        """Return a path in which what its route took out of it is masked where it is secret."""
+        about = self.is_authentication or is_about_authentication(route)
+        for name, start, end in sorted(arguments, key=lambda each: each.start, reverse=True):
+            text = path[start:end]
+            if text and text != MASK and self._is_secret_argument(name, text, about=about):
+                self.found.add(text)
+                path = f"{path[:start]}{MASK}{path[end:]}"
+        return path
+
+    def _is_secret_argument(self, name: str, text: str, *, about: bool) -> bool:
+        level = self.names.sensitivity(name) if name else Sensitivity.HARMLESS
+        if level == Sensitivity.ALWAYS or (level == Sensitivity.CONTEXTUAL and about):
+            return True
+        if level == Sensitivity.SECRET:
+            return not (text.isdigit() and _is_id(name))
+        if level == Sensitivity.LIKELY:
+            return not reads_like_words(text)
+        if _is_id(name):
+            return False
+        return any(
+            looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
+            for part in text.split("/")
+            if "." not in part[-6:]
+        )
+
     def query(self, query: str) -> str:
-        """Return a query string that keeps its keys and lost its secret values."""
-        if (query, "query") in self.harmless:
+        """Return a query string that keeps its names and lost its secret values."""
+        context = ("query", self.is_authentication, self.site and self.site.key)
+        if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        masked = [(self.text(name), self._parameter(name, value)) for name, value in pairs]
+        fields = dict(pairs)
+        masked = [(self.text(name), self._parameter(name, value, fields)) for name, value in pairs]
         if masked != pairs:
             return urlencode(masked, errors="replace")
-        self.harmless.note(query, "query")
+        self.clean.note(query, *context)
         return query
 
-    def url(self, url: str) -> str:
-        """Return a URL whose query and other parts are masked."""
-        if "?" not in url:
-            return self.common_text(url)
-        start, sign, query = url.partition("?")
-        query, hash_sign, fragment = query.partition("#")
-        return f"{self.common_text(start)}{sign}{self.query(query)}{hash_sign}{self.text(fragment)}"
-
-    def value(self, value: Any) -> Any:
-        """Return JSON-ready data with every secret in it masked; cleaned and bounded too."""
-        return Walk(text=self.text, is_secret=self.names.__contains__, hide=self.hide)(value)
-
-    def hide(self, value: Any) -> str:
-        """Mask a value, and remember it if it is long enough to be recognised elsewhere."""
-        if isinstance(value, str):
-            if (
-                MIN_SECRET <= len(value) <= MAX_TEXT
-                and value != MASK
-                and len(self.found) < MAX_SECRETS
-            ):
-                self.found.add(value)
-        elif isinstance(value, (list, tuple)):
-            for item in value[:MAX_SECRETS]:
-                self.hide(item)
-        return MASK
-
-    def _parameter(self, name: str, value: str) -> str:
-        if value and name in self.names:
-            self.hide(value)
+    def _parameter(self, name: str, value: str, fields: Mapping[str, str]) -> str:
+        level = self.names.sensitivity(name)
+        if (level and self.is_secret(level, value, fields)) or self._is_paired(name, fields):
+            self.found.add(value)
             return URL_MASK
         return self.text(value, mask=URL_MASK)
 
-    def _assignments(self, text: str, mask: str) -> str:
-        """Mask the value of each `name=value`, `name: value` and `"name": "value"` in a text."""
-        parts, done = [], 0
-        for sign in NAME_AND_SIGN.finditer(text):
-            if sign.start() < done or sign[1] not in self.names:
+    # --- data
+
+    def value(self, value: Any, *, may_be_quoted: bool = False) -> Any:
+        """Return JSON-ready data with every secret in it masked; cleaned and bounded too.
+
+        With `may_be_quoted`, secrets beyond the bounds are remembered as well.
+        """
+        sanitize = self._sanitizer()
+        masked = sanitize(value)
+        if may_be_quoted and not sanitize.is_complete:
+            self.learn(value)
+        return masked
+
+    def learn(self, value: Any) -> None:
+        """Remember the secrets in data that are not kept."""
+        search = self._sanitizer(nodes=MOST_NODES, characters=MOST_CHARACTERS)
+        search(value)
+        if not search.is_complete:
+            self.found.is_complete = False
+
+    def _sanitizer(self, **bounds: int) -> Sanitizer:
+        return Sanitizer(
+            self.text,
+            sensitivity=self.names.sensitivity,
+            is_secret=self.is_secret,
+            is_paired=self._is_paired,
+            mask=self.mask,
+            **bounds,  # type: ignore[arg-type]
+        )
+
+    def mask(self, value: Any) -> str:
+        """Return the mask for a value, and remember the value."""
+        self.found.add(value)
+        return MASK
+
+    def header(self, name: str, value: str) -> str:
+        """Return the value of a header, masked."""
+        if name in self.names:
+            return self.mask(value)
+        return self.common_text(value) if " " in value else self.address(value)
+
+    def is_secret(self, level: int, value: Any, siblings: Mapping[str, Any] | None = None) -> bool:
+        """Return True if a value is a secret, given what its name says and what is beside it."""
+        if value is None or value is True or value is False or value == "":
+            return False
+        if isinstance(value, (int, float)):
+            return level == Sensitivity.ALWAYS or (
+                self.is_authentication and abs(value) > LARGEST_COUNT
+            )
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return any(self.is_secret(level, item, siblings) for item in value)
+        if level >= Sensitivity.SECRET or not isinstance(value, str):
+            return level > Sensitivity.CONTEXTUAL
+        if level == Sensitivity.LIKELY:
+            return not reads_like_words(value)
+        if self.is_answer and is_symbol(value):
+            return False
+        if self.is_authentication or looks_random(value, SHORT):
+            return True
+        return siblings is not None and self._is_code_beside(value, siblings)
+
+    def _is_code_beside(self, value: str, siblings: Mapping[str, Any]) -> bool:
+        """Return True if what is beside a `code` or `key` says that it is a secret."""
+        for name, other in siblings.items():
+            if not other or other is value or not isinstance(name, str):
                 continue
-            if (value := VALUE.match(text, sign.end())) is None or value[0] in (MASK, mask):
-                continue
-            quote = value[0][0] if value[0][0] in "\"'" else ""
-            self.hide(value[0].strip("\"'"))
-            parts += [text[done : sign.end()], quote, mask, quote]
-            done = value.end()
-        return "".join([*parts, text[done:]])
+            if self.names.sensitivity(name) >= Sensitivity.SECRET:
+                return True
+            words = re.split(r"[\W_]+", name.lower())
+            if not NEIGHBOURS.isdisjoint(words[:1]) or words == ["state"]:
+                return True
+            is_one_time = isinstance(other, str) and other.lower() in ONE_TIME
+            if is_one_time or not ACCOUNT_NAMES.isdisjoint(words):
+                return _DIGITS_OF_CODE.fullmatch(value) is not None
+        return False
+
+    def _is_paired(self, name: str, siblings: Mapping[str, Any]) -> bool:
+        """Return True for the value of a pair whose name, in another field, is one of a secret.
+
+        `{"name": "password", "value": "..."}`, as in lists of headers, fields and settings, and
+        the same in a form: `fields[0][name]=password&fields[0][value]=...`.
+        """
+        split = PAIRED.fullmatch(name)
+        if split is None:
+            return False
+        start, end = split[1], split[3]
+        for naming in NAMING:
+            other = siblings.get(f"{start}{naming}{end}")
+            names = other if isinstance(other, list) else [other]
+            for each in names:
+                if isinstance(each, str) and self.names.sensitivity(each) >= Sensitivity.LIKELY:
+                    return True
+        return False
+
+
+MOST_NODES, MOST_CHARACTERS = 50_000, 1_000_000
+"""Bounds of what is searched for secrets that a text may quote."""
+PUNCTUATION = ".,;:!?)]}"
+"""What comes after an address in a sentence."""
+MAX_PATH = 512
+"""Characters of a path in which words are looked for."""
+LARGEST_COUNT = 999
+"""A number above this may be a one-time code where the context says so."""
+LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
+"""Characters of a random part of a path, elsewhere and on routes about authentication."""
+NAMING = ("name", "key", "field", "param", "parameter", "header", "label", "property", "id")
+"""What a field is called that contains the name of another one..."""
+PAIRED = re.compile(r"(|.*[\[\]._-])(value|val|values|content|text)(\]?)", re.IGNORECASE)
+"""... and that other one."""
+
+
+def _is_id(name: str) -> bool:
+    return name.lower().rpartition("_")[2] in IDS
+
+
+def _quotes_around(value: str) -> tuple[str, str]:
+    """Return the quotes, perhaps escaped, that a value begins and ends with."""
+    before = re.match(r"\\{0,3}[\"']", value)
+    after = re.search(r"\\{0,3}[\"']\Z", value[before.end() :]) if before else None
+    return before[0] if before else "", after[0] if after else ""
 
 
 @per_settings
-def _rules() -> tuple[SecretNames, tuple[re.Pattern[str], ...], Harmless]:
+def _rules() -> Callable[..., Redactor]:
     settings = get_settings()
+    names = SecretNames(settings.REDACT_KEYS, settings.REDACT_EXEMPT)
     patterns = tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS)
-    return SecretNames(settings.REDACT_KEYS), patterns, Harmless()
+    clean = CleanTextCache()
+
+    def make(**values: Any) -> Redactor:
+        return Redactor(names=names, patterns=patterns, clean=clean, **values)
+
+    return make
 
 
-def redactor(found: set[str] | None = None) -> Redactor:
-    """Return a redactor by the project's settings; what it masks by name is added to `found`."""
-    return Redactor(*_rules(), set() if found is None else found)
+def redactor(**values: Any) -> Redactor:
+    """Return a redactor by the project's settings; `values` are those of one request."""
+    return _rules()(**values)
 
 
-def without(secrets: Iterable[str], value: Any) -> Any:
-    """Return a text, or JSON-ready data, in which none of `secrets` occurs any more."""
-    longest_first = sorted(secrets, key=len, reverse=True)
+def redactor_of(request: HttpRequest, **values: Any) -> Redactor:
+    """Return a redactor for what a request contains; its route should be known by now."""
+    match = request.resolver_match
+    about = name_of(match) if match else request.path_info[:MAX_PATH]
+    is_authentication = is_about_authentication(about)
+    return redactor(site=Site.of(request), is_authentication=is_authentication, **values)
 
-    def replace(text: str) -> str:
-        for secret in longest_first:
-            text = text.replace(secret, MASK)
-        return text
 
-    return replace(value) if isinstance(value, str) else Walk(text=replace)(value)
+def may_be_secret(name: str, value: Any) -> bool:
+    """Return False at a glance for an argument of a route that is no secret, as most are none."""
+    return bool(secret_names().sensitivity(name)) or (
+        not isinstance(value, int) and len(str(value)) >= SHORT_IN_CONTEXT
+    )
+
+
+def secret_names() -> SecretNames:
+    """Return the names whose values are masked, by the project's settings."""
+    return redactor().names

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from trackmate.activity import text_of
-from trackmate.redaction.names import MAX_NAME
+from trackmate.redaction.names import MAX_NAME, Sensitivity
 
 MAX_TEXT = 10_000
 """Characters of one string."""
@@ -74,15 +74,26 @@ _LONG_NUMBER, _LONG_FIRST_NUMBER = re.compile(r" -?[0-9]{18}"), re.compile(r"\[-
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
+IsSecret = Callable[[int, Any, Mapping[str, Any]], bool]
+"""Whether a value is a secret, by the sensitivity of its name, itself, and what is beside it."""
+
+
 @dataclass(slots=True)
-class Walk:
-    """One pass over any data that makes JSON-ready data of it, within bounds of size and depth."""
+class Sanitizer:
+    """One pass over any data that makes JSON-ready data of it, within bounds of size and depth.
+
+    Without `sensitivity` it only cleans, otherwise it masks what is secret as well.
+    """
 
     text: Callable[[str], str] = clean_text
-    is_secret: Callable[[str], bool] | None = None
-    hide: Callable[[Any], Any] | None = None
+    sensitivity: Callable[[str], int] | None = None
+    is_secret: IsSecret = lambda _level, _value, _siblings: True
+    is_paired: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _siblings: False
+    mask: Callable[[Any], Any] = lambda value: value
     nodes: int = MAX_NODES
     characters: int = MAX_TOTAL
+    is_complete: bool = True
+    """Whether all of the data was within the bounds."""
 
     def __call__(self, value: Any, depth: int = 0) -> Any:
         """Return a JSON-ready copy of `value`."""
@@ -95,6 +106,7 @@ class Walk:
         if isinstance(value, float):
             return value if math.isfinite(value) else str(value)
         if depth >= MAX_DEPTH:
+            self.is_complete = False
             return "[too deep]"
         # To ask an abstract class costs more than the rest of these questions.
         if type(value) is dict or isinstance(value, Mapping):
@@ -105,6 +117,7 @@ class Walk:
 
     def _string(self, text: str) -> str:
         if len(text) > MAX_TEXT or len(text) > self.characters:
+            self.is_complete = False
             if self.characters <= 0:
                 return "[too much]"
             text = cut(text, min(MAX_TEXT, self.characters))
@@ -124,41 +137,50 @@ class Walk:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        is_secret, hide = self.is_secret, self.hide
+        sensitivity = self.sensitivity
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
+                self.is_complete = False
                 result["…"] = _more(len(value) - len(result), item)
                 break
             name = key_text = key if type(key) is str else text_of(key)
             # Written out, since every name of every payload comes by here.
             if len(name) > HARMLESS or not name.isidentifier():
                 name = self.text(clean_line(name, MAX_NAME))
-            if hide and is_secret and is_secret(key_text) and not is_empty(item):
-                result[name] = hide(item)
+            if sensitivity and self._hides(sensitivity(key_text[:MAX_NAME]), key_text, item, value):
+                result[name] = self.mask(item)
             elif type(item) is str:
                 result[name] = self._string(item)
             else:
                 result[name] = self(item, depth)
-        return self._pair(result, value) if "value" in result else result
-
-    def _pair(self, result: dict[str, Any], value: Mapping[Any, Any]) -> dict[str, Any]:
-        # {"name": "password", "value": "..."}, as in lists of headers, fields and settings.
-        if self.is_secret and self.hide:
-            for naming in ("name", "key"):
-                if isinstance(name := value.get(naming), str) and self.is_secret(name):
-                    result["value"] = self.hide(value.get("value"))
         return result
+
+    def _hides(self, level: int, name: str, item: Any, siblings: Mapping[str, Any]) -> bool:
+        if level and self.is_secret(level, item, siblings):
+            return True
+        return name.endswith(VALUES) and not is_empty(item) and self.is_paired(name, siblings)
 
     def _items(self, value: Any, depth: int) -> list[Any]:
         result: list[Any] = []
+        before: Any = None
         for item in value:
             self.nodes -= 1
             if self.nodes < 0:
+                self.is_complete = False
                 result.append(_more(len(value) - len(result), item))
                 break
-            result.append(self(item, depth))
+            hides = type(before) is str and self._follows_its_name(before, item, value)
+            result.append(self.mask(item) if hides else self(item, depth))
+            before = item
         return result
+
+    def _follows_its_name(self, name: str, item: Any, items: Any) -> bool:
+        """Return True for the second of `["password", "..."]` and what follows "--password"."""
+        if self.sensitivity is None or not (len(items) == PAIR or name.startswith("-")):
+            return False
+        level = self.sensitivity(name[:MAX_NAME])
+        return level >= Sensitivity.SECRET and " " not in name and self.is_secret(level, item, {})
 
     def _other(self, value: Any) -> Any:
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -171,6 +193,22 @@ class Walk:
             # Its text would be a query.
             return f"[QuerySet of {value.model._meta.label}]"
         return self._string(text_of(value))
+
+
+PAIR = 2
+VALUES = (
+    "value",
+    "value]",
+    "val",
+    "val]",
+    "values",
+    "content",
+    "content]",
+    "text",
+    "text]",
+    "data",
+)
+"""What the names of values in pairs end with."""
 
 
 def _more(missing: int, last: object) -> str:
@@ -201,7 +239,7 @@ def is_plain(value: Any) -> bool:
 
 
 def is_empty(value: object) -> bool:
-    """Say whether there is nothing to hide in a value."""
+    """Return True if there is nothing to mask in a value."""
     return value is None or (isinstance(value, str) and not value)
 
 

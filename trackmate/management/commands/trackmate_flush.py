@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
+from trackmate.database_errors import message_of
 from trackmate.exceptions import SpoolError
 from trackmate.pipeline import get_backend
 
@@ -32,5 +33,5 @@ class Command(BaseCommand):
         try:
             stored = get_backend().flush(timeout)
         except (DatabaseError, SpoolError) as error:
-            raise CommandError(f"{error}. What waits in the spool is kept.") from error
+            raise CommandError(f"{message_of(error)}. What waits in the spool is kept.") from error
         self.stdout.write(f"{stored} activities stored.")

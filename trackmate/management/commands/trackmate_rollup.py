@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.conf import get_settings
+from trackmate.database_errors import message_of
 
 
 class Command(BaseCommand):
@@ -39,5 +40,5 @@ class Command(BaseCommand):
                 selectors.forget(alias)
             made = selectors.fill_all(alias, seconds=timeout)
         except DatabaseError as error:
-            raise CommandError(f"{error}. What has been rolled up is kept.") from error
+            raise CommandError(f"{message_of(error)}. What has been rolled up is kept.") from error
         self.stdout.write(f"{made} rollups made.")

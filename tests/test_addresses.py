@@ -1,0 +1,182 @@
+"""Secrets in paths and in addresses within something else, as the routes of a site call them."""
+
+import json
+from urllib.parse import unquote, urlencode
+
+import pytest
+from django.conf.urls.i18n import i18n_patterns
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.urls import include, path, re_path, register_converter
+
+from trackmate import track
+from trackmate.context import Scope
+from trackmate.redaction import MASK, Site, redactor, redactor_of
+
+RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
+UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
+
+
+class HexConverter:
+    """Text in the path, a number for the view, and small letters for a reversed URL."""
+
+    regex = "[0-9A-Fa-f]+"
+
+    def to_python(self, value):
+        return int(value, 16)
+
+    def to_url(self, value):
+        return f"{value:x}"
+
+
+register_converter(HexConverter, "hexadecimal")
+
+
+def view(request, *args, **kwargs):
+    if "say" in request.GET:
+        track("said", remarks=request.GET["say"], extra={"note": request.GET["say"]})
+    return HttpResponse("ok")
+
+
+urlpatterns = [
+    path("", view),
+    path("invite/<str:token>/", view, name="invite"),
+    path("hex/<hexadecimal:token>/", view),
+    path("share/<str:link>/", view, name="share"),
+    path("files/<path:name>", view),
+    path("objects/<str:object_id>/", view),
+    path("coupons/<str:code>/", view),
+    path("confirm/<str:code>/", view),
+    path("tokens/<int:token_id>/", view),
+    path("events/<str:session>/", view),
+    path("nested/<str:shop>/", include([path("join/<str:key>/", view, name="join_by_invitation")])),
+    re_path(r"^old/(\w+)/(\w+)/$", view),
+    re_path(r"^reset/(?P<uid>\w+)-(?P<key>.+)/$", view, name="reset"),
+    *i18n_patterns(
+        path("member/<str:token>/", view),
+        prefix_default_language=True,
+    ),
+]
+
+pytestmark = pytest.mark.urls(__name__)
+
+
+@pytest.fixture(autouse=True)
+def languages(settings):
+    settings.LANGUAGES = [("en", "English"), ("de", "German")]
+    settings.MIDDLEWARE = [
+        settings.MIDDLEWARE[0],
+        "django.middleware.locale.LocaleMiddleware",
+        *settings.MIDDLEWARE[1:],
+    ]
+
+
+PATHS = {
+    "/invite/abc/": f"/invite/{MASK}/",
+    "/invite/e/": f"/invite/{MASK}/",
+    "/invite/invite/": f"/invite/{MASK}/",
+    "/invite/käse/": f"/invite/{MASK}/",
+    "/hex/00FF/": f"/hex/{MASK}/",
+    f"/share/{RANDOM}/": f"/share/{MASK}/",
+    "/share/my-long-article-title-about-things/": "/share/my-long-article-title-about-things/",
+    f"/share/{UUID}/": f"/share/{UUID}/",
+    f"/objects/{RANDOM}/": f"/objects/{RANDOM}/",
+    f"/files/a/{RANDOM}/b.txt": f"/files/a/{RANDOM}/b.txt",
+    "/coupons/SPRING/": "/coupons/SPRING/",
+    "/confirm/SPRING/": f"/confirm/{MASK}/",
+    "/tokens/17/": "/tokens/17/",
+    "/events/spring-2026/": "/events/spring-2026/",
+    f"/events/{RANDOM}/": f"/events/{MASK}/",
+    "/nested/acme/join/abc/": f"/nested/acme/join/{MASK}/",
+    f"/old/acme/{RANDOM}/": f"/old/acme/{MASK}/",
+    "/reset/7-abc/": f"/reset/7-{MASK}/",
+    "/en/member/abc/": f"/en/member/{MASK}/",
+    "/de/member/abc/": f"/de/member/{MASK}/",
+    "/member/abc/": f"/member/{MASK}/",
+    "/member/abc": f"/member/{MASK}",
+    "/invite/abc": f"/invite/{MASK}",
+    "/p/4821-5000-3000-1000/": "/p/4821-5000-3000-1000/",
+}
+
+
+@pytest.mark.parametrize(("asked", "kept"), PATHS.items(), ids=PATHS)
+def test_a_path_loses_its_secrets_and_keeps_the_rest(client, activities, asked, kept):
+    client.get(asked)
+    assert [activity.path for activity in activities] == [kept]
+
+
+INSIDE = {
+    "next in the query": lambda client, address: client.get("/", {"next": address}),
+    "encoded twice": lambda client, address: client.get("/", {"next": address.replace("/", "%2F")}),
+    "with a host": lambda client, address: client.get("/", {"u": f"https://a.example{address}"}),
+    "in a form": lambda client, address: client.post(
+        "/", urlencode({"back": address}), content_type=FORM
+    ),
+    "in JSON": lambda client, address: client.post("/", {"a": [address]}, content_type=JSON),
+    "in JSON in a form": lambda client, address: client.post(
+        "/", urlencode({"a": json.dumps([address])}), content_type=FORM
+    ),
+    "in an address in a query": lambda client, address: client.get(
+        "/", {"next": f"/login/?next={address}"}
+    ),
+    "in a text": lambda client, address: client.get("/", {"say": f"gone to {address}, he said"}),
+    "Referer": lambda client, address: referred(client, f"http://testserver{address}"),
+    "Referer with a port": lambda client, address: referred(client, f"https://a.b:444{address}"),
+    "Referer of www": lambda client, address: referred(client, f"http://www.testserver{address}"),
+    "query of a Referer": lambda client, address: referred(client, f"http://a/?next={address}"),
+    "fragment of a Referer": lambda client, address: referred(client, f"http://a/#{address}"),
+}
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+def referred(client, referer):
+    return client.get("/", headers={"Referer": referer, "X-Forwarded-Host": "public.example"})
+
+
+@pytest.mark.parametrize("ask", INSIDE.values(), ids=INSIDE)
+@pytest.mark.parametrize(
+    ("address", "harmless"),
+    [
+        ("/invite/swordfish/", "/invite/"),
+        ("/invite/swordfish", "/invite/"),
+        ("/hex/0DEADBEEF/", "/hex/"),
+        (f"/share/{RANDOM}/", "/share/"),
+        ("/de/member/swordfish/", "/de/member/"),
+        ("/en/member/swordfish/", "/en/member/"),
+        ("/member/swordfish/", "/member/"),
+        ("/?token=swordfish", "token"),
+        ("/reset/7-swordfish/", "/reset/7-"),
+    ],
+)
+def test_an_address_within_something_else_is_masked_as_a_path_is(
+    client, activities, ask, address, harmless
+):
+    ask(client, address)
+    kept = json.dumps([activity.to_dict() for activity in activities], default=str)
+    for secret in ("swordfish", "0DEADBEEF", RANDOM):
+        assert secret not in kept
+    assert harmless in unquote(unquote(unquote(kept)))
+
+
+def test_below_a_script_name(activities):
+    request = RequestFactory().get("/invite/swordfish/", SCRIPT_NAME="/shop")
+    assert redactor_of(request).path(request.path) == f"/shop/invite/{MASK}/"
+    assert redactor_of(request).path("/invite/swordfish/") == f"/invite/{MASK}/"
+
+
+def test_a_project_with_an_urlconf_of_its_own_for_a_request():
+    request = RequestFactory().get("/")
+    request.urlconf = "tests.urls"
+    assert redactor_of(request).path("/reset/swordfish/") == f"/reset/{MASK}/"
+    assert redactor(site=Site("tests.urls")).path("/invite/swordfish/") == "/invite/swordfish/"
+
+
+def test_an_address_that_leads_nowhere_is_left_as_it_is():
+    scope = Scope(RequestFactory().get("/"))
+    for address in ("/nowhere/swordfish/", "http://[", "/", "//", "/%", "/\ud800/"):
+        assert scope.redactor.address(address) == address
+
+
+@pytest.mark.parametrize("text", ["either/or and and/or", "a / b", "</p>", "50 km/h", "//", "/"])
+def test_slashes_in_a_text_are_no_addresses(text):
+    assert redactor(site=Site(__name__)).text(text) == text

@@ -1,0 +1,207 @@
+"""The parts of an address, and which of them the routes of a site call secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.http import HttpRequest
+from django.urls import Resolver404, ResolverMatch, get_resolver, resolve
+from django.utils import translation
+
+from trackmate.redaction.names import words_of
+from trackmate.redaction.vocabulary import AUTHENTICATION
+
+ADDRESS = re.compile(
+    r"(?:(?<![\w.+-])[a-z][a-z0-9+.-]{1,20}:)?//[^\s\"'<>\\]+"
+    r"|(?<![\w/.<])/[^\s\"'<>\\/][^\s\"'<>\\]*",
+    re.IGNORECASE,
+)
+"""An address within a text: with a host, or from the root of the site."""
+_ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}:)?//[^/?#]*", re.IGNORECASE)
+
+
+class Parts(NamedTuple):
+    """An address in its parts; joined, they are the address."""
+
+    origin: str
+    """Scheme and host, as in "https://example.org"."""
+    path: str
+    query: str
+    """With its "?", if there is one."""
+    fragment: str
+    """With its "#", if there is one."""
+
+    @classmethod
+    def of(cls, address: str) -> Parts:
+        """Split any text; unlike `urlsplit` this never fails and loses nothing."""
+        rest, sign, fragment = address.partition("#")
+        fragment = sign + fragment
+        rest, sign, query = rest.partition("?")
+        origin = _ORIGIN.match(rest)
+        host = origin[0] if origin else ""
+        return cls(host, rest[len(host) :], sign + query, fragment)
+
+
+class Argument(NamedTuple):
+    """What a route takes out of a path."""
+
+    name: str
+    """"" for an unnamed group of a regular expression."""
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=2048)
+def is_about_authentication(text: str) -> bool:
+    """Return True if one of the words of a route, a path or a name is about authentication."""
+    return not AUTHENTICATION.isdisjoint(re.split(r"[\W_]+", text.lower())) or not (
+        AUTHENTICATION.isdisjoint(words_of(text))
+    )
+
+
+class Site:
+    """The routes by which a request is answered."""
+
+    def __init__(self, urlconf: Any, script_name: str = "", language: str | None = None) -> None:
+        self._urlconf = urlconf
+        self._script_name = script_name.rstrip("/")
+        self._language = language
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Site:
+        """Return the site that answers a request."""
+        return cls(
+            getattr(request, "urlconf", None),
+            request.META.get("SCRIPT_NAME", ""),
+            getattr(request, "LANGUAGE_CODE", None),
+        )
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What decides about a path beside the path itself."""
+        return self._urlconf, self._script_name, self._language
+
+    def arguments(self, path: str) -> tuple[Sequence[Argument], str]:
+        """Return what a route takes out of a decoded path, and the text of that route.
+
+        The path may lack the script name, the final slash or the language, all of which a redirect
+        adds. Where no route matches, both are empty.
+        """
+        has_script_name = self._script_name and path.startswith(f"{self._script_name}/")
+        start = len(self._script_name) if has_script_name else 0
+        for language, added, candidate in self._candidates(path[start:]):
+            with _active(language):
+                found = _arguments_of(candidate, self._urlconf)
+            if found is not None:
+                arguments, route = found
+                moved = start - len(added)
+                length = len(path)
+                return [
+                    Argument(each.name, each.start + moved, min(each.end + moved, length))
+                    for each in arguments
+                ], route
+        return (), ""
+
+    def matched(self, path: str, match: ResolverMatch) -> list[Argument]:
+        """Return what a route that was found before takes out of a path."""
+        start = len(self._script_name) if path.startswith(f"{self._script_name}/") else 0
+        with _active(self._language):
+            found = arguments_in(path[start:], match, self._urlconf)
+        return [Argument(each.name, each.start + start, each.end + start) for each in found]
+
+    def _candidates(self, path: str) -> Iterator[tuple[str | None, str, str]]:
+        """Yield languages, prefixes and paths by which a path may be meant."""
+        slash = "" if path.endswith("/") else "/"
+        if not _uses_language_prefixes(self._urlconf):
+            yield from ((None, "", path), (None, "", path + slash))[: 1 + bool(slash)]
+            return
+        default = self._language or settings.LANGUAGE_CODE
+        written = translation.get_language_from_path(path)
+        for language in dict.fromkeys((written or default, default, settings.LANGUAGE_CODE)):
+            prefix = "" if written else f"/{language}"
+            for added in dict.fromkeys(("", prefix)):
+                yield language, added, added + path
+                if slash:
+                    yield language, added, added + path + slash
+
+
+def _uses_language_prefixes(urlconf: Any) -> bool:
+    used, _default_too = is_language_prefix_patterns_used(urlconf or settings.ROOT_URLCONF)
+    return used
+
+
+def _active(language: str | None) -> Any:
+    return translation.override(language) if language else nullcontext()
+
+
+def _arguments_of(path: str, urlconf: Any) -> tuple[list[Argument], str] | None:
+    try:
+        match = resolve(path, urlconf)
+    except Resolver404:
+        return None
+    return (arguments_in(path, match, urlconf) if match.args or match.kwargs else []), name_of(
+        match
+    )
+
+
+def name_of(match: ResolverMatch) -> str:
+    """Return the words by which a route is known: pattern, name, application and view."""
+    view = match._func_path.rpartition(".")[2]
+    return " ".join((match.route or "", match.view_name or "", *match.app_names, view))
+
+
+def arguments_in(path: str, match: ResolverMatch, urlconf: Any) -> list[Argument]:
+    """Return what the route of a match took out of a path, as the path has it.
+
+    Converters may have made something else of it, so what the patterns captured is looked up again.
+    """
+    names = set(getattr(match, "captured_kwargs", None) or match.kwargs)
+    found = _captured(
+        get_resolver(urlconf).url_patterns, path.removeprefix("/"), path.startswith("/")
+    )
+    if found is not None and (not names or names <= {each.name for each in found}):
+        return found
+    # A pattern of another making than Django's: what can be found of its arguments.
+    return list(_occurrences(path, match.kwargs)) + list(_occurrences(path, {"": match.args}))
+
+
+def _captured(patterns: Sequence[Any], path: str, offset: int) -> list[Argument] | None:
+    for each in patterns:
+        matched = each.pattern.match(path)
+        if not matched:
+            continue
+        arguments = _groups(each.pattern, path, offset)
+        if not hasattr(each, "url_patterns"):
+            return arguments
+        rest = matched[0]
+        inner = _captured(each.url_patterns, rest, offset + len(path) - len(rest))
+        if inner is not None:
+            return arguments + inner
+    return None
+
+
+def _groups(pattern: Any, path: str, offset: int) -> list[Argument]:
+    found = pattern.regex.search(path)
+    if found is None:
+        return []
+    names = {number: name for name, number in pattern.regex.groupindex.items()}
+    return [
+        Argument(names.get(number, ""), offset + found.start(number), offset + found.end(number))
+        for number in range(1, pattern.regex.groups + 1)
+        # As Django does: where there are names, the unnamed groups count for nothing.
+        if found.start(number) >= 0 and (number in names or not names)
+    ]
+
+
+def _occurrences(path: str, values: Mapping[str, Any]) -> Iterator[Argument]:
+    for name, value in values.items():
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            text = str(each)
+            if text and (start := path.rfind(text)) >= 0:
+                yield Argument(name, start, start + len(text))

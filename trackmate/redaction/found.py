@@ -1,0 +1,96 @@
+"""What was masked in a request, so that no other text of that request shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from trackmate.redaction.values import MAX_TEXT, Sanitizer
+
+MASK = "[redacted]"
+
+LONG = 8
+"""A shorter secret is masked only where it is a word of its own: it is part of too many others."""
+SHORT = 3
+"""A still shorter one says too little to be one."""
+MOST = 1_000
+"""Values remembered from one request."""
+
+
+class FoundSecrets:
+    """The secret values of one request, however they are written in its texts."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._replace: Callable[[str], str] | None = None
+        self.is_complete = True
+        """False once there were too many, or one too long, to remember."""
+
+    def __bool__(self) -> bool:
+        return bool(self._values)
+
+    def __contains__(self, value: str) -> bool:
+        return value in self._values
+
+    def add(self, value: Any) -> None:
+        """Remember a secret: a text, a number, or what such a mapping or list contains."""
+        for text in _texts_in(value):
+            if not text.strip() or text == MASK:
+                continue
+            if len(self._values) >= MOST or len(text) > MAX_TEXT:
+                self.is_complete = False
+                return
+            self._values.add(text)
+            self._replace = None
+
+    def mask(self, value: Any) -> Any:
+        """Return a text, or JSON-ready data, in which none of the secrets occurs any more."""
+        if not self._values or value is None:
+            return value
+        if self._replace is None:
+            self._replace = _replacement(self._values)
+        return self._replace(value) if isinstance(value, str) else Sanitizer(self._replace)(value)
+
+
+def _texts_in(value: Any, depth: int = 5) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bool) or value is None:
+        return
+    elif isinstance(value, (int, float)):
+        yield str(value)
+    elif isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth:
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts_in(item, depth - 1)
+
+
+def _replacement(values: set[str]) -> Callable[[str], str]:
+    """Return what masks all of them in a text, the longest first."""
+    written = sorted({each for value in values for each in _written(value)}, key=len, reverse=True)
+    long = [each for each in written if len(each) >= LONG]
+    words = "|".join(re.escape(each) for each in written if SHORT <= len(each) < LONG)
+    short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if words else None
+
+    def replace(text: str) -> str:
+        for each in long:
+            text = text.replace(each, MASK)
+        return short.sub(MASK, text) if short else text
+
+    return replace
+
+
+def _written(value: str) -> set[str]:
+    """Return a value as it is, without blanks around, and as programs write it in a text."""
+    return {
+        value,
+        value.strip(),
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+        quote(value, safe=""),
+        quote_plus(value),
+        escape(value),
+    }

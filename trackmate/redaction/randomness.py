@@ -1,0 +1,96 @@
+"""Telling what a machine drew at random from what people write."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+LONG = 20
+"""Characters of a value that is random enough to open something by itself."""
+SHORT = 16
+"""Characters of one that is suspicious because of its name, such as `code`."""
+FEW = 7
+"""Different characters that even a short hexadecimal token has."""
+SLACK = 4
+"""Signs between that many characters are no part of what was drawn."""
+
+_PAIRS = """
+th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co
+me de hi ri ro ic ne ea ra ce li ch ll be ma si om ur ca el ta la ns di fo ho pe ec pr no ct us
+ac ot il tr ly nc et ut ss so rs un lo wa ge ie wh ee wi em ad ol rt po we na ul ni ts mo ow pa
+im mi ai sh ir su id os iv ia am fi ci vi pl ig tu ev ld ry mp fe bl ab gh ty op wo sa ay ex ke
+fr oo av ag if ap gr od bo sp rd do uc bu ei ov by rm ep tt oc fa ef cu rn sc gi da yo cr cl du
+ga qu ue ff ba ey ls va um pp ua up lu go ht ru ug ds lt pi rc rr eg au ck ew mu br bi pt ak pu
+ui rg ib tl ny ki rk ys ob mm fu ph og ms ye ud mb ip ub oi rl gu dr hr cc tw ft wn nu af hu nn
+eo vo rv nf xp gn sm fl iz ok nl my gl aw ju oa eq sy sl ps jo lf nv je nk kn gs dy hy ze ks xt
+bs ik dd pm lm rp eb rf
+"""
+# The pairs of letters that make up most of English, German and French words. A word consists of
+# them almost wholly, and what is drawn at random to two fifths.
+_COMMON = frozenset(_PAIRS.split())
+_SIGNS = re.compile(r"[-_.~=+/:]+")
+_UUID = re.compile(
+    r"(?<![^\W_])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![^\W_])", re.IGNORECASE
+)
+_LETTERS = re.compile(r"[a-z]+")
+_HEX = re.compile(r"[0-9a-f]+")
+_PROSE = re.compile(r"[^\W\d_]{1,20}+(?:[\s,.;'&/()-]{1,3}(?:[^\W\d_]{1,20}+|\d{1,4}+))*+[\s.!?]*+")
+_SCHEMES = ("basic ", "bearer ", "digest ", "negotiate ", "token ")
+_SYMBOL = re.compile(r"[a-z]{2,20}(?:[_.-][a-z]{1,20}){0,8}")
+
+
+def looks_random(text: str, length: int = LONG) -> bool:
+    """Return True if a text of at least `length` characters is no word, number or UUID."""
+    if len(text) < length or not text.isascii() or " " in text:
+        return False
+    text = _UUID.sub("", text)
+    parts = _SIGNS.split(text)
+    drawn = "".join(parts)
+    if not drawn.isalnum() or drawn.isdigit() or len(set(drawn)) < FEW:
+        return False
+    if len(drawn) >= length - SLACK and (_is_hexadecimal(drawn) or _is_random(parts)):
+        return True
+    # Some put a word before it: "live_4f9d2b7c61e8".
+    return any(len(part) >= LONG // 2 and _is_mixed(part) for part in parts)
+
+
+def _is_random(parts: list[str]) -> bool:
+    runs = [run for part in parts for run in _LETTERS.findall(part.lower())]
+    pairs = [run[at : at + 2] for run in runs for at in range(len(run) - 1)]
+    changes = _changes(parts)
+    if len(pairs) < SLACK:
+        return changes >= 1 / 4
+    share = sum(pair in _COMMON for pair in pairs) / len(pairs)
+    # The more a text changes between digits, small and large letters, the less is needed.
+    return share < (0.8 if changes >= 0.3 else 0.7 if changes >= 0.12 else 0.55)  # noqa: PLR2004 (measured)
+
+
+def _is_hexadecimal(text: str) -> bool:
+    return not text.isalpha() and _HEX.fullmatch(text.lower()) is not None
+
+
+def _is_mixed(part: str) -> bool:
+    return not part.isdigit() and not part.isalpha() and _changes([part]) >= 1 / 4
+
+
+def _changes(parts: list[str]) -> float:
+    """Return at which share of their places digits, small and large letters change."""
+    changes = 0
+    for part in parts:
+        kinds = [0 if each.isdigit() else 1 if each.islower() else 2 for each in part]
+        changes += sum(a != b for a, b in pairwise(kinds))
+    return changes / sum(map(len, parts))
+
+
+def reads_like_words(text: str) -> bool:
+    """Return True for a number, a word or a sentence, as of `session: "Spring 2026"`."""
+    if text.isdigit():
+        return True
+    if len(text) > 200 or text.lower().startswith(_SCHEMES):  # noqa: PLR2004 (characters of a line)
+        return False
+    return _PROSE.fullmatch(text) is not None and not looks_random(text)
+
+
+def is_symbol(text: str) -> bool:
+    """Return True for what programs call things: `token_not_valid`."""
+    return _SYMBOL.fullmatch(text) is not None and not looks_random(text)

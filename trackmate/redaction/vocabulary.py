@@ -1,0 +1,151 @@
+"""The vocabulary of secrets: words that names are made of, and what each says of the value.
+
+Collected from Django and its contrib apps, django-allauth, dj-rest-auth, simplejwt,
+django-rest-knox, django-oauth-toolkit (RFC 6749, 7636, 8628), django-two-factor-auth, django-axes,
+django-oscar and payment forms, SAML 2.0, CAS 3.0, django-sesame, and forms in other languages.
+Words are in lower case and without accents.
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _phrases(text: str) -> frozenset[tuple[str, ...]]:
+    return frozenset(tuple(phrase.split()) for phrase in text.split(","))
+
+
+PASSWORDS = _words("""
+    passcode passphrase passwd password psw pw pword pwd contrasena contrasenya haslo hasło
+    heslo jelszo kennwort losenord motdepasse palavrapasse parola passwort salasana senha sifre
+    wachtwoord パスワード 密码 密碼 비밀번호 пароль
+""")
+"""Words for a password."""
+
+ALWAYS_WORDS = PASSWORDS | _words("ccv csc cvc cvn cvv iban mnemonic otp pin ssn totp")
+"""Words whose values are secret, numbers too. The last word of a name may be in the plural."""
+
+ALWAYS_PHRASES = _phrases("""
+    access code, activation code, auth code, authentication code, authorization code, backup
+    code, card code, card number, card no, card num, cc number, cc num, confirm code,
+    confirmation code, credit card, device code, invitation code, invite code, login code, mfa
+    code, mot de passe, one time code, palavra passe, pass code, pass phrase, recovery code,
+    recovery phrase, reset code, scratch code, security code, seed phrase, signin code, sms
+    code, two factor code, unused code, verification code, verify code, account number
+""")
+"""The same of neighbouring words."""
+
+SECRET_WORDS = _words("""
+    assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
+    pgtid pgtiou samlart samlrequest samlresponse secret sesame sessionid sid sig
+    signature token xsrf
+""")
+"""Words whose values are secret, but for numbers, which are counts: `{"token": 2334}`."""
+
+SECRET_PHRASES = _phrases("""
+    access key, activation key, api key, auth hash, auth key, code verifier, confirmation key,
+    deploy key, encryption key, invitation key, invite key, licence key, license key, login key,
+    magic link, master key, private key, provisioning uri, qr code, qr svg, recovery key,
+    registration key, reset key, reset link, saml art, saml request, saml response, secret key,
+    security key, serial key, service key, session key, shared key, sign in link, signing key,
+    ssh key, stream key, verification key, webhook key, pgt id, pgt iou, admin pass, confirm
+    pass, current pass, database pass, db pass, email pass, ftp pass, http pass, login pass,
+    mail pass, my pass, new pass, old pass, pass again, pass confirm, proxy pass, redis pass,
+    repeat pass, root pass, smtp pass, user pass, verify pass
+""")
+"""The same of neighbouring words."""
+
+SECRET_PARTS = (
+    "apikey",
+    "authorization",
+    "credential",
+    "passwd",
+    "password",
+    "secret",
+    "sessid",
+    "sessionid",
+    "token",
+)
+"""A name that contains one of these is secret, wherever: too much is better than too little..."""
+
+HARMLESS_WORDS = _words("""
+    passwordless secretariat secretaries secretary tokenization tokenize tokenized tokenizer
+    tokenizers unauthorized
+""")
+"""... but for these words."""
+
+LIKELY_WORDS = _words("auth session ticket")
+"""Words whose values are secret unless they read like words or are numbers: `session: "Spring"`."""
+
+IDENTIFYING = _words("code cookie hash header key secret string token value")
+"""What makes a likely word a certain one: `session_key`, `auth_token`."""
+
+CONTEXTUAL_WORDS = _words("code hash key")
+"""Last words of names whose values are secret where a login, a reset, a token and the like are
+concerned, or where they look random."""
+
+HARMLESS_BEFORE = {
+    "code": _words("""
+        airport area bank bar bic branch brand category class color colour cost country county
+        coupon course currency customer department dial dialing dialling discount district error
+        exit fiscal fips hs hsn http iata icao icd iso item lang language line locale location
+        mcc message mic model naics order part phone plu post postal postcode price product
+        program project promo promotion reason region response result return room route sic sku
+        sort source state station status store style subject swift tax tracking unit vat
+        warehouse zip zone
+    """),
+    "hash": _words("""
+        asset blob block build chunk commit content document file git image info integrity media
+        merkle parent perceptual query row schema style template transaction tree tx
+    """),
+    "key": _words("""
+        arrow attribute business cache child column composite config content ctrl dict dimension
+        field file foreign form function group hash hot i18n idempotency index issue item jira
+        join json lookup map menu merge message meta natural object option order page parent
+        partition primary project public query range react record row setting shift short sort
+        storage surrogate tab table translation unique
+    """),
+}
+"""What comes before a contextual word that is plainly none: `country_code`, `sort_key`."""
+
+ABOUT = _words("""
+    age algorithm algorithms backend backends class count counts created date enabled endpoint
+    expired expires expiry format length level lifetime limit max maxage method methods min mode
+    name policy provider required samesite scheme score size status strength style ttl type
+    types updated usage validator validators valid version
+""")
+"""A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
+
+ABOUT_PHRASES = _phrases("""
+    changed at, created at, expires at, expires in, issued at, updated at, used at, valid until
+""")
+"""... or with one of these..."""
+
+QUESTIONS = _words("can count has is max min num requires total")
+"""... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
+
+AUTHENTICATION = _words("""
+    2fa activate activation auth authenticate authentication authenticator authorise authorize
+    authtoken cas confirm confirmation invitation invitations invite invites jwt knox login
+    logon magic mfa oauth oauth2 oidc openid otp passkey passkeys passwd password passwordless
+    passwords reauthenticate recover recovery register reset saml saml2 sesame signin signup sso
+    token tokens totp twofactor unlock unsubscribe verification verify webauthn
+""")
+"""Words in a route, a path or the name of an action which say that it is about authentication."""
+
+NEIGHBOURS = _words("assertion client grant mfa nonce otp redirect response totp verifier")
+"""First words of parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
+
+ACCOUNT_NAMES = _words("account email login mail mobile phone user username")
+"""Words for an account: a code of digits beside one is a one-time code."""
+
+ONE_TIME = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
+"""What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
+
+IDS = _words("""
+    commit date day digest id ids month name number object pk pks ref rev revision sha slug
+    slugs uid uidb36 uidb64 uuid uuids version week year
+""")
+"""Last words of route arguments that identify something, and so open nothing, however random."""
