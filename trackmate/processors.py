@@ -220,10 +220,8 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
         masked["remarks"] = found.mask(activity.remarks)
     if activity.response is not None:
         masked["response"] = found.mask(activity.response)
-    if activity.extra:
-        rest = {name: value for name, value in activity.extra.items() if name != "query"}
-        if rest:
-            masked["extra"] = {**activity.extra, **found.mask(rest)}
+    if activity.extra and (texts := _free_texts_in(activity.extra)):
+        masked["extra"] = {**activity.extra, **found.mask(texts)}
     if activity.target:
         text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
@@ -249,10 +247,16 @@ def _withheld(activity: Activity) -> Activity:
 
 
 def _without_texts(extra: dict[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in extra.items() if name not in ("query", "exception")}
-    texts: dict[str, Any] = Sanitizer(text=lambda _text: WITHHELD)(rest)
+    texts = _free_texts_in(extra)
+    texts.pop("exception", None)
+    withheld: dict[str, Any] = Sanitizer(text=lambda _text: WITHHELD)(texts)
     # The names are the project's own.
-    return dict(zip(rest, texts.values(), strict=True))
+    return dict(zip(texts, withheld.values(), strict=True))
+
+
+def _free_texts_in(extra: dict[str, Any]) -> dict[str, Any]:
+    """Return what is neither the query nor a header, in which the names say what is secret."""
+    return {name: value for name, value in extra.items() if name not in ("query", "headers")}
 
 
 def _changed(activity: Activity, values: dict[str, Any]) -> Activity:

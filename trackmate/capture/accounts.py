@@ -139,9 +139,10 @@ def _is_known(identifier: str, name: str) -> bool:
 def _may_name_a_password(data: dict[str, Any]) -> bool:
     """Return False at a glance for most forms and JSON, which need not be searched closely."""
     try:
-        return _GLANCE.search(json.dumps(data, ensure_ascii=False).lower()) is not None
+        text = json.dumps(data, ensure_ascii=False).lower()
     except (TypeError, ValueError, RecursionError):
         return True
+    return any(stem in text for stem in _STEMS)
 
 
 def _is_password(name: str) -> bool:
@@ -173,7 +174,12 @@ MAX_VALUES = 10
 _LAST_WORD = re.compile(r"[^\W_]*$")
 # As in GraphQL: login(username: "...", password: "...")
 _INLINE = re.compile(r"(\w{1,64}+)[\"']?\s{0,3}[:=]\s{0,3}([\"'])((?:(?!\2)[^\\]|\\.){0,255}+)\2")
-_GLANCE = re.compile("|".join(["pass", *(re.escape(each) for each in sorted(PASSWORDS))]))
+# One of them is in every word for a password.
+_STEMS = (
+    "pass",
+    "pw",
+    *sorted(each for each in PASSWORDS if "pass" not in each and "pw" not in each),
+)
 
 
 def _without(identifier: str, activity: Activity) -> Activity:

@@ -21,7 +21,7 @@ from trackmate.redaction.addresses import (
     name_of,
 )
 from trackmate.redaction.found import MASK, FoundSecrets
-from trackmate.redaction.names import SecretNames, Sensitivity
+from trackmate.redaction.names import PAIRED, SecretNames, Sensitivity
 from trackmate.redaction.patterns import (
     ELEMENT,
     NAME_AND_SIGN,
@@ -90,7 +90,8 @@ class Redactor:
         """Return `text` with every secret in it masked: by form and, if `named`, by name."""
         if not self.patterns and is_harmless(text):
             return text
-        if named and self.layers and (inner := self._decoded(text)) is not None:
+        may_be_encoded = "%" in text or text[0] in "{["
+        if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
         text = mask_forms(text, mask)
         if "/" in text and self.layers:
@@ -113,20 +114,24 @@ class Redactor:
 
     def _decoded(self, text: str) -> str | None:
         """Return a text that is JSON or encoded, if there is a secret in it, decoded and masked."""
-        inside = replace(self, layers=self.layers - 1)
         if text[0] in "{[" and text[-1] in "}]" and len(text) <= MAX_TEXT:
             try:
                 data = json.loads(text)
             except (ValueError, RecursionError):
                 data = None
             if data is not None:
-                safe = inside.value(data)
+                safe = self._inside().value(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
-            if decoded != text and (masked := inside.text(decoded)) != decoded:
+            if decoded != text and (masked := self._inside().text(decoded)) != decoded:
                 return masked
         return None
+
+    def _inside(self, *, is_authentication: bool | None = None) -> Redactor:
+        """Return the redactor for what is within something else."""
+        about = self.is_authentication if is_authentication is None else is_authentication
+        return replace(self, layers=max(0, self.layers - 1), is_authentication=about)
 
     def _addresses(self, text: str, mask: str) -> str:
         """Mask the addresses in a text, and numbers of cards outside of them."""
@@ -221,15 +226,14 @@ class Redactor:
             path = self.path(path, encoded=True)
         if query:
             about = self.is_authentication or is_about_authentication(path[:MAX_PATH])
-            inside = replace(self, is_authentication=about, layers=max(0, self.layers - 1))
-            query = f"?{inside.query(query[1:])}"
+            query = f"?{self._inside(is_authentication=about).query(query[1:])}"
         if fragment:
             fragment = f"#{self._fragment(fragment[1:])}"
         return f"{origin}{path}{query}{fragment}"
 
     def _fragment(self, fragment: str) -> str:
         if fragment.startswith(("/", "!/")) and self.layers:
-            return replace(self, layers=self.layers - 1).address(fragment)
+            return self._inside().address(fragment)
         return self.text(fragment)
 
     def path(self, path: str, *, encoded: bool = False) -> str:
@@ -337,7 +341,7 @@ class Redactor:
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
             self.text,
-            sensitivity=self.names.sensitivity,
+            names=self.names,
             is_secret=self.is_secret,
             is_paired=self._is_paired,
             mask=self.mask,
@@ -353,7 +357,14 @@ class Redactor:
         """Return the value of a header, masked."""
         if name in self.names:
             return self.mask(value)
-        return self.common_text(value) if " " in value else self.address(value)
+        if " " in value:
+            return self.common_text(value)
+        context = ("header", self.is_authentication, self.site and self.site.key)
+        if (value, *context) in self.clean:
+            return value
+        if (masked := self.address(value)) == value:
+            self.clean.note(value, *context)
+        return masked
 
     def is_secret(self, level: int, value: Any, siblings: Mapping[str, Any] | None = None) -> bool:
         """Return True if a value is a secret, given what its name says and what is beside it."""
@@ -420,9 +431,7 @@ LARGEST_COUNT = 999
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Characters of a random part of a path, elsewhere and on routes about authentication."""
 NAMING = ("name", "key", "field", "param", "parameter", "header", "label", "property", "id")
-"""What a field is called that contains the name of another one..."""
-PAIRED = re.compile(r"(|.*[\[\]._-])(value|val|values|content|text)(\]?)", re.IGNORECASE)
-"""... and that other one."""
+"""What a field is called that contains the name of another one."""
 
 
 def _is_id(name: str) -> bool:

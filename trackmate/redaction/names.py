@@ -28,6 +28,8 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 MAX_NAME = 200
+PAIRED = re.compile(r"(|.*[\[\]._-])(value|val|values|content|text)(\]?)", re.IGNORECASE)
+"""What the value of a pair is called whose other part is a name: `fields[0][value]`."""
 
 
 class Sensitivity(IntEnum):
@@ -64,9 +66,14 @@ class SecretNames:
         self._exempt = frozenset(words_of(name) for name in exempt)
         # Names come from clients, so the memory is bounded in count and in length.
         self.sensitivity = lru_cache(maxsize=4096)(self._sensitivity)
+        self.says_something = lru_cache(maxsize=4096)(self._says_something)
 
     def __contains__(self, name: str) -> bool:
         return self.sensitivity(name[:MAX_NAME]) >= Sensitivity.LIKELY
+
+    def _says_something(self, name: str) -> bool:
+        """Return False for most names: their values need not be judged."""
+        return self._sensitivity(name) > Sensitivity.HARMLESS or PAIRED.fullmatch(name) is not None
 
     def _sensitivity(self, name: str) -> Sensitivity:
         words = words_of(name)

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from trackmate.activity import text_of
-from trackmate.redaction.names import MAX_NAME, Sensitivity
+from trackmate.redaction.names import MAX_NAME, SecretNames, Sensitivity
 
 MAX_TEXT = 10_000
 """Characters of one string."""
@@ -82,11 +82,11 @@ IsSecret = Callable[[int, Any, Mapping[str, Any]], bool]
 class Sanitizer:
     """One pass over any data that makes JSON-ready data of it, within bounds of size and depth.
 
-    Without `sensitivity` it only cleans, otherwise it masks what is secret as well.
+    Without `names` it only cleans, otherwise it masks what is secret as well.
     """
 
     text: Callable[[str], str] = clean_text
-    sensitivity: Callable[[str], int] | None = None
+    names: SecretNames | None = None
     is_secret: IsSecret = lambda _level, _value, _siblings: True
     is_paired: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _siblings: False
     mask: Callable[[Any], Any] = lambda value: value
@@ -137,7 +137,7 @@ class Sanitizer:
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        sensitivity = self.sensitivity
+        names, text = self.names, self.text
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -147,8 +147,9 @@ class Sanitizer:
             name = key_text = key if type(key) is str else text_of(key)
             # Written out, since every name of every payload comes by here.
             if len(name) > HARMLESS or not name.isidentifier():
-                name = self.text(clean_line(name, MAX_NAME))
-            if sensitivity and self._hides(sensitivity(key_text[:MAX_NAME]), key_text, item, value):
+                key_text = name[:MAX_NAME]
+                name = text(clean_line(name, MAX_NAME))
+            if names and names.says_something(key_text) and self._hides(key_text, item, value):
                 result[name] = self.mask(item)
             elif type(item) is str:
                 result[name] = self._string(item)
@@ -156,10 +157,12 @@ class Sanitizer:
                 result[name] = self(item, depth)
         return result
 
-    def _hides(self, level: int, name: str, item: Any, siblings: Mapping[str, Any]) -> bool:
+    def _hides(self, name: str, item: Any, siblings: Mapping[str, Any]) -> bool:
+        assert self.names is not None  # or nobody asks
+        level = self.names.sensitivity(name)
         if level and self.is_secret(level, item, siblings):
             return True
-        return name.endswith(VALUES) and not is_empty(item) and self.is_paired(name, siblings)
+        return not is_empty(item) and self.is_paired(name, siblings)
 
     def _items(self, value: Any, depth: int) -> list[Any]:
         result: list[Any] = []
@@ -177,9 +180,9 @@ class Sanitizer:
 
     def _follows_its_name(self, name: str, item: Any, items: Any) -> bool:
         """Return True for the second of `["password", "..."]` and what follows "--password"."""
-        if self.sensitivity is None or not (len(items) == PAIR or name.startswith("-")):
+        if self.names is None or not (len(items) == PAIR or name.startswith("-")):
             return False
-        level = self.sensitivity(name[:MAX_NAME])
+        level = self.names.sensitivity(name[:MAX_NAME])
         return level >= Sensitivity.SECRET and " " not in name and self.is_secret(level, item, {})
 
     def _other(self, value: Any) -> Any:
@@ -196,19 +199,6 @@ class Sanitizer:
 
 
 PAIR = 2
-VALUES = (
-    "value",
-    "value]",
-    "val",
-    "val]",
-    "values",
-    "content",
-    "content]",
-    "text",
-    "text]",
-    "data",
-)
-"""What the names of values in pairs end with."""
 
 
 def _more(missing: int, last: object) -> str:
