@@ -1,13 +1,14 @@
 """Measure what trackmate adds to a request, beside its peers, and print a table.
 
-`python -m benchmarks scale` measures the dashboard over millions of rows instead.
+`python -m benchmarks scale` measures the dashboard over millions of rows instead, and
+`python -m benchmarks outages` what a site feels of a log that is locked, stopped or gone.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import contest, peers, report, scale
+from benchmarks import contest, outages, peers, report, scale
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.databases import DATABASES, NoDatabaseError
 
@@ -18,6 +19,8 @@ SECONDS, QUICK_SECONDS = 75, 12
 def main() -> int:
     if sys.argv[1:2] == ["scale"]:
         return scale.main(sys.argv[2:])
+    if sys.argv[1:2] == ["outages"]:
+        return outages.main(sys.argv[2:])
     options = _options()
     names = [name for name, contestant in CONTESTANTS.items() if _takes_part(contestant)]
     outcomes = []

@@ -167,7 +167,7 @@ def thread_connections():
         opened.append(connection)
 
     connection_created.connect(note)
-    yield
+    yield opened
     connection_created.disconnect(note)
     for connection in opened:
         if connection is not connections[connection.alias]:

@@ -96,12 +96,17 @@ def test_what_is_little_travels_all_the_same(value):
         ({}, KeyError),
         ({"id": "x", "action_time": NOON.isoformat()}, ValueError),
         ({"id": KEY.hex, "action_time": "noon"}, ValueError),
-        ({"id": KEY.hex, "action_time": NOON.isoformat(), "colour": "red"}, TypeError),
+        ({"id": KEY.hex, "action_time": NOON.isoformat(), "target": {"a": 1}}, TypeError),
     ],
 )
 def test_other_data_is_no_activity(line, error):
     with pytest.raises(error):
         Activity.from_dict(line)
+
+
+def test_what_a_newer_version_added_is_left_out():
+    line = {"id": KEY.hex, "action_time": NOON.isoformat(), "action": "a", "colour": "red"}
+    assert Activity.from_dict(line).action == "a"
 
 
 @pytest.mark.parametrize(

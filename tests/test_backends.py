@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -11,21 +10,18 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connection, models, transaction
+from django.db import models, transaction
 
 from tests.shop.models import Country, Invoice, Order
-from trackmate import spool as spool_module
 from trackmate.activity import Activity, Target
-from trackmate.backends import database, locmem
+from trackmate.backends import locmem
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.console import ConsoleBackend
-from trackmate.backends.database import DatabaseBackend, insert
+from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.dummy import DummyBackend
+from trackmate.backends.inserts import can_insert, insert, insert_missing
 from trackmate.enums import Source, Status
-from trackmate.exceptions import SpoolError
 from trackmate.models import ActivityLog
-from trackmate.reporting import counts
-from trackmate.spool import OPEN, REJECTED, SEALED, get_spool
 
 pytestmark = [pytest.mark.database, pytest.mark.users]
 
@@ -287,254 +283,16 @@ def test_a_refusal_does_not_break_a_transaction_that_is_open():
     assert ActivityLog.objects.count() == 1
 
 
-# --- the spool as the safety net -------------------------------------------------------------
-
-
-@pytest.fixture
-def table(transactional_db):
-    """Take the table of the log away and give it back."""
-    table = ActivityLog._meta.db_table
-    moved = Moved(table)
-    yield moved
-    moved.give_back()
-
-
-class Moved:
-    def __init__(self, table):
-        self.table, self.is_away = table, False
-
-    def take_away(self):
-        self._rename(self.table, f"{self.table}_away")
-        self.is_away = True
-
-    def give_back(self):
-        if self.is_away:
-            self._rename(f"{self.table}_away", self.table)
-            self.is_away = False
-
-    def _rename(self, old, new):
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
-
-
-@pytest.fixture
-def small_segments(monkeypatch):
-    """Seal a segment after its first line."""
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1)
-
-
-def rows():
-    return sorted(ActivityLog.objects.values_list("action", flat=True))
-
-
-def test_what_the_database_refuses_is_spooled_counted_and_logged_once(table, caplog):
-    backend = DatabaseBackend()
-    table.take_away()
-    for action in ACTIONS:
-        backend.send(acts(action))
-    table.give_back()
-    assert rows() == []
-    assert counts["spooled"] == 3
-    assert len(caplog.records) == 1
-    assert backend.flush() == 3
-    assert rows() == ACTIONS
-
-
-def test_what_waits_is_stored_by_the_next_successful_write_once(table):
-    backend = DatabaseBackend()
-    table.take_away()
-    backend.send(acts("a", "b"))
-    table.give_back()
-    backend.send(acts("c"))
-    assert rows() == ACTIONS
-    assert get_spool().is_empty()
-    backend.send(acts("d"))
-    assert rows() == [*ACTIONS, "d"]
-
-
-def test_a_write_stores_one_segment_and_the_next_one_another(table, small_segments):
-    backend = DatabaseBackend()
-    table.take_away()
-    for action in "ab":
-        backend.send(acts(action))
-    table.give_back()
-    backend.send(acts("c"))
-    assert rows() == ["a", "c"]
-    backend.send(acts("d"))
-    assert rows() == ["a", "b", "c", "d"]
-
-
 @transactional
-def test_what_another_process_spooled_is_found_after_a_while(monkeypatch):
-    backend = DatabaseBackend()
-    backend.send(acts("a"))
-    get_spool().append(acts("b"))
-    backend.send(acts("c"))
-    assert rows() == ["a", "c"]
-    monkeypatch.setattr(database, "monotonic", lambda: float("inf"))
-    backend.send(acts("d"))
-    assert rows() == ["a", "b", "c", "d"]
-
-
-@transactional
-def test_what_another_process_replays_is_left_to_it():
-    get_spool().append(acts("waits"))
-    for _segment in get_spool().replay():
-        DatabaseBackend().send(acts("a"))
-    assert rows() == ["a"]
-    assert not get_spool().is_empty()
-
-
-@transactional
-def test_nothing_is_replayed_within_somebodys_transaction():
-    get_spool().append(acts("waits"))
-    with transaction.atomic():
-        DatabaseBackend().send(acts("a"))
-    assert rows() == ["a"]
-    assert not get_spool().is_empty()
-
-
-@transactional
-def test_what_is_delivered_twice_is_stored_once():
+def test_what_is_there_already_is_not_stored_again():
     a, b, c = acts(*ACTIONS)
-    DatabaseBackend().send([a])
-    get_spool().append([a, b, b, c, c])
-    assert DatabaseBackend().flush() == 2
-    assert rows() == ACTIONS
+    insert([a], "default")
+    assert insert_missing([a, b, b, c], "default") == 2
+    assert insert_missing([a, b, c], "default") == 0
+    assert sorted(ActivityLog.objects.values_list("action", flat=True)) == ACTIONS
 
 
 @transactional
-def test_what_was_stored_but_not_acknowledged_is_stored_once():
-    get_spool().append(acts(*ACTIONS))
-    for segment in get_spool().replay():
-        insert(segment.activities, "default")
-    assert DatabaseBackend().flush() == 0
-    assert rows() == ACTIONS
-    assert get_spool().is_empty()
-
-
-@transactional
-def test_a_row_that_can_never_be_stored_is_set_aside_and_the_rest_is_stored(spool_directory):
-    bad = Activity.now(action="bad", actor_id="kiosk")
-    DatabaseBackend().send([*acts("a"), bad, *acts("b", "c")])
-    assert rows() == []
-    assert DatabaseBackend().flush() == 3
-    assert rows() == ACTIONS
-    (line,) = (spool_directory / REJECTED).read_text().splitlines()
-    assert Activity.from_dict(json.loads(line)) == bad
-    assert counts["rejected"] == 1
-
-
-@transactional
-@pytest.mark.only_on("postgresql", "mysql")
-def test_what_only_the_database_finds_wrong_is_set_aside_too(spool_directory):
-    get_spool().append([*acts("a"), *acts("bad", status_code=70_000), *acts("b")])
-    assert DatabaseBackend().flush() == 2
-    assert rows() == ["a", "b"]
-    assert '"bad"' in (spool_directory / REJECTED).read_text()
-
-
-@transactional
-def test_a_segment_without_any_activity_is_set_aside_whole(spool_directory):
-    get_spool().append(acts("a"))
-    (spool_directory / OPEN).write_text("nonsense\n")
-    assert DatabaseBackend().flush() == 0
-    assert (spool_directory / REJECTED).read_text() == "nonsense\n"
-    assert get_spool().is_empty()
-
-
-@transactional
-def test_a_line_that_is_no_activity_is_set_aside(spool_directory):
-    get_spool().append(acts("a"))
-    with (spool_directory / OPEN).open("a") as segment:
-        segment.write('{"id": "0190')
-    assert DatabaseBackend().flush() == 1
-    assert (spool_directory / REJECTED).read_text() == '{"id": "0190\n'
-    assert get_spool().is_empty()
-
-
-def test_what_waits_is_kept_while_the_database_is_away(table):
-    get_spool().append(acts(*ACTIONS))
-    table.take_away()
-    with pytest.raises(DatabaseError):
-        DatabaseBackend().flush()
-    table.give_back()
-    assert DatabaseBackend().flush() == 3
-
-
-def test_a_database_that_goes_during_a_replay_does_not_fail_the_write(table, monkeypatch):
-    backend = DatabaseBackend()
-    get_spool().append(acts("waits"))
-    real = database.insert
-    monkeypatch.setattr(
-        database, "insert", lambda *args: (real(*args), table.take_away() if rows() else None)
-    )
-    backend.send(acts("a"))
-    table.give_back()
-    assert counts["delayed"] == 1
-    assert rows() == ["a"]
-    assert not get_spool().is_empty()
-
-
-@transactional
-def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
-    for action in ACTIONS:
-        get_spool().append(acts(action))
-    assert DatabaseBackend().flush(timeout=0) == 1
-    assert len(list(spool_directory.glob(f"*{SEALED}"))) == 2
-    assert DatabaseBackend().flush(timeout=60) == 2
-
-
-def test_after_a_slow_refusal_the_database_is_left_alone_for_a_while(
-    table, monkeypatch, django_assert_num_queries
-):
-    monkeypatch.setattr(database, "SLOW_SECONDS", -1)
-    monkeypatch.setattr(database, "REST_FACTOR", 10_000_000)
-    backend = DatabaseBackend()
-    table.take_away()
-    backend.send(acts("a"))
-    with django_assert_num_queries(0):
-        backend.send(acts("b"))
-    table.give_back()
-    monkeypatch.setattr(database, "monotonic", lambda: float("inf"))
-    backend.send(acts("c"))
-    assert rows() == ACTIONS
-
-
-def test_after_a_quick_refusal_the_database_is_asked_again(table):
-    backend = DatabaseBackend()
-    table.take_away()
-    backend.send(acts("a"))
-    table.give_back()
-    backend.send(acts("b"))
-    assert rows() == ["a", "b"]
-
-
-@transactional
-def test_a_spool_that_fails_as_well_is_an_error(configure, tmp_path):
-    (tmp_path / "file").touch()
-    configure(SPOOL_DIR=tmp_path / "file")
-    with pytest.raises(SpoolError):
-        DatabaseBackend().send([Activity.now(actor_id="kiosk")])
-
-
-@transactional
-def test_what_an_error_quotes_is_masked_and_on_one_line(caplog):
-    DatabaseBackend().send([Activity.now(actor_id="password=hunter2\nforged line")])
-    assert "hunter2" not in caplog.text
-    assert "\n" not in caplog.records[0].getMessage()
-
-
-@transactional
-def test_closing_gives_the_connection_back():
-    DatabaseBackend().send(acts("a"))
-    DatabaseBackend().close()
-    assert connection.connection is None or connection.is_in_memory_db()
-
-
-def test_a_broken_spool_directory_is_reported_by_the_backends_check(configure, tmp_path):
-    (tmp_path / "file").touch()
-    configure(SPOOL_DIR=tmp_path / "file")
-    (warning,) = DatabaseBackend().check()
-    assert warning.id == "trackmate.W004"
-    assert os.fspath(tmp_path / "file") in warning.msg
+def test_a_probe_leaves_nothing_behind():
+    assert can_insert("default", NOON)
+    assert not ActivityLog.objects.exists()

@@ -23,10 +23,8 @@ THREADS = 20
 
 
 @pytest.fixture(autouse=True)
-def surroundings(hostile, settings, thread_connections, monkeypatch):
+def surroundings(hostile, settings, thread_connections):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    # However busy the machine, a refusal never counts as slow.
-    monkeypatch.setattr("trackmate.backends.database.SLOW_SECONDS", float("inf"))
     views.streamed.clear()
 
 

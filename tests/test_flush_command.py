@@ -9,16 +9,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from trackmate import spool as spool_module
 from trackmate.activity import Activity
 from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
-from trackmate.spool import OPEN, get_spool, identity_of
+from trackmate.spool import OPEN, get_spool, segments
+from trackmate.spool.locations import identity_of
 
 pytestmark = pytest.mark.database
 
 transactional = pytest.mark.django_db(transaction=True)
 
+TABLE = ActivityLog._meta.db_table
 ROOT = Path(__file__).parent.parent
 SETTINGS = """
 from tests.settings import *
@@ -33,7 +34,7 @@ django.setup()
 from django.core.management import call_command
 from trackmate.spool import Segment
 
-Segment.acknowledge = lambda segment: os.kill(os.getpid(), signal.SIGKILL)
+Segment.acknowledge = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 call_command("trackmate_flush")
 """
 
@@ -57,7 +58,7 @@ def test_it_stores_what_waits_and_says_how_many_that_were(capsys):
 
 @transactional
 def test_it_stops_when_its_time_is_up(capsys, monkeypatch):
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
     for action in "abc":
         wait_for_the_flush(action)
     assert flushed(capsys, timeout=1e-9) == "1 activities stored.\n"
@@ -77,12 +78,16 @@ def test_a_time_that_is_no_number_is_refused(text):
 
 
 @transactional
-def test_a_database_that_is_away_is_an_error_and_nothing_is_lost(capsys, monkeypatch):
+def test_a_table_that_is_away_is_an_error_and_nothing_is_lost(capsys):
     wait_for_the_flush("a")
-    with monkeypatch.context() as patch:
-        patch.setattr(ActivityLog._meta, "db_table", "nowhere")
-        with pytest.raises(CommandError, match=r"(?s)nowhere.*What waits in the spool is kept\."):
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(ActivityLog, TABLE, "elsewhere")
+    try:
+        with pytest.raises(CommandError, match=r"(?s)others still wait.*in the spool is kept\."):
             call_command("trackmate_flush")
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(ActivityLog, "elsewhere", TABLE)
     assert flushed(capsys) == "1 activities stored.\n"
 
 
@@ -144,7 +149,7 @@ def count_rows(host):
 
 
 def test_several_at_once_store_everything_once(host, monkeypatch, spool_directory):
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 5_000)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 5_000)
     for number in range(50):
         wait_for_the_flush(*(f"{number}.{each}" for each in range(10)))
     flushes = [host("-m", "django", "trackmate_flush") for _ in range(3)]

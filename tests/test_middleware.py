@@ -419,7 +419,7 @@ def ours(statements):
 def test_an_anonymous_get_is_one_insert_and_no_other_query(client, configure, count_queries, write):
     configure(WRITE=write)
     (statement,) = count_queries(lambda: client.get("/orders/?page=2"))
-    assert statement.startswith("INSERT INTO")
+    assert statement.count("INSERT INTO") == 1
 
 
 def test_an_api_post_is_one_insert_and_no_other_query(client, count_queries):
@@ -427,7 +427,7 @@ def test_an_api_post_is_one_insert_and_no_other_query(client, count_queries):
     (statement,) = count_queries(
         lambda: client.post("/drf/plain/", body, content_type="application/json")
     )
-    assert statement.startswith("INSERT INTO")
+    assert statement.count("INSERT INTO") == 1
     assert ActivityLog.objects.get().data["token"] == MASK
 
 

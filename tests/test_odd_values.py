@@ -202,7 +202,7 @@ def test_the_name_of_a_failed_login_is_masked_in_the_query_too(client):
 def test_what_a_test_run_leaves_waits_for_nobody(configure, monkeypatch):
     configure(SPOOL_DIR=None)
     assert get_spool().directory.parent.name.startswith("trackmate-test-")
-    monkeypatch.setattr("trackmate.spool._is_under_test", lambda: False)
+    monkeypatch.setattr("trackmate.spool.locations.is_under_test", lambda: False)
     assert get_spool().directory.parent == default_directory()
 
 

@@ -13,12 +13,22 @@ from threading import Thread
 
 import pytest
 
-from trackmate import spool as spool_module
 from trackmate.activity import Activity
-from trackmate.exceptions import SpoolError
-from trackmate.spool import OPEN, REJECTED, SEALED, Spool, default_directory, get_spool
+from trackmate.exceptions import SpoolError, SpoolFullError
+from trackmate.spool import (
+    OPEN,
+    SEALED,
+    Limits,
+    Spool,
+    default_directory,
+    get_spool,
+    get_spools,
+    locations,
+    segments,
+)
 
 ROOT = Path(__file__).parent.parent
+PG = "django.db.backends.postgresql"
 
 APPEND_MANY = """
 import sys
@@ -49,7 +59,7 @@ def spool(tmp_path):
 @pytest.fixture
 def small_segments(monkeypatch):
     """Seal a segment after its first line."""
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
 
 
 def acts(*actions):
@@ -120,9 +130,14 @@ def test_something_waits_until_it_is_acknowledged(spool):
 def test_what_was_set_aside_does_not_wait(spool):
     spool.append(acts("a"))
     drained(spool)
-    spool.reject(["not an activity"])
+    spool.reject([("it is no activity", "nonsense")])
     assert spool.is_empty()
-    assert (spool.directory / REJECTED).read_text() == "not an activity\n"
+    [rejected] = spool.rejected()
+    assert (rejected.reason, rejected.line, rejected.activity) == (
+        "it is no activity",
+        "nonsense",
+        None,
+    )
 
 
 def test_what_is_added_during_a_replay_comes_with_the_next_one(spool):
@@ -140,7 +155,7 @@ def test_the_oldest_segment_comes_first(spool, small_segments):
 
 
 def test_a_large_segment_is_sealed(spool, monkeypatch):
-    monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 1000)
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1000)
     for number in range(30):
         spool.append(acts(f"order.{number}"))
     sealed = list(spool.directory.glob(f"*{SEALED}"))
@@ -160,7 +175,7 @@ def test_values_that_are_no_json_are_written_as_text(spool):
 
 def test_nobody_else_can_read_it(spool, small_segments):
     spool.append(acts("a"))
-    spool.reject(["x"])
+    spool.reject([("why", "x")])
     assert mode(spool.directory) == 0o700
     assert {mode(path) for path in spool.directory.iterdir()} == {0o600}
 
@@ -178,7 +193,7 @@ def test_a_link_in_the_place_of_a_segment_is_not_followed(spool, tmp_path):
 @pytest.fixture
 def temporary_directory(tmp_path, monkeypatch):
     """A temporary directory of the system's, which everyone can write to, outside of any test."""
-    monkeypatch.setattr(spool_module, "_is_under_test", lambda: False)
+    monkeypatch.setattr(locations, "is_under_test", lambda: False)
     shared = tmp_path / "shared"
     shared.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(shared))
@@ -191,7 +206,7 @@ def test_the_default_directory_is_one_of_this_user(configure, temporary_director
     assert default_directory() == temporary_directory / f"trackmate-{os.getuid()}"
 
 
-def test_a_directory_of_choice_may_be_a_path_or_a_text(configure, tmp_path):
+def test_a_directory_of_choice_may_be_a_path_or_a_text(configure, temporary_directory, tmp_path):
     configure(SPOOL_DIR=str(tmp_path))
     assert get_spool().directory.parent == tmp_path
 
@@ -244,6 +259,68 @@ def test_a_directory_of_choice_may_be_shared(tmp_path):
     assert drained(Spool(tmp_path)) == ["a"]
 
 
+def test_under_test_each_process_has_a_directory_that_goes_with_it(configure, tmp_path):
+    configure(SPOOL_DIR=tmp_path)
+    assert get_spool().directory.parent == tmp_path / f"test-{os.getpid()}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ({"NAME": "a.sqlite3"}, {"NAME": str(Path("a.sqlite3").absolute())}, True),
+        ({"NAME": "a.sqlite3"}, {"NAME": "/a.sqlite3"}, False),
+        ({"ENGINE": PG, "NAME": "a"}, {"ENGINE": PG, "NAME": "a", "PORT": 5433}, False),
+        ({"ENGINE": PG, "NAME": "a", "USER": "x"}, {"ENGINE": PG, "NAME": "a"}, True),
+        (
+            {"ENGINE": PG, "NAME": "a", "OPTIONS": {"options": "-c search_path=b"}},
+            {"ENGINE": PG, "NAME": "a"},
+            False,
+        ),
+    ],
+)
+def test_what_makes_two_databases_the_same(one, other, is_same):
+    one, other = ({"ENGINE": "django.db.backends.sqlite3", **each} for each in (one, other))
+    assert (locations.identity_of(one) == locations.identity_of(other)) is is_same
+
+
+@pytest.mark.parametrize("schema", ["acme", '"$user", public', "../x", "ä/b", "?", "a.b"])
+def test_each_schema_has_a_directory_of_its_own(schema):
+    get_spool().append(acts("default"))
+    get_spool(schema).append(acts("theirs"))
+    assert {name: drained(spool) for name, spool in get_spools()} == {
+        "": ["default"],
+        schema: ["theirs"],
+    }
+    assert get_spool(schema).directory.parent == get_spool().directory
+
+
+# --- bounds ----------------------------------------------------------------------------------
+
+
+def test_a_spool_that_is_full_takes_nothing_more(tmp_path):
+    spool = Spool(tmp_path, Limits(max_bytes=500))
+    spool.append(acts("a"))
+    segments._sizes.clear()
+    with pytest.raises(SpoolFullError, match="500 bytes"):
+        spool.append([Activity.now(action="b", remarks="x" * 400)])
+    assert drained(spool) == ["a"]
+
+
+def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path):
+    with pytest.raises(SpoolFullError, match="nearly full"):
+        Spool(tmp_path, Limits(min_free_bytes=2**62)).append(acts("a"))
+
+
+def test_the_size_is_measured_once_a_second(tmp_path, monkeypatch):
+    spool = Spool(tmp_path)
+    spool.append(acts("a"))
+    measured = spool.size()
+    spool.append(acts("b"))
+    assert spool.size() == measured
+    monkeypatch.setattr(segments, "MEASURE_SECONDS", 0)
+    assert spool.size() > measured
+
+
 # --- when it fails ---------------------------------------------------------------------------
 
 
@@ -251,7 +328,7 @@ def test_a_directory_of_choice_may_be_shared(tmp_path):
     "use",
     [
         lambda spool: spool.append(acts("a")),
-        lambda spool: spool.reject(["x"]),
+        lambda spool: spool.reject([("why", "x")]),
         lambda spool: spool.is_empty(),
     ],
     ids=["append", "reject", "is_empty"],
@@ -265,7 +342,7 @@ def test_a_directory_that_is_a_file_is_an_error_of_ours(tmp_path, use):
 
 def test_nothing_can_be_set_aside_where_there_is_no_directory(spool):
     with pytest.raises(SpoolError, match="No such file"):
-        spool.reject(["x"])
+        spool.reject([("why", "x")])
 
 
 def test_a_usable_directory_has_no_problem(spool):
@@ -279,6 +356,84 @@ def test_the_problem_of_an_unusable_directory_is_named(tmp_path):
     path = tmp_path / "file"
     path.touch()
     assert Spool(path / "spool").problem() == f"{path} is no directory"
+
+
+def test_a_lock_that_somebody_keeps_is_not_waited_for(spool):
+    spool.append(acts("a"))
+    with (spool.directory / OPEN).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        spool.append(acts("b"))
+        assert len(list(spool.directory.glob(f"*{SEALED}"))) == 1
+        assert drained(spool) == ["b"]
+    assert drained(spool) == ["a"]
+
+
+@pytest.fixture
+def as_nobody():
+    """Run the rest of the test as a user who may do little."""
+    if os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+
+    def become():
+        os.seteuid(65534)
+
+    yield become
+    os.seteuid(0)
+
+
+def test_what_belongs_to_another_user_keeps_nobody_waiting(spool, as_nobody, caplog, tmp_path):
+    spool.append(acts("of root"))
+    list(spool.replay())  # sealed, and not acknowledged
+    spool.append(acts("of root, too"))
+    spool.directory.chmod(0o777)
+    for folder in tmp_path.parents:
+        if folder.owner() == "root" and str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    tmp_path.chmod(0o755)
+    as_nobody()
+    spool.append(acts("mine"))
+    spool.append(acts("mine, too"))
+    assert drained(spool) == ["mine", "mine, too"]
+    assert drained(spool) == []
+    spool.reject([("why", "x")])
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "belongs to another user" in messages[0]
+    assert "cannot be read (Permission denied)" in messages[1]
+
+
+def test_what_was_set_aside_can_be_taken_back(spool):
+    activity = Activity.now(action="a")
+    spool.prepare()
+    spool.reject([("first", json.dumps(activity.to_dict()))])
+    spool.reject([("second", "nonsense")])
+    assert [each.reason for each in spool.rejected()] == ["first", "second"]
+    taken = spool.retake_rejected()
+    assert [each.activity for each in taken] == [activity, None]
+    assert list(spool.rejected()) == []
+
+
+def test_what_still_waits_of_a_segment_stays_in_it(spool):
+    spool.append(acts("a", "b", "c"))
+    (segment,) = spool.replay()
+    segment.acknowledge(waiting=segment.activities[1:])
+    assert drained(spool) == ["b", "c"]
+
+
+def test_one_process_at_a_time_may_drain(spool):
+    with spool.draining() as first, spool.draining() as second:
+        assert (first, second) == (True, False)
+    with spool.draining() as again:
+        assert again
+
+
+def test_lines_of_another_version_are_read(spool):
+    (activity,) = acts("a")
+    spool.append([activity])
+    line = json.loads((spool.directory / OPEN).read_text())
+    (spool.directory / OPEN).write_text(json.dumps({**line, "added_in_2_0": 1}) + "\n")
+    (segment,) = spool.replay()
+    assert list(segment.activities) == [activity]
 
 
 @pytest.fixture

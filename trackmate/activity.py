@@ -120,14 +120,14 @@ class Activity(NamedTuple):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the activity of a `to_dict()`.
+        """Return the activity of a `to_dict()`, also of another version with other names in it.
 
         Raise KeyError, TypeError, ValueError or AttributeError for other data.
         """
         target = values.get("target")
         return cls(
             **{
-                **values,
+                **{name: value for name, value in values.items() if name in cls._fields},
                 "id": UUID(values["id"]),
                 "action_time": datetime.fromisoformat(values["action_time"]),
                 "target": Target(**target) if target else None,

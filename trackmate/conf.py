@@ -54,6 +54,10 @@ class Settings:
     """When a request's activities are sent: when its response closes, so that the visitor never
     waits, or before the response is handed over, so that no answer leaves without its row."""
 
+    WRITE_TIMEOUT: float = 1.0
+    """Longest time that anybody waits for the log, in seconds: for a connection, a pool, a lock and
+    a statement together. What is not stored by then waits in the spool."""
+
     PROCESSORS: Sequence[Dotted] = DEFAULT_PROCESSORS
     """The processors that each activity passes, in order."""
 

@@ -26,6 +26,7 @@ what they should have been.
 _lock = Lock()
 _silent_until: dict[str, float] = {}
 _since: Counter[str] = Counter()
+_reported: set[tuple[str, str]] = set()
 
 
 def report(kind: str, message: str, *, count: int = 1, level: int = logging.ERROR) -> None:
@@ -40,12 +41,22 @@ def report(kind: str, message: str, *, count: int = 1, level: int = logging.ERRO
     logger.log(level, "%s %s: %s", number, kind, message)
 
 
+def report_once(kind: str, message: str) -> None:
+    """Log a message that is about the surroundings, once in the life of this process."""
+    with _lock:
+        if (kind, message) in _reported:
+            return
+        _reported.add((kind, message))
+    logger.warning("%s: %s", kind, message)
+
+
 def forget() -> None:
     """Start anew, as tests do."""
     with _lock:
         counts.clear()
         _since.clear()
         _silent_until.clear()
+        _reported.clear()
 
 
 def place_of(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.core.checks import CheckMessage
 
 from trackmate.activity import Activity
+from trackmate.spool import Rejected
 
 
 class BaseBackend(ABC):
@@ -20,8 +21,19 @@ class BaseBackend(ABC):
     def send(self, activities: Sequence[Activity]) -> None:
         """Take activities, processed and safe to store. May raise; the pipeline reports it."""
 
-    def flush(self, timeout: float | None = None) -> int:
-        """Store what still waits, for at most `timeout` seconds, and return how many that were."""
+    def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
+        """Store what still waits, for at most `timeout` seconds, and return how many that were.
+
+        `unknown_schema` is where to store what belongs to a schema that is not known.
+        """
+        return 0
+
+    def rejected(self) -> Sequence[Rejected]:
+        """Return what was set aside, since it can never be stored as it is."""
+        return ()
+
+    def retry_rejected(self) -> int:
+        """Try to store what was set aside, and return how many activities were stored."""
         return 0
 
     def close(self) -> None:  # noqa: B027 (most hold nothing)

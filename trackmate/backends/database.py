@@ -1,84 +1,181 @@
 """The default backend: rows of `ActivityLog`, with the spool as its safety net.
 
-This is the bridge between the two wings: no other module of the recording side knows the model.
+This is the bridge between the write side and the read side: no other module of the write side knows
+the model.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as CheckWarning
-from django.core.exceptions import ValidationError
-from django.db import DataError, Error, IntegrityError, connections
+from django.db import Error as DatabaseError
+from django.db import OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
-from trackmate.backends.inserts import insert
+from trackmate.backends.circuit import Circuit
+from trackmate.backends.connection import LogConnection
+from trackmate.backends.deadlines import DeadlineExceededError, limited
+from trackmate.backends.flusher import LOOK_SECONDS, Flusher
+from trackmate.backends.inserts import insert, insert_missing
+from trackmate.backends.replay import replay, retry
+from trackmate.backends.schemas import (
+    ASK_SECONDS,
+    DEFAULT,
+    UNKNOWN,
+    current_schema,
+    named_schema,
+)
 from trackmate.conf import get_settings
-from trackmate.exceptions import SpoolError
-from trackmate.models import ActivityLog
-from trackmate.redaction import clean_line
+from trackmate.exceptions import NotStoredError, SpoolError, SpoolFullError
 from trackmate.reporting import place_of, report
-from trackmate.spool import Segment, Spool, get_spool
+from trackmate.spool import (
+    MAX_BYTES,
+    MIN_FREE_BYTES,
+    Limits,
+    Rejected,
+    get_spool,
+    get_spools,
+    is_under_test,
+)
+from trackmate.transactions import is_left_uncommitted
 
-INCORRECT_VALUE = 1366
-"""What MariaDB and MySQL say of a value that a column cannot take, as an operational error."""
+SERVER_SHARE = 0.9
+"""Of `WRITE_TIMEOUT`, so that a server that is well can stop a statement itself."""
 
-LOOK_SECONDS = 5.0
-"""How often a process looks for segments that other processes left in the spool."""
-
-SLOW_SECONDS = 0.25
-"""A refusal that took longer than this makes the next activities go straight to the spool..."""
-
-REST_FACTOR, REST_SECONDS = 10, 30.0
-"""... for ten times as long, at most half a minute: no worker waits for a dead database."""
+COMMAND_SECONDS = 10.0
+"""How long `trackmate_flush` waits for the database; nobody waits for it."""
 
 
 class DatabaseBackend(BaseBackend):
-    """Store activities with one INSERT; spool what the database refuses, and store it later.
+    """Store activities with one INSERT; spool what the database does not take in time.
 
-    Whatever is in the spool is stored by the next successful write, or by
-    `manage.py trackmate_flush`, once: a row's key is made when it happens, and a key that is there
-    already is not stored again.
+    What waits in the spool is stored by a thread beside the requests as soon as the database takes
+    rows again, or by `manage.py trackmate_flush`: once, since the key of a row is made when it
+    happens, and a key that is there already is not stored again.
+
+    `spool_max_bytes` is the size of the spool, `spool_min_free_bytes` what stays free on its disk.
+    What does not fit any more is dropped, counted and logged.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        spool_max_bytes: int = MAX_BYTES,
+        spool_min_free_bytes: int = MIN_FREE_BYTES,
+    ) -> None:
+        self._limits = Limits(spool_max_bytes, spool_min_free_bytes)
+        self._circuit = Circuit()
+        self._connection = LogConnection()
+        self._flusher = Flusher(self._circuit)
         self._look_at = 0.0
-        self._rest_until = 0.0
 
     def send(self, activities: Sequence[Activity]) -> None:
         """Store activities, or spool them. Raise SpoolError if the spool fails as well."""
-        if monotonic() < self._rest_until:
-            self._spool(activities, "the database answered too slowly a moment ago")
+        connection = connections[get_settings().DATABASE]
+        if is_left_uncommitted(connection):
+            # Stored with it, they would be lost with it, or commit what nobody wanted committed.
+            self._spool(activities, connection, "autocommit is off")
             return
-        started = monotonic()
-        try:
-            insert(activities, get_settings().DATABASE)
-        except Exception as error:
-            if _is_forbidden_by_a_test(error):
-                raise
-            self._rest(monotonic() - started)
-            self._reconnect()
-            self._spool(activities, _text_of(error))
-        else:
-            self._store_what_waits()
+        with self._circuit.enter(named_schema(connection)) as reason:
+            problem = reason or self._store(activities)
+        if problem:
+            self._spool(activities, connection, problem)
+        elif monotonic() >= self._look_at:
+            self._look()
 
-    def flush(self, timeout: float | None = None) -> int:
+    def _store(self, activities: Sequence[Activity]) -> str:
+        """Store activities and return "", or why they cannot be stored."""
+        with self._connection.installed() as connection:
+            alias, seconds = connection.alias, get_settings().WRITE_TIMEOUT
+            was_open = connection.connection is not None
+            try:
+                with limited(alias, seconds):
+                    try:
+                        insert(activities, alias, seconds=seconds * SERVER_SHARE)
+                    except OperationalError as error:
+                        is_late = isinstance(error, DeadlineExceededError)
+                        if is_late or not was_open or not _is_lost(connection):
+                            raise
+                        # The server was restarted, or has ended an idle session; the rows may have
+                        # been stored before that.
+                        connection.close()
+                        insert_missing(activities, alias)
+            except Exception as error:
+                if _is_forbidden_by_a_test(error):
+                    raise
+                self._open_circuit(connection)
+                return place_of(error)
+        return ""
+
+    def _open_circuit(self, connection: BaseDatabaseWrapper) -> None:
+        if not is_under_test():
+            self._circuit.open(named_schema(connection), answers=not _is_lost(connection))
+
+    def _spool(
+        self, activities: Sequence[Activity], connection: BaseDatabaseWrapper, reason: str
+    ) -> None:
+        may_ask = self._circuit.answers(named_schema(connection))
+        schema = current_schema(connection, may_ask=may_ask)
+        try:
+            get_spool(schema, self._limits).append(activities)
+        except SpoolFullError as error:
+            report("dropped", str(error), count=len(activities))
+        else:
+            report("spooled", f"they are stored later: {reason}", count=len(activities))
+        self._flusher.wake()
+
+    def _look(self) -> None:
+        """Let what other processes left behind be stored."""
+        self._look_at = monotonic() + LOOK_SECONDS
+        try:
+            if any(not spool.is_empty() for _schema, spool in get_spools()):
+                self._flusher.wake()
+        except (SpoolError, OSError) as error:
+            report("delayed", str(error))
+
+    def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
         """Store what waits in the spool and return how many activities that were.
 
-        Raise SpoolError if the spool fails, and DatabaseError if the database does.
+        `unknown_schema` is where to store what was recorded while the database could not say for
+        which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
+        stored now.
         """
         deadline = None if timeout is None else monotonic() + timeout
-        stored = 0
-        spool = get_spool()
-        for segment in spool.replay():
-            stored += self._store(segment, spool)
-            if deadline is not None and monotonic() >= deadline:
-                break
+        stored, problems = 0, []
+        for known_schema, spool in get_spools():
+            schema = known_schema
+            if schema == UNKNOWN and unknown_schema is not None:
+                schema = unknown_schema
+            try:
+                for outcome in replay(spool, schema, COMMAND_SECONDS):
+                    stored += outcome.stored
+                    if outcome.error is not None:
+                        problems.append(place_of(outcome.error))
+                    if deadline is not None and monotonic() >= deadline:
+                        return stored
+            except DatabaseError as error:
+                problems.append(place_of(error))
+        if problems:
+            raise NotStoredError(stored, problems[0])
         return stored
+
+    def rejected(self) -> list[Rejected]:
+        """Return what was set aside, since it can never be stored as it is."""
+        return [each for _schema, spool in get_spools() for each in spool.rejected()]
+
+    def retry_rejected(self) -> int:
+        """Try to store what was set aside, and return how many activities were stored."""
+        return sum(
+            retry(spool, schema, taken, COMMAND_SECONDS).stored
+            for schema, spool in get_spools()
+            if (taken := spool.retake_rejected())
+        )
 
     def close(self) -> None:
         """Close this thread's connection to the log."""
@@ -86,7 +183,7 @@ class DatabaseBackend(BaseBackend):
 
     def check(self) -> list[CheckMessage]:
         """Warn where the spool has no place to write to."""
-        spool = get_spool()
+        spool = get_spool(DEFAULT)
         if (problem := spool.problem()) is None:
             return []
         return [
@@ -97,101 +194,22 @@ class DatabaseBackend(BaseBackend):
             )
         ]
 
-    def _store_what_waits(self) -> None:
-        if monotonic() < self._look_at:
-            return
-        spool = get_spool()
-        try:
-            self._store_from(spool)
-        except SpoolError as error:
-            # What was sent just now is stored, whatever happens to what waits.
-            self._look_at = monotonic() + LOOK_SECONDS
-            report("delayed", str(error))
 
-    def _store_from(self, spool: Spool) -> None:
-        if spool.is_empty():
-            self._look_at = monotonic() + LOOK_SECONDS
-        elif not connections[get_settings().DATABASE].in_atomic_block:
-            # Within somebody's transaction a segment could be removed and its rows rolled back.
-            self._store_one_segment(spool)
-
-    def _store_one_segment(self, spool: Spool) -> None:
-        # One for each successful write: no request pays for a long outage alone.
-        for segment in spool.replay():
-            try:
-                self._store(segment, spool)
-            except Error as error:
-                report("delayed", _text_of(error), count=len(segment.activities))
-            return
-
-    def _store(self, segment: Segment, spool: Spool) -> int:
-        rejected = list(segment.broken)
-        stored = _insert_what_can_be(segment.activities, rejected)
-        if rejected:
-            spool.reject(rejected)
-            report("rejected", f"set aside in {spool.directory}", count=len(rejected))
-        segment.acknowledge()
-        return stored
-
-    def _spool(self, activities: Sequence[Activity], reason: str) -> None:
-        get_spool().append(activities)
-        self._look_at = 0.0
-        report("spooled", f"the database refused them: {reason}", count=len(activities))
-
-    def _rest(self, seconds: float) -> None:
-        if seconds > SLOW_SECONDS:
-            self._rest_until = monotonic() + min(seconds * REST_FACTOR, REST_SECONDS)
-
-    def _reconnect(self) -> None:
-        connection = connections[get_settings().DATABASE]
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-
-
-def _insert_what_can_be(activities: Sequence[Activity], rejected: list[str]) -> int:
-    """Store activities and return how many; halve a batch that fails until what is bad is alone."""
-    if not activities:
-        return 0
-    try:
-        return _insert_missing(activities, get_settings().DATABASE)
-    except (Error, ValueError, TypeError, OverflowError, ValidationError) as error:
-        if not _is_about_a_row(error):
-            raise
-        if len(activities) == 1:
-            rejected.append(json.dumps(activities[0].to_dict(), default=str))
-            return 0
-    middle = len(activities) // 2
-    first, second = activities[:middle], activities[middle:]
-    return _insert_what_can_be(first, rejected) + _insert_what_can_be(second, rejected)
-
-
-def _is_about_a_row(error: Exception) -> bool:
-    """Say whether an error is about a row; else it is about the database, and the row may wait."""
-    if not isinstance(error, Error) or isinstance(error, (DataError, IntegrityError)):
-        return True
-    return error.args[:1] == (INCORRECT_VALUE,)
-
-
-def _insert_missing(activities: Sequence[Activity], alias: str) -> int:
-    keys = [activity.id for activity in activities]
-    rows = ActivityLog.objects.using(alias).filter(pk__in=keys)
-    there = set(rows.values_list("pk", flat=True))
-    # A segment may hold an activity twice, after a crash between writing and answering.
-    missing = {activity.id: activity for activity in activities if activity.id not in there}
-    if missing:
-        insert(list(missing.values()), alias)
-    return len(missing)
+def _is_lost(connection: BaseDatabaseWrapper) -> bool:
+    """Return True if the server does not answer on a connection any more."""
+    if connection.in_atomic_block:
+        # It is the project's, and nobody may close it.
+        return False
+    with suppress(Exception), limited(connection.alias, ASK_SECONDS):
+        return connection.connection is None or not connection.is_usable()
+    return True
 
 
 def _is_forbidden_by_a_test(error: Exception) -> bool:
-    """Say whether the tests of a project closed the database: what they do must not wait for it.
+    """Return True if the tests of a project closed the database: what they do must not wait for it.
 
     Django's guard raises an AssertionError, pytest-django's a RuntimeError.
     """
     return isinstance(error, AssertionError) or (
         isinstance(error, RuntimeError) and "Database access not allowed" in str(error)
     )
-
-
-def _text_of(error: BaseException) -> str:
-    return clean_line(place_of(error), 300)

@@ -16,13 +16,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
 
 from trackmate.activity import Activity
+from trackmate.backends.deadlines import limited
 from trackmate.clock import naive
+from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
 
@@ -30,11 +32,51 @@ MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""
 
 
-def insert(activities: Sequence[Activity], alias: str) -> None:
+def insert(activities: Sequence[Activity], alias: str, *, seconds: float | None = None) -> None:
     """Store activities with one INSERT, or a few in one transaction where they exceed its limits.
 
-    Never breaks a transaction that is open already: it writes within a savepoint then.
+    The database stops a statement that takes longer than `seconds`, where it can. A transaction
+    that is open already is never broken: this writes within a savepoint then.
     """
+    _insert(activities, alias, seconds=seconds)
+
+
+def insert_missing(activities: Sequence[Activity], alias: str) -> int:
+    """Store those activities that are not stored yet, in one transaction; return how many.
+
+    Each is passed over if it comes to be stored in the meantime.
+    """
+    with transaction.atomic(using=alias):
+        rows = ActivityLog.objects.using(alias).filter(pk__in=[each.id for each in activities])
+        stored = set(rows.values_list("pk", flat=True))
+        # A segment may contain an activity twice, after a crash between writing and answering.
+        missing = {each.id: each for each in activities if each.id not in stored}
+        if missing:
+            _insert(list(missing.values()), alias, is_repeated=True)
+        return len(missing)
+
+
+def can_insert(alias: str, moment: datetime) -> bool:
+    """Return True if the table takes a row of that time which is beyond reproach.
+
+    Such a row is made and rolled back. Where the table refuses even that, no other row is to blame.
+    """
+    try:
+        with transaction.atomic(using=alias):
+            _insert([Activity.at(moment, action="trackmate.probe")], alias)
+            transaction.set_rollback(True, using=alias)
+    except Exception:  # noqa: BLE001 (whatever a driver raises)
+        return False
+    return True
+
+
+def _insert(
+    activities: Sequence[Activity],
+    alias: str,
+    *,
+    seconds: float | None = None,
+    is_repeated: bool = False,
+) -> None:
     statement = _statement(alias, settings.USE_TZ)
     recorded_at = statement.prepare_time(datetime.now(UTC))
     rows = [statement.row(activity, recorded_at) for activity in activities]
@@ -49,10 +91,35 @@ def insert(activities: Sequence[Activity], alias: str) -> None:
     ):
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
-            statement.execute(cursor, len(chunk), [value for row in chunk for value in row])
+            text = statement.text(len(chunk), is_repeated=is_repeated)
+            values = [value for row in chunk for value in row]
+            cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
         if together:
             # What is stored at once is not late.
             note(keys, alias)
+
+
+def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
+    """Return a statement that carries its own limit of time, for the same message."""
+    connection: Any = cursor.db
+    if connection.vendor == "mysql" and connection.mysql_is_mariadb:
+        return f"SET STATEMENT max_statement_time={seconds:.3f} FOR {text}"
+    if connection.vendor != "postgresql" or not _takes_several(connection):
+        return text
+    milliseconds = max(1, int(seconds * 1000))
+    if not connection.in_atomic_block:
+        # All of a message is one transaction, and a local setting ends with it.
+        return f"SET LOCAL statement_timeout = {milliseconds}; {text}"
+    return (
+        "SELECT set_config('trackmate.timeout', current_setting('statement_timeout'), true);"
+        f" SET LOCAL statement_timeout = {milliseconds}; {text};"
+        " SELECT set_config('statement_timeout', current_setting('trackmate.timeout'), true)"
+    )
+
+
+def _takes_several(connection: Any) -> bool:
+    # Parameters that the server binds go with one statement alone.
+    return not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
 Prepare = Callable[[Any], Any]
@@ -69,21 +136,15 @@ class Statement:
     prepared: tuple[tuple[int, Prepare], ...]
     """Positions of the values that the database takes in another form, and what makes it."""
     prepare_time: Prepare
+    conflict: str
+    """What lets the statement pass over a row whose key is there already."""
     rows_at_once: int
     """How many rows one statement may hold."""
 
-    def execute(self, cursor: CursorWrapper, rows: int, values: list[Any]) -> None:
-        """Store a number of rows, given their values one row after the other."""
-        connection = cursor.db
+    def text(self, rows: int, *, is_repeated: bool = False) -> str:
+        """Return the statement for a number of rows, and for such as may be there already."""
         text = self.head + ", ".join([self.placeholders] * rows)
-        if connection.vendor != "sqlite" or connection.in_atomic_block or _is_watched(cursor):
-            cursor.execute(text, values)
-            return
-        # Nobody's transaction is at stake, so nothing that Django's cursor checks has to be. It
-        # writes "?" for each "%s" with a regular expression, each time anew, which costs a fifth
-        # of what storing the row does.
-        with connection.wrap_database_errors:
-            connection.connection.execute(text.replace("%s", "?"), values)
+        return text + self.conflict if is_repeated else text
 
     def row(self, activity: Activity, recorded_at: Any) -> list[Any]:
         """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
@@ -98,11 +159,6 @@ class Statement:
         else:
             values += (_content_type_id(target.model), target.object_id, target.object_repr)
         return values
-
-
-def _is_watched(cursor: CursorWrapper) -> bool:
-    """Say whether somebody counts, logs or changes what runs through Django's cursors."""
-    return type(cursor) is not CursorWrapper or bool(cursor.db.execute_wrappers)
 
 
 _LAST = ("recorded_at", "content_type_id", "object_id", "object_repr")
@@ -132,6 +188,12 @@ def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of 
             if not isinstance(field, _AS_THEY_ARE)
         ),
         prepare_time=_preparation(by_name["recorded_at"], connection, use_tz=use_tz),
+        conflict=(
+            # Not INSERT IGNORE, which makes other values of what it cannot take.
+            " ON DUPLICATE KEY UPDATE id = id"
+            if connection.vendor == "mysql"
+            else " ON CONFLICT DO NOTHING"
+        ),
         rows_at_once=max(1, connection.ops.bulk_batch_size(fields, [None] * MAX_ROWS)),
     )
 
@@ -179,10 +241,12 @@ def _clock_text(zone: tzinfo | None) -> Prepare:
 
 
 def _content_type_id(label: str) -> int | None:
-    """Return the key of a model's content type; Django remembers it after the first look."""
+    """Return the key of a model's content type; Django remembers it after the first query."""
+    alias = router.db_for_read(ContentType)
     try:
-        # Never one that makes what is missing: within a transaction that is rolled back, its key
-        # would later belong to another model.
-        return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
+        with limited(alias, get_settings().WRITE_TIMEOUT):
+            # Never one that makes what is missing: within a transaction that is rolled back, its
+            # key would later belong to another model.
+            return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
     except (ContentType.DoesNotExist, TypeError):
         return None

@@ -6,32 +6,61 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
-from trackmate.database_errors import message_of
-from trackmate.exceptions import SpoolError
+from trackmate.backends.base import BaseBackend
+from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.pipeline import get_backend
+from trackmate.redaction import clean_line
 
 
 class Command(BaseCommand):
     """Store what waits; run it after an outage, or from time to time."""
 
-    help = _("Store the activities that the database refused and that wait in the spool.")
+    help = _("Store the activities that the database did not take and that wait in the spool.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--timeout`."""
+        """Add `--timeout`, `--rejected` and `--schema`."""
         parser.add_argument(
             "--timeout", type=float, default=None, help=_("Stop after this many seconds.")
         )
+        parser.add_argument(
+            "--rejected",
+            action="store_true",
+            help=_("Show what was set aside, since it could never be stored, and try it again."),
+        )
+
+        parser.add_argument(
+            "--schema",
+            default=None,
+            help=_(
+                "Where to store what was recorded while the database could not say for which of"
+                " several schemas (PostgreSQL)."
+            ),
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Flush the backend in force, and say how many activities were stored."""
+        """Flush the backend in force, and print how many activities were stored."""
         timeout = options["timeout"]
         if timeout is not None and timeout <= 0:
             raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}")
+        backend = get_backend()
         try:
-            stored = get_backend().flush(timeout)
-        except (DatabaseError, SpoolError) as error:
-            raise CommandError(f"{message_of(error)}. What waits in the spool is kept.") from error
-        self.stdout.write(f"{stored} activities stored.")
+            if options["rejected"]:
+                self._retry(backend)
+            else:
+                stored = backend.flush(timeout, unknown_schema=options["schema"])
+                self.stdout.write(f"{stored} activities stored.")
+        except (NotStoredError, SpoolError) as error:
+            raise CommandError(f"{error}. What waits in the spool is kept.") from error
+
+    def _retry(self, backend: BaseBackend) -> None:
+        for each in backend.rejected():
+            activity = each.activity
+            what = (
+                f"{activity.action_time:%Y-%m-%d %H:%M:%S} {activity.action or activity.path}"
+                if activity
+                else each.line
+            )
+            self.stdout.write(clean_line(f"{what}: {each.reason or _('set aside')}", 300))
+        self.stdout.write(f"{backend.retry_rejected()} activities stored.")

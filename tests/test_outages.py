@@ -1,0 +1,725 @@
+"""The database backend in bad times: what it does not get stored waits, and is stored once."""
+
+import os
+import socket
+import time
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from tests.pages import log_queries
+from tests.shop.models import Order
+from trackmate.activity import Activity
+from trackmate.backends import circuit as circuit_module
+from trackmate.backends import connection as connection_module
+from trackmate.backends import database, flusher, schemas
+from trackmate.backends.circuit import Circuit
+from trackmate.backends.database import DatabaseBackend
+from trackmate.backends.deadlines import DeadlineExceededError, time_limit
+from trackmate.backends.replay import as_line
+from trackmate.exceptions import NotStoredError, SpoolError
+from trackmate.models import ActivityLog
+from trackmate.reporting import counts
+from trackmate.spool import OPEN, get_spool, segments
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+ACTIONS = ["a", "b", "c"]
+
+
+def acts(*actions, **values):
+    return [Activity.now(action=action, **values) for action in actions]
+
+
+def rows():
+    return sorted(ActivityLog.objects.values_list("action", flat=True))
+
+
+class Table:
+    """The table of the log, which can be taken away and given back."""
+
+    def __init__(self):
+        self.name, self.is_away = ActivityLog._meta.db_table, False
+
+    def take_away(self):
+        self._rename(self.name, f"{self.name}_away")
+        self.is_away = True
+
+    def give_back(self):
+        if self.is_away:
+            self._rename(f"{self.name}_away", self.name)
+            self.is_away = False
+
+    def _rename(self, old, new):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+
+@pytest.fixture
+def table(transactional_db):
+    moved = Table()
+    yield moved
+    moved.give_back()
+
+
+@pytest.fixture
+def small_segments(monkeypatch):
+    """Seal a segment after its first line."""
+    monkeypatch.setattr(segments, "SEGMENT_BYTES", 1)
+
+
+@pytest.fixture
+def in_production(monkeypatch):
+    """Behave as outside of a test, but start no thread."""
+    monkeypatch.setattr(database, "is_under_test", lambda: False)
+    monkeypatch.setattr(circuit_module, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(circuit_module, "LONGEST_PAUSE", 0.0)
+
+
+def turn(backend):
+    """Do what the thread of a backend does in one turn."""
+    backend._flusher._step()
+
+
+# --- what waits ------------------------------------------------------------------------------
+
+
+def test_what_the_database_does_not_take_is_spooled_counted_and_logged_once(table, caplog):
+    backend = DatabaseBackend()
+    table.take_away()
+    for action in ACTIONS:
+        backend.send(acts(action))
+    table.give_back()
+    assert rows() == []
+    assert counts["spooled"] == 3
+    assert len(caplog.records) == 1
+    assert backend.flush() == 3
+    assert rows() == ACTIONS
+
+
+def test_no_write_stores_what_waits(table, in_production, django_assert_num_queries):
+    """Catching up is not the business of requests."""
+    get_spool().append(acts("waits"))
+    backend = DatabaseBackend()
+    backend.send(acts("warm"))
+    with django_assert_num_queries(1):
+        backend.send(acts("a"))
+    assert rows() == ["a", "warm"]
+    turn(backend)
+    assert rows() == ["a", "waits", "warm"]
+
+
+def test_what_is_delivered_twice_is_stored_once():
+    a, b, c = acts(*ACTIONS)
+    DatabaseBackend().send([a])
+    get_spool().append([a, b, b, c, c])
+    assert DatabaseBackend().flush() == 2
+    assert rows() == ACTIONS
+
+
+def test_what_another_process_replays_is_left_to_it():
+    get_spool().append(acts("waits"))
+    for _segment in get_spool().replay():
+        assert DatabaseBackend().flush() == 0
+    assert not get_spool().is_empty()
+
+
+def test_what_waits_is_kept_while_the_table_is_away(table):
+    get_spool().append(acts(*ACTIONS))
+    table.take_away()
+    with pytest.raises(NotStoredError, match="others still wait"):
+        DatabaseBackend().flush()
+    table.give_back()
+    assert DatabaseBackend().flush() == 3
+
+
+def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
+    for action in ACTIONS:
+        get_spool().append(acts(action))
+    assert DatabaseBackend().flush(timeout=0) == 1
+    assert DatabaseBackend().flush(timeout=60) == 2
+
+
+def test_a_spool_that_fails_as_well_is_an_error(configure, tmp_path):
+    (tmp_path / "file").touch()
+    configure(SPOOL_DIR=tmp_path / "file")
+    with pytest.raises(SpoolError):
+        DatabaseBackend().send([Activity.now(actor_id="kiosk")])
+
+
+def test_what_the_spool_cannot_take_is_dropped_and_counted(table):
+    backend = DatabaseBackend(spool_max_bytes=10)
+    table.take_away()
+    backend.send(acts("a", "b"))
+    assert counts["dropped"] == 2
+
+
+def test_an_error_is_logged_on_one_line_and_without_what_it_quotes(caplog):
+    DatabaseBackend().send([Activity.now(actor_id="password=hunter2\nforged line")])
+    assert "hunter2" not in caplog.text
+    assert "\n" not in caplog.records[0].getMessage()
+
+
+def test_a_broken_spool_directory_is_reported_by_the_backends_check(configure, tmp_path):
+    (tmp_path / "file").touch()
+    configure(SPOOL_DIR=tmp_path / "file")
+    (warning,) = DatabaseBackend().check()
+    assert warning.id == "trackmate.W004"
+    assert os.fspath(tmp_path / "file") in warning.msg
+
+
+# --- rows that can never be stored ---------------------------------------------------------------
+
+BAD = {
+    "a key that is none": {"actor_id": "kiosk"},
+    "a text that is none": {"remarks": {"a": 1}},
+    "JSON that is none": {"data": {"a": object()}},
+}
+
+
+@pytest.fixture(
+    params=[
+        "a key that is none",
+        "JSON that is none",
+        # mysqlclient makes a text of it.
+        pytest.param("a text that is none", marks=pytest.mark.only_on("sqlite3", "postgresql")),
+    ]
+)
+def bad(request, monkeypatch):
+    """An activity that no database and no adapter takes, as it came out of the spool."""
+    activity = Activity.now(action="bad")
+    replaced = {activity.id: activity.with_(**BAD[request.param])}
+    real = segments._activity_of
+
+    def read(line):
+        found = real(line)
+        return found and replaced.get(found.id, found)
+
+    monkeypatch.setattr(segments, "_activity_of", read)
+    return activity
+
+
+def test_a_bad_row_is_set_aside_alone(bad, spool_directory):
+    get_spool().append([*acts("a"), bad, *acts("b", "c")])
+    assert DatabaseBackend().flush() == 3
+    assert rows() == ACTIONS
+    assert get_spool().is_empty()
+    assert counts["rejected"] == 1
+    [rejected] = DatabaseBackend().rejected()
+    assert '"bad"' in rejected.line
+    assert rejected.reason
+
+
+def test_bad_rows_keep_nothing_waiting_over_several_outages(table, bad, in_production):
+    backend = DatabaseBackend()
+    for number in range(3):
+        table.take_away()
+        backend.send([bad.with_(id=Activity.now().id), *acts(f"n{number}")])
+        get_spool().append([bad])
+        turn(backend)
+        table.give_back()
+        turn(backend)
+        turn(backend)
+    assert {"n0", "n1", "n2"} <= set(rows())
+    assert get_spool().is_empty()
+    assert not backend._circuit.has_failures
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_only_the_database_finds_wrong_is_set_aside_too(spool_directory):
+    get_spool().append([*acts("a"), *acts("bad", status_code=70_000), *acts("b")])
+    assert DatabaseBackend().flush() == 2
+    assert rows() == ["a", "b"]
+    assert '"bad"' in DatabaseBackend().rejected()[0].line
+
+
+@pytest.mark.parametrize("line", ["nonsense", '{"id": "0190'])
+def test_a_line_that_is_no_activity_is_set_aside(spool_directory, line):
+    get_spool().append(acts("a"))
+    with (spool_directory / OPEN).open("a") as segment:
+        segment.write(line)
+    assert DatabaseBackend().flush() == 1
+    assert [each.line for each in DatabaseBackend().rejected()] == [line]
+    assert get_spool().is_empty()
+
+
+def test_what_was_set_aside_is_shown_and_tried_again(capsys):
+    get_spool().prepare()
+    [mended] = acts("mended")
+    get_spool().reject([("it was too long", as_line(mended)), ("no activity", "non\x1bsense")])
+    call_command("trackmate_flush", rejected=True)
+    shown = capsys.readouterr().out
+    assert " mended: it was too long" in shown
+    assert "non\ufffdsense: no activity" in shown
+    assert "1 activities stored." in shown
+    assert rows() == ["mended"]
+    assert [each.line for each in DatabaseBackend().rejected()] == ["non\x1bsense"]
+
+
+# --- a fault that is no row's --------------------------------------------------------------------
+
+
+TABLE = ActivityLog._meta.db_table
+FAULTS = {
+    "a column is missing": ("RENAME COLUMN remarks TO former", "RENAME COLUMN former TO remarks"),
+    "a column of a newer release": ("ADD COLUMN newer varchar(9) NOT NULL", "DROP COLUMN newer"),
+}
+
+
+def alter(change):
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} {change}")
+
+
+@pytest.fixture(
+    params=[
+        "a column is missing",
+        pytest.param(
+            "a column of a newer release", marks=pytest.mark.only_on("postgresql", "mysql")
+        ),
+    ]
+)
+def mend(request, transactional_db):
+    """A schema with a fault; call it to mend the fault."""
+    change, undo = FAULTS[request.param]
+    alter(change)
+    left = [undo]
+
+    def mend():
+        while left:
+            alter(left.pop())
+
+    yield mend
+    mend()
+
+
+def test_rows_wait_for_a_schema_that_is_mended(mend):
+    backend = DatabaseBackend()
+    backend.send(acts("a", "b"))
+    for _ in range(2):
+        with pytest.raises(NotStoredError):
+            backend.flush()
+    assert backend.rejected() == []
+    mend()
+    assert backend.flush() == 2
+    assert rows() == ["a", "b"]
+
+
+@pytest.mark.only_on("postgresql")
+def test_rows_wait_for_their_partition_and_keep_no_others_waiting():
+    name, today = ActivityLog._meta.db_table, datetime.now(UTC)
+    yesterday = Activity.at(today - timedelta(days=1), action="yesterday")
+    middle = Activity.at(today.replace(hour=0, minute=0, second=0, microsecond=0)).id
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {name} RENAME TO {name}_former")
+        cursor.execute(
+            f"CREATE TABLE {name} (LIKE {name}_former INCLUDING DEFAULTS) PARTITION BY RANGE (id);"
+            f" CREATE TABLE {name}_today PARTITION OF {name} FOR VALUES FROM ('{middle}') TO"
+            " (MAXVALUE); ALTER TABLE " + name + " ADD PRIMARY KEY (id)"
+        )
+    try:
+        get_spool().append([*acts("a"), yesterday, *acts("b")])
+        with pytest.raises(NotStoredError, match="2 activities were stored"):
+            DatabaseBackend().flush()
+        assert rows() == ["a", "b"]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"CREATE TABLE {name}_before PARTITION OF {name} FOR VALUES FROM (MINVALUE) TO"
+                f" ('{middle}')"
+            )
+        assert DatabaseBackend().flush() == 1
+        assert rows() == ["a", "b", "yesterday"]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {name}")
+            cursor.execute(f"ALTER TABLE {name}_former RENAME TO {name}")
+
+
+# --- the circuit ---------------------------------------------------------------------------------
+
+
+def test_after_a_failure_nobody_writes_until_a_probe_has_succeeded(table, in_production):
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a"))
+    with CaptureQueriesContext(connection) as queries:
+        backend.send(acts("b"))
+    assert not log_queries(queries)
+    turn(backend)
+    with CaptureQueriesContext(connection) as queries:
+        backend.send(acts("c"))
+    assert not log_queries(queries)
+    table.give_back()
+    turn(backend)
+    turn(backend)
+    assert rows() == ACTIONS
+    backend.send(acts("d"))
+    assert rows() == [*ACTIONS, "d"]
+
+
+def test_the_pauses_between_probes_grow_to_a_limit(monkeypatch):
+    monkeypatch.setattr(circuit_module, "monotonic", lambda: 0.0)
+    circuit, pauses = Circuit(), []
+    circuit.open("", answers=True)
+    for _ in range(9):
+        pauses.append(circuit.next_probe())
+        circuit.probe_failed("")
+    assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    circuit.close("")
+    assert circuit.next_probe() == float("inf")
+
+
+def test_a_thread_does_not_wait_for_one_that_is_stuck():
+    circuit, entered, leave = Circuit(), Event(), Event()
+
+    def stay():
+        with circuit.enter(""):
+            entered.set()
+            leave.wait()
+
+    thread = Thread(target=stay)
+    thread.start()
+    entered.wait()
+    with circuit.enter("") as reason:
+        assert reason == circuit_module.BUSY
+    circuit._busy_since = time.monotonic() - 1
+    with circuit.enter("") as reason:
+        assert reason == circuit_module.BUSY
+    leave.set()
+    thread.join()
+    with circuit.enter("") as reason:
+        assert reason == ""
+
+
+def test_a_schema_without_a_table_stops_no_other():
+    circuit = Circuit()
+    circuit.open("acme", answers=True)
+    with circuit.enter("acme") as reason:
+        assert reason == circuit_module.OPEN
+    with circuit.enter("other") as reason:
+        assert reason == ""
+
+
+@pytest.fixture
+def with_threads(monkeypatch, thread_connections):
+    """Let backends have their thread."""
+    monkeypatch.setattr(flusher, "is_under_test", lambda: False)
+    monkeypatch.setattr(flusher, "REST", 0.0)
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_thread_stores_what_waits_and_ends(with_threads):
+    get_spool().append(acts("waits"))
+    backend = DatabaseBackend()
+    backend.send(acts("a"))
+    backend._flusher._thread.join(20)
+    assert not backend._flusher._thread.is_alive()
+    assert rows() == ["a", "waits"]
+
+
+def test_under_test_there_is_no_thread():
+    """What one test leaves behind must not appear in the next."""
+    get_spool().append(acts("waits"))
+    backend = DatabaseBackend()
+    backend.send(acts("a"))
+    assert backend._flusher._thread is None
+    assert rows() == ["a"]
+
+
+# --- deadlines -----------------------------------------------------------------------------------
+
+SLEEP = {"postgresql": "SELECT pg_sleep(30)", "mysql": "SELECT SLEEP(30)"}
+
+
+def query(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_query_is_given_up_and_its_connection_closed():
+    with pytest.raises(DeadlineExceededError), time_limit(connections["default"], 0.05):
+        query(SLEEP[connection.vendor])
+    assert connection.connection is None
+    assert query("SELECT 1") == (1,)
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_limit_is_taken_back():
+    for _ in range(2):
+        with time_limit(connections["default"], 5), time_limit(connections["default"], 0.5):
+            assert query("SELECT 1") == (1,)
+    raw = connection.connection
+    assert "wait" not in vars(raw)
+    assert "query" not in vars(raw)
+    assert "get_new_connection" not in vars(connections["default"])
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_server_that_is_silent_is_not_waited_for(stopped_server):
+    connections["default"].close()
+    with (
+        pytest.raises(DeadlineExceededError, match="connection"),
+        time_limit(connections["default"], 0.05),
+    ):
+        query("SELECT 1")
+
+
+@pytest.fixture
+def stopped_server(request):
+    """Let connections be made to an address that takes them and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        entry = connections["default"].settings_dict
+        former = dict(entry)
+        entry |= {"HOST": "127.0.0.1", "PORT": listener.getsockname()[1]}
+        yield
+        entry |= former
+
+
+@contextmanager
+def locked_table():
+    """Keep the table of the log locked in another session."""
+    other = connections.create_connection("default")
+    try:
+        with other.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                other.set_autocommit(False)
+                cursor.execute(f"LOCK TABLE {TABLE} IN ACCESS EXCLUSIVE MODE")
+            else:
+                cursor.execute(f"LOCK TABLES {TABLE} WRITE")
+            yield
+            if connection.vendor == "postgresql":
+                other.rollback()
+            else:
+                cursor.execute("UNLOCK TABLES")
+    finally:
+        other.close()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+@pytest.mark.parametrize("around", [nullcontext, transaction.atomic])
+def test_a_lock_is_not_waited_for_and_breaks_nothing(configure, around):
+    configure(WRITE_TIMEOUT=0.1)
+    backend = DatabaseBackend()
+    connection.ensure_connection()
+    with locked_table(), around():
+        Order.objects.create(number="mine")
+        backend.send(acts("a"))
+        assert Order.objects.filter(number="mine").exists()
+    assert counts["spooled"] == 1
+    assert Order.objects.filter(number="mine").exists()
+    assert backend.flush() == 1
+    assert rows() == ["a"]
+
+
+@pytest.mark.only_on("postgresql")
+def test_within_a_transaction_the_projects_own_limit_stays():
+    with transaction.atomic():
+        query("SELECT set_config('statement_timeout', '7s', true)")
+        DatabaseBackend().send(acts("a"))
+        assert query("SHOW statement_timeout") == ("7s",)
+    assert rows() == ["a"]
+
+
+@pytest.mark.only_on("postgresql")
+def test_an_exhausted_pool_is_not_waited_for(configure, monkeypatch):
+    configure(WRITE_TIMEOUT=0.1)
+    settings_dict = {**connections["default"].settings_dict}
+    settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 1, "timeout": 20}}
+    first, second = (type(connections["default"])(settings_dict, "default") for _ in range(2))
+    try:
+        first.ensure_connection()
+        with pytest.raises(OperationalError), time_limit(second, 0.1):
+            second.ensure_connection()
+        first.close()
+        with time_limit(second, 5):
+            second.ensure_connection()
+        assert second.is_usable()
+    finally:
+        raw = second.connection
+        for each in (first, second):
+            each.close()
+        raw.close()  # the pool gets it back in a thread, and may be closed before that
+        first.close_pool()
+
+
+@pytest.mark.only_on("sqlite3")
+def test_a_lock_of_a_file_is_not_waited_for(tmp_path):
+    settings_dict = {**connections["default"].settings_dict, "NAME": str(tmp_path / "a.sqlite3")}
+    first, second = (type(connections["default"])(settings_dict, "default") for _ in range(2))
+    with first.cursor() as cursor, second.cursor() as other:
+        cursor.execute("CREATE TABLE t (a)")
+        cursor.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"), time_limit(second, 0.05):
+            other.execute("INSERT INTO t VALUES (1)")
+        assert other.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+    first.close()
+    second.close()
+
+
+# --- the connection ------------------------------------------------------------------------------
+
+
+def lose_session():
+    """End the session of this thread's connection from another one."""
+    other = connections.create_connection("default")
+    with other.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid]
+            )
+        else:
+            cursor.execute(f"KILL {connection.connection.thread_id()}")
+    other.close()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_session_that_the_server_ended_is_renewed_at_once():
+    backend = DatabaseBackend()
+    backend.send(acts("a"))
+    lose_session()
+    backend.send(acts("b"))
+    assert rows() == ["a", "b"]
+    assert not counts["spooled"]
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_log_in_a_database_of_its_own_has_one_connection_for_each_process(
+    monkeypatch, configure, thread_connections
+):
+    monkeypatch.setattr(connection_module, "is_under_test", lambda: False)
+    monkeypatch.setattr(connection_module, "DEFAULT_DB_ALIAS", "another")
+    backend = DatabaseBackend()
+    threads = [Thread(target=backend.send, args=(acts(name),)) for name in ACTIONS]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    assert len(thread_connections) == 1
+    assert rows() == ACTIONS
+    backend._connection.close()
+
+
+# --- autocommit off ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_autocommit():
+    connection.set_autocommit(False)
+    yield
+    connection.rollback()
+    connection.set_autocommit(True)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        nullcontext,
+        # SQLite commits at the end of its outermost savepoint.
+        pytest.param(transaction.atomic, marks=pytest.mark.only_on("postgresql", "mysql")),
+    ],
+)
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_what_the_project_left_uncommitted_stays_so(without_autocommit, around, is_bad):
+    with around():
+        Order.objects.create(number="uncommitted")
+        DatabaseBackend().send([*acts("a"), *([Activity.now(actor_id="kiosk")] if is_bad else [])])
+    assert Order.objects.filter(number="uncommitted").exists()
+    connection.rollback()
+    connection.set_autocommit(True)
+    assert not Order.objects.exists()
+    assert rows() == []
+    assert DatabaseBackend().flush() == 1
+    assert rows() == ["a"]
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_connection_that_is_not_made_yet_is_not_made(monkeypatch):
+    connections["default"].close()
+    monkeypatch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+    DatabaseBackend().send(acts("a"))
+    assert counts["spooled"] == 1
+    assert connection.connection is None
+
+
+# --- schemas -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def tenants(transactional_db):
+    """Two schemas that have a log each, beside that of the default one."""
+    with connection.cursor() as cursor:
+        for name in ("acme", "zulu"):
+            cursor.execute(f"CREATE SCHEMA {name}")
+            cursor.execute(f"CREATE TABLE {name}.{TABLE} (LIKE public.{TABLE} INCLUDING ALL)")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET search_path; DROP SCHEMA acme CASCADE; DROP SCHEMA zulu CASCADE")
+
+
+def rows_of(schema):
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT action FROM {schema}.{TABLE} ORDER BY action")
+        return [action for (action,) in cursor.fetchall()]
+
+
+def set_path(path):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('search_path', %s, false)", [path])
+
+
+@pytest.mark.only_on("postgresql")
+def test_what_was_recorded_for_a_schema_is_stored_there(tenants):
+    backend = DatabaseBackend()
+    for schema in ("acme", "zulu", "public"):
+        set_path(f"{schema}, public" if schema != "public" else '"$user", public')
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {schema}.{TABLE} RENAME COLUMN remarks TO former")
+        backend.send(acts(f"of {schema}"))
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {schema}.{TABLE} RENAME COLUMN former TO remarks")
+    set_path('"$user", public')
+    assert backend.flush() == 3
+    assert {name: rows_of(name) for name in ("acme", "zulu", "public")} == {
+        "acme": ["of acme"],
+        "zulu": ["of zulu"],
+        "public": ["of public"],
+    }
+    assert query("SHOW search_path") == ('"$user", public',)
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_tenant_that_is_gone_leaves_its_rows_to_nobody(tenants):
+    get_spool("acme, public").append(acts("of acme"))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE acme.{TABLE}")
+    with pytest.raises(NotStoredError, match="schemas"):
+        DatabaseBackend().flush()
+    assert rows_of("public") == rows_of("zulu") == []
+    assert not get_spool("acme, public").is_empty()
+
+
+@pytest.mark.only_on("postgresql")
+def test_what_is_of_an_unknown_schema_waits_where_there_are_several(tenants):
+    get_spool(schemas.UNKNOWN).append(acts("of somebody"))
+    with pytest.raises(NotStoredError, match="3 schemas have a table"):
+        DatabaseBackend().flush()
+    assert not get_spool(schemas.UNKNOWN).is_empty()
+
+
+@pytest.mark.only_on("postgresql")
+def test_what_is_of_an_unknown_schema_is_stored_where_there_is_one():
+    get_spool(schemas.UNKNOWN).append(acts("a"))
+    assert DatabaseBackend().flush() == 1
+
+
+def test_a_person_says_which_schema_was_meant(capsys):
+    get_spool(schemas.UNKNOWN).append(acts("a"))
+    call_command("trackmate_flush", schema="")
+    assert "1 activities stored." in capsys.readouterr().out
+    assert rows() == ["a"]

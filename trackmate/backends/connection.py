@@ -1,0 +1,73 @@
+"""The connection through which a process writes the log.
+
+A log in the database of the project is written through the connection that the thread has anyway:
+it knows the tenant, and a transaction of the project's takes the rows with it. A log in a database
+of its own is written through one connection for each process, which stays open: threads would each
+need a second one, and under ASGI a new one for each request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from trackmate.conf import get_settings
+from trackmate.spool import is_under_test
+from trackmate.transactions import is_in_transaction
+
+
+class LogConnection:
+    """Puts the right connection in its place while a thread writes; one thread at a time."""
+
+    def __init__(self) -> None:
+        self._own: BaseDatabaseWrapper | None = None
+        self._lost: list[BaseDatabaseWrapper] = []
+        os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        # To close it here would end the session of the parent; it is kept from being collected.
+        if self._own is not None:
+            self._lost.append(self._own)
+            self._own = None
+
+    @contextmanager
+    def installed(self) -> Iterator[BaseDatabaseWrapper]:
+        """Let `connections[alias]` be the connection to write through, and yield it."""
+        alias = get_settings().DATABASE
+        threads_own = _existing(alias)
+        if alias == DEFAULT_DB_ALIAS or is_under_test() or _is_busy(threads_own):
+            # A test looks for rows in its own transaction.
+            yield connections[alias]
+            return
+        if self._own is None:
+            self._own = connections.create_connection(alias)
+            # One for all threads, one at a time, and for good.
+            self._own.settings_dict = {**self._own.settings_dict, "CONN_MAX_AGE": None}
+            self._own.inc_thread_sharing()
+        connections[alias] = self._own
+        try:
+            yield self._own
+        finally:
+            if threads_own is None:
+                del connections[alias]
+            else:
+                connections[alias] = threads_own
+
+    def close(self) -> None:
+        """Close the connection of this process, if it has one."""
+        if self._own is not None:
+            self._own.close()
+
+
+def _existing(alias: str) -> BaseDatabaseWrapper | None:
+    """Return the connection that this thread has, if it has one."""
+    return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
+
+
+def _is_busy(connection: Any) -> bool:
+    return connection is not None and is_in_transaction(connection)

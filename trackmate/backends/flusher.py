@@ -1,0 +1,133 @@
+"""The thread that asks a failed database again, and stores what waits when it answers.
+
+It is started when something waits, works beside the requests, and ends when nothing waits any more.
+Of several processes one stores at a time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event, Lock, Thread
+from time import monotonic
+
+from django.db import connections
+
+from trackmate.backends.circuit import Circuit
+from trackmate.backends.deadlines import limited
+from trackmate.backends.inserts import can_insert
+from trackmate.backends.replay import replay
+from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
+from trackmate.conf import get_settings
+from trackmate.context import suppress
+from trackmate.exceptions import SpoolError
+from trackmate.reporting import place_of, report
+from trackmate.spool import Spool, get_spools, is_under_test
+
+LOOK_SECONDS = 5.0
+"""How often what waits is looked at again: another process may be storing it, or its table may be
+missing."""
+
+REST = 2.0
+"""How much longer than a batch takes the pause after it is: that time belongs to the requests."""
+
+Rest = Callable[[float], object]
+"""Waits for so many seconds."""
+
+
+class Flusher:
+    """The thread of one backend."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self._circuit = circuit
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        self._lock = Lock()
+        self._thread: Thread | None = None
+        self._is_ending = Event()
+
+    def wake(self) -> None:
+        """Start the thread unless it runs. Under test there is none: what one test leaves behind
+        must not appear in the next."""
+        if is_under_test():
+            return
+        with self._lock:
+            if self._thread is None:
+                atexit.register(self._end)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._run, name="trackmate-flusher", daemon=True)
+                self._thread.start()
+
+    def _end(self) -> None:
+        """Store what waits as the process ends, as far as that is quickly done."""
+        self._is_ending.set()
+        if self._thread is not None:
+            self._thread.join(get_settings().WRITE_TIMEOUT)
+
+    def _run(self) -> None:
+        with suppress():
+            try:
+                while not self._is_ending.is_set() and self._step():
+                    self._is_ending.wait(min(self._circuit.next_probe(), LOOK_SECONDS))
+            except Exception as error:  # noqa: BLE001 (the next write starts another one)
+                report("failed", f"flusher: {place_of(error)}")
+            finally:
+                connections[get_settings().DATABASE].close()
+
+    def _step(self) -> bool:
+        """Probe and store; return True if something is left to do."""
+        self.probe()
+        self.drain(self._is_ending.wait)
+        return self._circuit.has_failures or any(not spool.is_empty() for _, spool in get_spools())
+
+    def probe(self) -> None:
+        """Ask for each schema whose time has come; close the circuits of those that answer."""
+        for schema in self._circuit.due():
+            if self._is_well(schema):
+                self._circuit.close(schema)
+            else:
+                self._circuit.probe_failed(schema)
+
+    def _is_well(self, schema: str) -> bool:
+        settings = get_settings()
+        alias, connection = settings.DATABASE, connections[settings.DATABASE]
+        try:
+            with limited(alias, settings.WRITE_TIMEOUT), in_schema(connection, schema):
+                is_well = can_insert(alias, datetime.now(UTC))
+        except AmbiguousTableError:
+            # The server answers, and those who write know which table they mean.
+            is_well = True
+        except Exception:  # noqa: BLE001 (whatever a driver raises)
+            is_well = False
+        if not is_well:
+            connection.close()
+        return is_well
+
+    def drain(self, rest: Rest) -> int:
+        """Store what waits where the database takes rows, and return how many were stored."""
+        return sum(self._drain(schema, spool, rest) for schema, spool in get_spools())
+
+    def _drain(self, schema: str, spool: Spool, rest: Rest) -> int:
+        stored = 0
+        settings = get_settings()
+        try:
+            key = circuit_key(connections[settings.DATABASE], schema)
+            if spool.is_empty() or self._circuit.is_open(key):
+                return 0
+            with spool.draining() as may_drain:
+                started = monotonic()
+                for outcome in replay(spool, schema, settings.WRITE_TIMEOUT) if may_drain else ():
+                    stored += outcome.stored
+                    if outcome.error is not None:
+                        report("delayed", place_of(outcome.error), count=len(outcome.waiting))
+                    rest(REST * (monotonic() - started))
+                    started = monotonic()
+        except SpoolError as error:
+            report("delayed", str(error))
+        except Exception as error:  # noqa: BLE001 (whatever a driver raises)
+            report("delayed", place_of(error))
+        return stored

@@ -1,0 +1,120 @@
+"""Which schema of a PostgreSQL database rows belong to.
+
+Where tenants share a database, the connection says by its search path whose table is meant. What
+waits in the spool has to come into that very table, whoever stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import Error
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from trackmate.backends.deadlines import time_limit
+from trackmate.models import ActivityLog
+
+DEFAULT = ""
+"""The search path that a new connection has."""
+UNKNOWN = "?"
+"""The database could not be asked."""
+ASK_SECONDS = 0.05
+
+_PATH = (
+    "SELECT current_setting('search_path'), reset_val FROM pg_settings WHERE name = 'search_path'"
+)
+_TABLES = """
+SELECT c.oid = to_regclass(%s), n.nspname = current_schema()
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartition
+"""
+
+
+class AmbiguousTableError(Error):
+    """Several schemas have a log, and it is not known to which of them rows belong."""
+
+
+def named_schema(connection: BaseDatabaseWrapper) -> str:
+    """Return the schema that a package for tenants names, as django-tenants does, or ""."""
+    return str(getattr(connection, "schema_name", None) or "")
+
+
+def circuit_key(connection: BaseDatabaseWrapper, schema: str) -> str:
+    """Return what `named_schema()` returns of a connection that writes to a schema."""
+    return schema if hasattr(connection, "schema_name") and schema != UNKNOWN else ""
+
+
+def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
+    """Return what `in_schema()` needs to find the table that the connection writes to now."""
+    if connection.vendor != "postgresql":
+        return DEFAULT
+    if name := named_schema(connection):
+        return name
+    raw: Any = connection.connection
+    if raw is None or not may_ask:
+        return UNKNOWN
+    try:
+        with time_limit(connection, ASK_SECONDS), connection.cursor() as cursor:
+            cursor.execute(_PATH)
+            path, default = cursor.fetchone()
+    except Exception:  # noqa: BLE001 (a transaction that is broken, for example)
+        return UNKNOWN
+    return DEFAULT if path == default else str(path)
+
+
+@contextmanager
+def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
+    """Let the log's table be that of a schema inside the block.
+
+    Raise AmbiguousTableError where it cannot be told from that of another schema.
+    """
+    if connection.vendor != "postgresql":
+        yield
+    elif schema in (DEFAULT, UNKNOWN):
+        _check_table(connection, is_known=schema == DEFAULT)
+        yield
+    elif hasattr(connection, "set_schema"):
+        with _named(connection, schema):
+            yield
+    else:
+        with _path(connection, schema):
+            yield
+
+
+@contextmanager
+def _named(connection: Any, schema: str) -> Iterator[None]:
+    former = connection.schema_name
+    connection.set_schema(schema)
+    try:
+        _check_table(connection, is_known=True)
+        yield
+    finally:
+        connection.set_schema(former)
+
+
+@contextmanager
+def _path(connection: BaseDatabaseWrapper, path: str) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('search_path', %s, false)", [path])
+    try:
+        _check_table(connection, is_known=True)
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET search_path")
+
+
+def _check_table(connection: BaseDatabaseWrapper, *, is_known: bool) -> None:
+    """Raise AmbiguousTableError unless the table is in the first schema of the search path, or the
+    only one in the database."""
+    table = ActivityLog._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES, [connection.ops.quote_name(table), table])
+        tables = cursor.fetchall()
+    if len(tables) > 1 and not (is_known and (True, True) in tables):
+        raise AmbiguousTableError(
+            f"{len(tables)} schemas have a table {table}, and it is not known to which of them"
+            " these activities belong"
+        )

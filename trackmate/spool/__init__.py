@@ -1,0 +1,30 @@
+"""The spool: activities that wait in files until the database of the log takes them."""
+
+from trackmate.spool.locations import default_directory, get_spool, get_spools, is_under_test
+from trackmate.spool.segments import (
+    MAX_BYTES,
+    MIN_FREE_BYTES,
+    OPEN,
+    REJECTED,
+    SEALED,
+    Limits,
+    Rejected,
+    Segment,
+    Spool,
+)
+
+__all__ = [
+    "MAX_BYTES",
+    "MIN_FREE_BYTES",
+    "OPEN",
+    "REJECTED",
+    "SEALED",
+    "Limits",
+    "Rejected",
+    "Segment",
+    "Spool",
+    "default_directory",
+    "get_spool",
+    "get_spools",
+    "is_under_test",
+]

@@ -1,0 +1,92 @@
+"""Where activities wait: a directory for each database, and within it one for each schema.
+
+What was recorded for one database or tenant is never stored in the table of another one, be it a
+test's, a staging site's or another project's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.db import connections
+
+from trackmate.conf import get_settings
+from trackmate.spool.segments import Limits, Spool
+
+SCHEMA = "schema="
+"""What the name of a schema's directory begins with."""
+
+
+def get_spool(schema: str = "", limits: Limits | None = None) -> Spool:
+    """Return the spool of the log's database, or of one schema in it, below `SPOOL_DIR`."""
+    root, directory = _directories()
+    if schema:
+        directory /= f"{SCHEMA}{quote(schema, safe=' ,$')}"
+    return Spool(directory, limits or Limits(), root)
+
+
+def get_spools() -> Iterator[tuple[str, Spool]]:
+    """Yield each schema for which something may wait, with its spool; "" where none is known."""
+    root, directory = _directories()
+    yield "", Spool(directory, shared_root=root)
+    for path in sorted(directory.glob(f"{SCHEMA}*")):
+        if path.is_dir():
+            yield unquote(path.name.removeprefix(SCHEMA)), Spool(path, shared_root=root)
+
+
+def _directories() -> tuple[Path | None, Path]:
+    """Return the directory that others could have made before us, if any, and the database's."""
+    settings = get_settings()
+    root = None if settings.SPOOL_DIR or is_under_test() else default_directory()
+    directory = root or Path(settings.SPOOL_DIR or default_directory())
+    if is_under_test():
+        directory = _directory_of_tests(os.getpid(), settings.SPOOL_DIR and directory)
+    # As its connections see it: under test it has another name.
+    database = connections.databases.get(settings.DATABASE, {})
+    return root, directory / f"{settings.DATABASE}-{identity_of(database)}"
+
+
+def identity_of(database: Mapping[str, Any]) -> str:
+    """Return 12 hex digits for an entry of DATABASES, the same for all to one database."""
+    engine, host, port, name = (
+        str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME")
+    )
+    if engine.endswith("sqlite3") and not name.startswith(("file:", ":memory:")):
+        # The same file, wherever a process was started.
+        name = str(Path(name).absolute())
+    options = str((database.get("OPTIONS") or {}).get("options") or "")
+    found = (engine, host, port, name, *((options,) if "search_path" in options else ()))
+    return sha256("|".join(found).encode()).hexdigest()[:12]
+
+
+def default_directory() -> Path:
+    """Return the directory for spools where `SPOOL_DIR` is unset, one for each system user."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"trackmate-{user}"
+
+
+def is_under_test() -> bool:
+    """Return True if `setup_test_environment()` was called, as Django's test runner does."""
+    utilities = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utilities, "_TestState", None), "saved_data")
+
+
+@cache
+def _directory_of_tests(process: int, within: Path | None) -> Path:
+    """Return a directory that goes with this process: the next run begins with nothing."""
+    if within is None:
+        directory = Path(tempfile.mkdtemp(prefix="trackmate-test-"))
+    else:
+        directory = within / f"test-{process}"
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory

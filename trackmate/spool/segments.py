@@ -1,0 +1,397 @@
+"""The files of a spool: lines of JSON that wait, append-only, until they have been stored.
+
+A directory contains one *open* segment, to which every process appends a line for each activity,
+and any number of *sealed* ones. A segment is sealed by renaming it, is replayed under an exclusive
+lock by one process at a time, and is acknowledged by removing it. Appending takes the same lock, so
+no line is ever added to a segment that is being replayed or gone. Where the open segment cannot be
+had, because somebody keeps its lock or it belongs to another user, the lines become a sealed
+segment of their own. What can never be stored is set aside in `rejected.jsonl`. Locks are those of
+flock(2): the directory must not be on a network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+from uuid import uuid4
+
+from trackmate.activity import Activity
+from trackmate.clock import uuid7
+from trackmate.exceptions import SpoolError, SpoolFullError
+from trackmate.reporting import report_once
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover (Windows has no flock: one process to a spool there)
+    fcntl = None  # type: ignore[assignment]
+
+OPEN = "open.jsonl"
+SEALED = ".sealed.jsonl"
+REJECTED = "rejected.jsonl"
+DRAINING = "draining.lock"
+SEGMENT_BYTES = 512 * 1024
+"""A larger open segment is sealed, so that a replay has little more than this in memory."""
+LOCK_SECONDS, LOCK_PAUSE = 0.05, 0.002
+"""How long the lock of the open segment is waited for, and how often it is tried."""
+MEASURE_SECONDS = 1.0
+"""How long a measured size of the spool is believed."""
+
+
+MAX_BYTES, MIN_FREE_BYTES = 1024**3, 64 * 1024**2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much disk a spool may use."""
+
+    max_bytes: int = MAX_BYTES
+    """Size of all its files together."""
+    min_free_bytes: int = MIN_FREE_BYTES
+    """What has to stay free on its disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed segment whose lock this process holds."""
+
+    path: Path
+    activities: Sequence[Activity]
+    """What it contains, in the order of appending."""
+    broken: Sequence[str]
+    """Lines that are no activity, such as the last one of a process that was killed."""
+
+    def acknowledge(self, waiting: Sequence[Activity] = ()) -> None:
+        """Remove it, since all is stored or set aside, but for what is still `waiting`."""
+        with _reported():
+            if waiting:
+                _replace(self.path, _lines(waiting))
+            else:
+                self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that was set aside."""
+
+    reason: str
+    activity: Activity | None
+    """None if the line is no activity."""
+    line: str
+
+
+@dataclass(slots=True)
+class Spool:
+    """The segments of one directory. Every method raises SpoolError where the directory fails."""
+
+    directory: Path
+    limits: Limits = field(default_factory=Limits)
+    shared_root: Path | None = None
+    """A directory above it that others could have made before us, as in the temporary one."""
+
+    # --- in
+
+    def append(self, activities: Iterable[Activity]) -> None:
+        """Append activities: all of them or none.
+
+        Raise SpoolFullError if the spool or its disk is full.
+        """
+        content = _lines(activities)
+        with _reported():
+            self.prepare()
+            self._check_room(len(content))
+            if not self._append(OPEN, content):
+                self._write_segment(content)
+
+    def reject(self, rejected: Iterable[tuple[str, str]]) -> None:
+        """Set lines aside for a person to look at; each is a reason and a line."""
+        content = "".join(
+            f"{json.dumps({'reason': reason, 'line': line})}\n" for reason, line in rejected
+        ).encode()
+        with _reported():
+            if not self._append(REJECTED, content):
+                # It belongs to somebody else, root's cron job perhaps.
+                self._append(f"{uuid4().hex}.{REJECTED}", content)
+
+    def prepare(self) -> None:
+        """Make the directory if it is missing, readable by nobody else."""
+        if self.shared_root is not None:
+            self.shared_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if problem := _foreignness(self.shared_root):
+                raise SpoolError(problem)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def problem(self) -> str | None:
+        """Return what would keep this process from appending, or None; nothing is made for it."""
+        directory = self.directory
+        while not directory.exists() and directory != directory.parent:
+            directory = directory.parent
+        if not directory.is_dir():
+            return f"{directory} is no directory"
+        if not os.access(directory, os.W_OK | os.X_OK):
+            return f"no permission to write to {directory}"
+        root = self.shared_root
+        return _foreignness(root) if root is not None and root.exists() else None
+
+    def _check_room(self, size: int) -> None:
+        if shutil.disk_usage(self.directory).free - size < self.limits.min_free_bytes:
+            raise SpoolFullError(f"the disk of {self.directory} is nearly full")
+        if self.size() + size > self.limits.max_bytes:
+            raise SpoolFullError(f"{self.directory} has its {self.limits.max_bytes} bytes")
+
+    def _append(self, name: str, content: bytes) -> bool:
+        """Append to a file and return True, or False if it cannot be had."""
+        path = self.directory / name
+        try:
+            with _locked(path, create=True, seconds=LOCK_SECONDS) as descriptor:
+                if descriptor is None:
+                    return False
+                size = _write(descriptor, content)
+                if name == OPEN and size > SEGMENT_BYTES:
+                    self._rename_open()
+        except PermissionError:
+            report_once("spool", f"{path} belongs to another user; it is left as it is")
+            return False
+        return True
+
+    def _write_segment(self, content: bytes) -> None:
+        path = self.directory / f"{uuid4().hex}.part"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write_all(descriptor, content)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        path.rename(self.directory / _new_name())
+
+    # --- out
+
+    def size(self) -> int:
+        """Return the bytes of all files; measured once a second at the most."""
+        measured_at, size = _sizes.get(self.directory, (-MEASURE_SECONDS, 0))
+        if monotonic() - measured_at >= MEASURE_SECONDS:
+            size = sum(size for _path, size in self._files())
+            _sizes[self.directory] = monotonic(), size
+        return size
+
+    def is_empty(self) -> bool:
+        """Return True if nothing waits."""
+        with _reported():
+            return not any(name == OPEN or name.endswith(SEALED) for name in self._names())
+
+    def replay(self) -> Iterator[Segment]:
+        """Yield each segment that no other process replays, the oldest first, locked until the next
+        is asked for."""
+        with _reported():
+            self._seal()
+            paths = sorted(self.directory.glob(f"*{SEALED}"))
+        for path in paths:
+            try:
+                with _locked(path) as descriptor:
+                    if descriptor is not None:
+                        yield _read(path, descriptor)
+            except OSError as error:
+                report_once("spool", f"{path} cannot be read ({error.strerror}); it is left there")
+
+    def rejected(self) -> Iterator[Rejected]:
+        """Yield what was set aside, the oldest first."""
+        for path in self._rejected_files():
+            with suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
+                yield from map(_read_rejected, lines)
+
+    def retake_rejected(self) -> list[Rejected]:
+        """Return what was set aside, and remove it from there."""
+        taken: list[Rejected] = []
+        with _reported():
+            for path in self._rejected_files():
+                with _locked(path, seconds=LOCK_SECONDS) as descriptor:
+                    if descriptor is not None:
+                        taken += map(_read_rejected, _lines_of(descriptor))
+                        path.unlink()
+        return taken
+
+    @contextmanager
+    def draining(self) -> Iterator[bool]:
+        """Yield True if this process is the one that may store what waits now."""
+        try:
+            self.prepare()
+            with _locked(self.directory / DRAINING, create=True) as descriptor:
+                yield descriptor is not None
+        except PermissionError:
+            yield False
+
+    def _names(self) -> list[str]:
+        with suppress(FileNotFoundError):
+            return [path.name for path in self.directory.iterdir()]
+        return []
+
+    def _files(self) -> Iterator[tuple[Path, int]]:
+        """Yield the files and their sizes; another process may remove one at any time."""
+        for name in self._names():
+            path = self.directory / name
+            with suppress(OSError):
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    yield path, found.st_size
+
+    def _rejected_files(self) -> list[Path]:
+        return sorted(path for path, _size in self._files() if path.name.endswith(REJECTED))
+
+    def _seal(self) -> None:
+        path = self.directory / OPEN
+        with suppress(FileNotFoundError, PermissionError), _locked(path) as descriptor:
+            if descriptor is not None:
+                self._rename_open()
+
+    def _rename_open(self) -> None:
+        (self.directory / OPEN).rename(self.directory / _new_name())
+
+
+_sizes: dict[Path, tuple[float, int]] = {}
+
+
+def _new_name() -> str:
+    # It sorts by time, so the oldest segment is replayed first.
+    return f"{uuid7(datetime.now(UTC)).hex}{SEALED}"
+
+
+def _lines(activities: Iterable[Activity]) -> bytes:
+    lines = (json.dumps(activity.to_dict(), default=str) for activity in activities)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file anew; whoever reads it finds the old or the new content."""
+    new = path.with_name(f"{uuid4().hex}.part")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        _write_all(descriptor, content)
+    finally:
+        os.close(descriptor)
+    new.rename(path)
+
+
+def _foreignness(directory: Path) -> str | None:
+    found = directory.lstat()
+    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077:
+        return None
+    return f"{directory} belongs to somebody else or is open to others"
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SpoolError(f"the spool failed: {error}") from error
+
+
+@contextmanager
+def _locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterator[int | None]:
+    """Open and lock the file at `path`; yield None if it is not there or stays locked."""
+    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if create else 0)
+    until = monotonic() + seconds
+    while True:
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            if create:
+                raise
+            yield None
+            return
+        try:
+            if not _lock(descriptor, until):
+                yield None
+                return
+            # While it was waited for, another process may have sealed or removed the file.
+            if _is_at(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+        if not create:
+            yield None
+            return
+
+
+def _lock(descriptor: int, until: float) -> bool:
+    if fcntl is None:  # pragma: no cover (Windows)
+        return True
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() >= until:
+                return False
+            sleep(LOCK_PAUSE)
+        else:
+            return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _write(descriptor: int, content: bytes) -> int:
+    """Append `content` whole or not at all, and return the size of the file after it."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        # A process died in the middle of a line; what follows must not be lost with it.
+        content = b"\n" + content
+    try:
+        _write_all(descriptor, content)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+    return size + len(content)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    written = os.write(descriptor, content)
+    while written < len(content):
+        written += os.write(descriptor, content[written:])
+
+
+def _read(path: Path, descriptor: int) -> Segment:
+    activities, broken = [], []
+    for line in _lines_of(descriptor):
+        activity = _activity_of(line)
+        if activity is None:
+            broken.append(line.rstrip("\n"))
+        else:
+            activities.append(activity)
+    return Segment(path, activities, broken)
+
+
+def _lines_of(descriptor: int) -> list[str]:
+    with os.fdopen(os.dup(descriptor), encoding="utf-8", errors="replace") as lines:
+        return list(lines)
+
+
+def _activity_of(line: str) -> Activity | None:
+    try:
+        return Activity.from_dict(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _read_rejected(line: str) -> Rejected:
+    try:
+        found = json.loads(line)
+        reason, original = str(found["reason"]), str(found["line"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        reason, original = "", line.rstrip("\n")
+    return Rejected(reason, _activity_of(original), original)
