@@ -88,8 +88,9 @@ collect_ignore = [] if is_packages else [str(PACKAGES)]
 
 
 @pytest.fixture(autouse=True)
-def spool_directory(settings, tmp_path):
-    """Give each test a spool of its own, and a process that has reported nothing yet."""
+def spool_directory(settings, tmp_path, monkeypatch):
+    """Give each test a spool of its own, in use, and a process that has reported nothing yet."""
+    monkeypatch.setattr("trackmate.backends.database._may_wait", lambda: True)
     settings.TRACKMATE = {"SPOOL_DIR": tmp_path / "spool"}
     reporting.forget()
     return get_spool().directory

@@ -1,5 +1,6 @@
 """Requests that no client should send: each is answered as without us, and recorded."""
 
+import asyncio
 import json
 import tracemalloc
 import uuid
@@ -7,9 +8,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
+from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils.translation import gettext_lazy
 
 from tests.hostile import views
@@ -454,3 +457,78 @@ def test_a_page_that_ignores_the_session_stays_cacheable(
     assert not response.cookies
     row = ActivityLog.objects.get(source="request")
     assert row.actor_label == ("alice" if visitor == "logged in" else "")
+
+
+# --- what else is done with requests and answers -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b'{"a": 1}', JSON), (b"a=1&b=2", FORM), (b"<a/>", "text/xml"), (b"x" * 200_000, FORM)],
+)
+def test_a_view_that_reads_the_input_itself_gets_all_of_it(client, hostile, body, content_type):
+    response = client.post("/read-input/", body, content_type=content_type)
+    assert response.content == body
+    assert ActivityLog.objects.get().status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "filebased.FileBasedCache"])
+def test_an_answer_can_be_pickled_into_a_cache_in_front_of_us(client, settings, tmp_path, backend):
+    settings.CACHES = {
+        "default": {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}
+    }
+    settings.MIDDLEWARE = [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        "trackmate.middleware.TrackmateMiddleware",
+        "django.middleware.cache.FetchFromCacheMiddleware",
+    ]
+    first, second = client.get("/report/"), client.get("/report/")
+    assert (first.status_code, first.content) == (second.status_code, second.content)
+    assert second.headers["Expires"] == first.headers["Expires"]
+    assert [row.status_code for row in ActivityLog.objects.all()] == [200, 200]
+
+
+def read_with_asgi(path):
+    """Read an answer as an ASGI server does, until the application fails."""
+
+    async def run():
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "headers": [],
+            "query_string": b"",
+        }
+        asked = ApplicationCommunicator(ASGIHandler(), scope)
+        await asked.send_input({"type": "http.request", "body": b""})
+        while True:
+            await asked.receive_output()
+
+    with pytest.raises(RuntimeError, match="it fails"):
+        asyncio.run(run())
+
+
+def read_with_wsgi(path):
+    with pytest.raises(RuntimeError, match="it fails"):
+        list(Client().get(path))
+
+
+@pytest.mark.parametrize("read", [read_with_wsgi, read_with_asgi])
+def test_a_stream_that_fails_in_the_middle_is_failed(transactional_db, thread_connections, read):
+    path = "/stream-and-fail/" if read is read_with_wsgi else "/stream-and-fail-async/"
+    read(path)
+    row = ActivityLog.objects.get()
+    assert (row.path, row.status, row.status_code) == (path, "Failed", 200)
+    assert row.extra["exception"]["type"] == "RuntimeError"
+
+
+def test_a_file_is_still_sent_by_the_server_itself(transactional_db):
+    class Wrapper:
+        def __init__(self, file, size):
+            self.file = file
+
+    environ = RequestFactory().get("/download/").environ | {"wsgi.file_wrapper": Wrapper}
+    response = WSGIHandler()(environ, lambda *_arguments: None)
+    assert response.file.read() == b"x" * 100_000
+    response.file.close()
+    assert ActivityLog.objects.get().status == "Success"

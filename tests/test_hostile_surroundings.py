@@ -14,9 +14,9 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import set_script_prefix
 
+from tests.requests import answered
 from trackmate import bind, track, tracker
 from trackmate.context import Scope, enter, leave
-from trackmate.middleware import TrackmateMiddleware
 from trackmate.models import ActivityLog
 from trackmate.redaction import MASK
 from trackmate.reporting import counts
@@ -174,7 +174,7 @@ def test_an_id_that_is_bound_on_the_way_is_the_id_of_the_whole_request(activitie
             track("within")
         return HttpResponse()
 
-    TrackmateMiddleware(view)(RequestFactory().get("/orders/")).close()
+    answered(view, RequestFactory().get("/orders/")).close()
     assert {activity.request_id for activity in activities} == {"from-the-gateway"}
     assert len(activities) == 3
 

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from tests.requests import answered
 from tests.shop.models import Order
 from trackmate.clock import moment_of
 from trackmate.middleware import TrackmateMiddleware
@@ -226,8 +227,7 @@ def test_the_middleware_works_wherever_it_stands(client, activities, settings, i
 
 def answer_of(path="/", **options):
     """Return an answer that no server has closed yet."""
-    middleware = TrackmateMiddleware(lambda request: HttpResponse("shop"))
-    return middleware(RequestFactory().get(path, **options))
+    return answered(lambda request: HttpResponse("shop"), RequestFactory().get(path, **options))
 
 
 @transactional
@@ -262,7 +262,7 @@ def test_what_cannot_be_closed_later_is_recorded_once_too(activities, request_cl
     request = RequestFactory().get("/")
     if request_class:
         request.__class__ = request_class
-    assert TrackmateMiddleware(lambda request: response)(request) is response
+    assert answered(lambda request: response, request) is response
     if isinstance(response, HttpResponse):
         response.close()
     assert len(activities) == 1
@@ -317,7 +317,7 @@ def test_a_request_that_cannot_be_described_is_recorded_as_one_that_was(
         request.resolver_match = "no match"
         return HttpResponse(status=404)
 
-    TrackmateMiddleware(view)(RequestFactory().get("/")).close()
+    answered(view, RequestFactory().get("/")).close()
     (activity,) = activities
     assert (activity.source, activity.method, activity.path) == ("request", "GET", "")
     assert (activity.status, activity.status_code) == ("Failed", 404)

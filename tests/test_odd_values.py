@@ -19,7 +19,6 @@ from trackmate.models import LOGIN_FAILED, ActivityLog
 from trackmate.pipeline import deliver
 from trackmate.redaction import MASK
 from trackmate.reporting import counts
-from trackmate.spool import default_directory, get_spool
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
@@ -194,16 +193,6 @@ def test_the_name_of_a_failed_login_is_masked_in_the_query_too(client):
     client.post("/admin/login/?username=MyS3cretTyped", data)
     assert ActivityLog.objects.count() == 2
     assert "MyS3cretTyped" not in repr(list(ActivityLog.objects.values()))
-
-
-# Where tests leave what waits
-
-
-def test_what_a_test_run_leaves_waits_for_nobody(configure, monkeypatch):
-    configure(SPOOL_DIR=None)
-    assert get_spool().directory.parent.name.startswith("trackmate-test-")
-    monkeypatch.setattr("trackmate.spool.locations.is_under_test", lambda: False)
-    assert get_spool().directory.parent == default_directory()
 
 
 def test_an_error_is_placed_where_the_project_made_it():

@@ -20,8 +20,8 @@ from trackmate.backends import connection as connection_module
 from trackmate.backends import database, flusher, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
-from trackmate.backends.deadlines import DeadlineExceededError, time_limit
 from trackmate.backends.replay import as_line
+from trackmate.deadlines import DeadlineExceededError, time_limit
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
 from trackmate.reporting import counts
@@ -433,7 +433,7 @@ def test_under_test_there_is_no_thread():
 
 # --- deadlines -----------------------------------------------------------------------------------
 
-SLEEP = {"postgresql": "SELECT pg_sleep(30)", "mysql": "SELECT SLEEP(30)"}
+SLEEP = {"postgresql": "SELECT pg_sleep(1)", "mysql": "SELECT SLEEP(1)"}
 
 
 def query(sql):
@@ -542,10 +542,11 @@ def test_an_exhausted_pool_is_not_waited_for(configure, monkeypatch):
             second.ensure_connection()
         assert second.is_usable()
     finally:
-        raw = second.connection
         for each in (first, second):
             each.close()
-        raw.close()  # the pool gets it back in a thread, and may be closed before that
+        # It gets its connection back in a thread, and would leave it open if it were closed before.
+        while not first.pool.get_stats()["pool_available"]:
+            time.sleep(0.001)
         first.close_pool()
 
 

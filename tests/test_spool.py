@@ -192,8 +192,7 @@ def test_a_link_in_the_place_of_a_segment_is_not_followed(spool, tmp_path):
 
 @pytest.fixture
 def temporary_directory(tmp_path, monkeypatch):
-    """A temporary directory of the system's, which everyone can write to, outside of any test."""
-    monkeypatch.setattr(locations, "is_under_test", lambda: False)
+    """A temporary directory of the system's, which everyone can write to."""
     shared = tmp_path / "shared"
     shared.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(shared))
@@ -257,11 +256,6 @@ def test_a_directory_of_choice_may_be_shared(tmp_path):
     tmp_path.chmod(0o770)
     Spool(tmp_path).append(acts("a"))
     assert drained(Spool(tmp_path)) == ["a"]
-
-
-def test_under_test_each_process_has_a_directory_that_goes_with_it(configure, tmp_path):
-    configure(SPOOL_DIR=tmp_path)
-    assert get_spool().directory.parent == tmp_path / f"test-{os.getpid()}"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from traceback import clear_frames
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db.models import Model
 from trackmate.clock import uuid7
 from trackmate.conf import per_settings
 from trackmate.enums import Source, Status
+from trackmate.transactions import protected_transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +180,13 @@ def plain(text: Any, default: str = "") -> str:
 
 def text_of(thing: object) -> str:
     """Return `str(thing)`; an object that cannot say its name is named by its type."""
+    if type(thing) is str:
+        return thing
     try:
-        return str(thing)
-    except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
+        with protected_transactions():
+            return str(thing)
+    except Exception as error:  # noqa: BLE001 (a broken __str__ must not cost the activity)
+        # Errors of a database hold themselves, and by their frames the call of `track()`.
+        clear_frames(error.__traceback__)
         key = getattr(thing, "pk", None)
         return f"{type(thing).__name__} ({key})"

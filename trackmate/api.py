@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import finalize
 
-from asgiref.sync import sync_to_async
 from django.db.models import Model
 
 from trackmate.activity import Activity, Target, actor_of, plain
 from trackmate.context import current_scope
 from trackmate.enums import Status
-from trackmate.pipeline import guarded, record
+from trackmate.pipeline import call_in_thread, guarded, record
 from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
 
@@ -92,10 +91,11 @@ class track:  # noqa: N801 (used as a verb)
         traceback: TracebackType | None,
     ) -> None:
         activity = self._finish(error)
-        if current_scope() is not None:
+        if current_scope() is not None or kind is GeneratorExit:
+            # A coroutine that is being closed must not wait any more.
             _record(activity)
         else:
-            await sync_to_async(_record)(activity)
+            await call_in_thread(_record, activity)
 
     def _finish(self, error: BaseException | None) -> Activity | None:
         seconds = perf_counter() - self._started

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -223,6 +224,12 @@ def accepts(value: object, hint: Any) -> bool:
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, origin or hint)
+
+
+def is_under_test() -> bool:
+    """Return True if `setup_test_environment()` was called, as Django's test runner does."""
+    utilities = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utilities, "_TestState", None), "saved_data")
 
 
 def _forget(**_kwargs: Any) -> None:

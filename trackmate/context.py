@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Callable
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import cached_property
 from time import perf_counter
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from django.http import HttpRequest
 
 from trackmate.activity import Activity, actor_of
+from trackmate.blocks import Block
 from trackmate.clock import uuid7
 from trackmate.redaction import FoundSecrets, Redactor, redactor_of
 
 Enrichment = Callable[[Activity], Activity | None]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Scope:
@@ -70,8 +71,6 @@ class Scope:
 
 
 _scope: ContextVar[Scope | None] = ContextVar("trackmate_scope", default=None)
-_bound: ContextVar[dict[str, Any] | None] = ContextVar("trackmate_bound", default=None)
-_suppressed: ContextVar[bool] = ContextVar("trackmate_suppressed", default=False)
 
 
 def current_scope() -> Scope | None:
@@ -86,79 +85,89 @@ def enter(scope: Scope) -> Token[Scope | None]:
 
 def leave(token: Token[Scope | None]) -> None:
     """Restore what was current before `enter()`."""
-    _scope.reset(token)
+    with contextlib.suppress(ValueError):  # of a coroutine that is closed in another context
+        _scope.reset(token)
 
 
-@contextmanager
-def suppress() -> Iterator[None]:
-    """Record nothing of what happens inside the block, or inside the function it decorates.
-
-    >>> with suppress():
-    ...     rebuild_everything()
-    """
-    token = _suppressed.set(True)
-    try:
-        yield
-    finally:
-        _suppressed.reset(token)
-
-
-def is_suppressed() -> bool:
-    """Say whether the code that runs is inside `suppress()`."""
-    return _suppressed.get()
-
-
-class bind:  # noqa: N801 (used as a verb, like contextlib.suppress)
+class bind(Block):  # noqa: N801 (used as a verb, like contextlib.suppress)
     """Name, for everything recorded inside the block, its actor, its request id and extra facts.
 
     `actor` is a user, or the name of an actor that is no user; other keywords go to `extra`.
-    Blocks nest; the inner one wins.
+    Blocks nest; the inner one wins. As a decorator it works on functions, sync and async, and on
+    generators of both kinds.
 
     >>> with bind(actor="cron:nightly", job="invoices"):
     ...     send_invoices()
     """
 
     def __init__(self, *, actor: Any = None, request_id: str | None = None, **extra: Any) -> None:
+        super().__init__()
         self._values: dict[str, Any] = {"extra": extra} if extra else {}
         if actor is not None:
             self._values["actor_id"], self._values["actor_label"] = actor_of(actor)
         if request_id is not None:
             self._values["request_id"] = request_id
-        self._tokens: list[Token[dict[str, Any] | None]] = []
 
     def __enter__(self) -> None:
         scope = _scope.get()
         if scope is not None and "request_id" in self._values:
             # It is the id of the whole request, whenever the project comes to know it.
             scope.request_id = self._values["request_id"]
-        outer = _bound.get() or {}
-        extra = {**outer.get("extra", {}), **self._values.get("extra", {})}
-        values = {**outer, **self._values}
-        self._tokens.append(_bound.set({**values, "extra": extra} if extra else values))
+        super().__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _bound.reset(self._tokens.pop())
+
+def _bound() -> dict[str, Any]:
+    """Return what is bound here, by name; inner blocks win."""
+    values: dict[str, Any] = {}
+    for block in bind.entered():
+        extra = {**values.get("extra", {}), **block._values.get("extra", {})}
+        values = {**values, **block._values}
+        if extra:
+            values["extra"] = extra
+    return values
+
+
+class Suppression(Block):
+    """A block in which nothing is recorded."""
+
+
+@overload
+def suppress() -> Suppression: ...
+@overload
+def suppress(function: F, /) -> F: ...
+
+
+def suppress(function: Any = None, /) -> Any:
+    """Record nothing of what happens inside the block, or inside the function it decorates.
+
+    As a decorator, bare or called, it works on functions, sync and async, and on generators of
+    both kinds.
+
+    >>> with suppress():
+    ...     rebuild_everything()
+    """
+    return Suppression() if function is None else Suppression()(function)
+
+
+def is_suppressed() -> bool:
+    """Say whether the code that runs is inside `suppress()`."""
+    return bool(Suppression.entered())
 
 
 def stamp(activity: Activity) -> Activity:
     """Return `activity` with what is bound here and with the id of the request it belongs to."""
-    bound, scope = _bound.get(), _scope.get()
-    if bound is None and scope is None:
+    bound, scope = _bound(), _scope.get()
+    if not bound and scope is None:
         return activity
     values = {
         name: value
-        for name, value in (bound or {}).items()
+        for name, value in bound.items()
         if name != "extra" and not getattr(activity, name)
     }
     if activity.actor_label:
         # An activity that names its actor does not get half of another one.
         values.pop("actor_id", None)
-    if bound and "extra" in bound:
+    if "extra" in bound:
         values["extra"] = {**bound["extra"], **(activity.extra or {})}
     if scope is not None and not activity.request_id and "request_id" not in values:
         values["request_id"] = scope.request_id

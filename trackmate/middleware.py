@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity
 from trackmate.capture.requests import describe, outline, read_ahead
+from trackmate.capture.streams import watch_stream
 from trackmate.conf import get_settings
 from trackmate.context import Scope, current_scope, enter, leave
-from trackmate.pipeline import flush, guarded, is_recording
+from trackmate.pipeline import call_in_thread, flush, guarded, is_recording
 
 Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
@@ -71,12 +72,12 @@ class TrackmateMiddleware:
         except BaseException as error:
             # Most of all a client that hung up while the view was at work.
             scope.exception = error
-            await sync_to_async(_close)(scope, None)
+            await call_in_thread(_close, scope, None)
             raise
         finally:
             leave(token)
         if not _closes_later(scope, response):
-            await sync_to_async(_close)(scope, response)
+            await call_in_thread(_close, scope, response)
         return response
 
 
@@ -97,20 +98,18 @@ def _closes_later(scope: Scope, response: Response) -> bool:
     if get_settings().WRITE == "before_response":
         return False
 
-    def close() -> None:
-        _close(scope, response)
-
-    # Django's own list of what to do when the server is done with a response...
-    response._resource_closers.append(close)  # type: ignore[attr-defined]
-    # ... or with the one that a middleware before us puts in its place: that closes the request.
     request = scope.request
     close_request = request.close
 
-    def close_both() -> None:
-        close()
+    def close() -> None:
+        _close(scope, response)
         close_request()
 
-    request.close = close_both  # type: ignore[method-assign]
+    # Django has whatever response leaves the site close its request. The response itself stays as
+    # it is: a middleware before us may put another one in its place, or pickle it into a cache.
+    request.close = close  # type: ignore[method-assign]
+    if response.streaming:
+        watch_stream(response, lambda error: _fail(scope, response, error))
     return True
 
 
@@ -124,5 +123,12 @@ def _close(scope: Scope, response: Response | None) -> None:
 
 
 @guarded
+def _fail(scope: Scope, response: Response, error: Exception) -> None:
+    # Not every server closes a response whose body it could not send.
+    scope.exception = error
+    _close(scope, response)
+
+
+@guarded
 def _describe(scope: Scope, response: Response | None) -> Activity:
-    return describe(scope, response, failed=response is None)
+    return describe(scope, response, failed=response is None or scope.exception is not None)

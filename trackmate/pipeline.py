@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import wraps
+from traceback import clear_frames
 from typing import ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
 
 from trackmate.activity import Activity
@@ -40,6 +42,8 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 (the one guard of the recording wing)
             report("failed", f"{function.__qualname__}: {place_of(error)}")
+            # Errors of a database hold themselves, and by their frames what is at work here.
+            clear_frames(error.__traceback__)
             return None
 
     return guard
@@ -75,6 +79,14 @@ def flush(scope: Scope, itself: Activity | None) -> None:
         leave(token)
 
 
+async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call in a thread what may wait, or here where no event loop runs, or none any more."""
+    try:
+        return await sync_to_async(function)(*args, **kwargs)
+    except RuntimeError:
+        return function(*args, **kwargs)
+
+
 @guarded
 def deliver(activities: Sequence[Activity]) -> None:
     """Process activities and send what remains of them to the backend."""
@@ -105,7 +117,8 @@ def _through(activity: Activity) -> Activity | None:
         try:
             processed = processor(activity)
         except Exception as error:  # noqa: BLE001 (a project's own code may stand in the list)
-            name = getattr(processor, "__qualname__", repr(processor))
+            named = getattr(processor, "__wrapped__", processor)
+            name = getattr(named, "__qualname__", repr(named))
             report("failed", f"processor {name}: {place_of(error)}")
             # It may have been the one that hides something, so nothing that can hide it stays.
             return _emptied(activity, f"the processor {name} failed")

@@ -32,6 +32,7 @@ from trackmate.redaction import (
     keyed_hash,
     redactor,
 )
+from trackmate.transactions import protected_transactions
 
 
 class Processor(Protocol):
@@ -44,8 +45,16 @@ class Processor(Protocol):
 def get_processors() -> tuple[Processor, ...]:
     """Return the project's processors in order. Raise ImportError for a path that leads nowhere."""
     return tuple(
-        import_string(item) if isinstance(item, str) else item for item in get_settings().PROCESSORS
+        _protected(import_string(item) if isinstance(item, str) else item)
+        for item in get_settings().PROCESSORS
     )
+
+
+def _protected(processor: Processor) -> Processor:
+    """Let no query of a project's processor break a transaction; ours make none."""
+    if getattr(processor, "__module__", "") == __name__:
+        return processor
+    return protected_transactions()(processor)
 
 
 # --- exclude ---------------------------------------------------------------------------------

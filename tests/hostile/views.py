@@ -53,6 +53,32 @@ async def stream_async(_request):
     return StreamingHttpResponse(_pieces_async())
 
 
+def stream_and_fail(_request):
+    """Answer in pieces, and fail before the last."""
+    return StreamingHttpResponse(_pieces_until("it fails"))
+
+
+async def stream_and_fail_async(_request):
+    """Answer in pieces, asynchronously, and fail before the last."""
+
+    async def pieces():
+        for piece in _pieces_until("it fails"):
+            yield piece
+
+    return StreamingHttpResponse(pieces())
+
+
+def read_input(request):
+    """Answer with what the server handed over, as views of SOAP and WebDAV packages read it."""
+    length = int(request.META["CONTENT_LENGTH"])
+    return HttpResponse(request.META["wsgi.input"].read(length))
+
+
+def report(_request):
+    """Answer with what a cache may keep."""
+    return JsonResponse({"rows": 3})
+
+
 def download(_request):
     """Answer with a file."""
     return FileResponse(io.BytesIO(b"x" * 100_000), filename="x.bin")
@@ -167,6 +193,11 @@ def remark(request):
     """Say in a remark what was posted."""
     track("canary.sung", remarks=f"used {request.POST['password']} today")
     return HttpResponse("noted")
+
+
+def _pieces_until(failure):
+    yield "0\n"
+    raise RuntimeError(failure)
 
 
 def _pieces():

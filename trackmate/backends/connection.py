@@ -16,8 +16,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from trackmate.conf import get_settings
-from trackmate.spool import is_under_test
+from trackmate.conf import get_settings, is_under_test
 from trackmate.transactions import is_in_transaction
 
 

@@ -16,15 +16,15 @@ from time import monotonic
 from django.db import connections
 
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.deadlines import limited
 from trackmate.backends.inserts import can_insert
 from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
-from trackmate.conf import get_settings
+from trackmate.conf import get_settings, is_under_test
 from trackmate.context import suppress
+from trackmate.deadlines import limited
 from trackmate.exceptions import SpoolError
 from trackmate.reporting import place_of, report
-from trackmate.spool import Spool, get_spools, is_under_test
+from trackmate.spool import Spool, get_spools
 
 LOOK_SECONDS = 5.0
 """How often what waits is looked at again: another process may be storing it, or its table may be
@@ -51,8 +51,7 @@ class Flusher:
         self._is_ending = Event()
 
     def wake(self) -> None:
-        """Start the thread unless it runs. Under test there is none: what one test leaves behind
-        must not appear in the next."""
+        """Start the thread unless it runs. Under test there is none."""
         if is_under_test():
             return
         with self._lock:

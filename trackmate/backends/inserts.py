@@ -22,9 +22,9 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
 
 from trackmate.activity import Activity
-from trackmate.backends.deadlines import limited
 from trackmate.clock import naive
 from trackmate.conf import get_settings
+from trackmate.deadlines import limited
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
 

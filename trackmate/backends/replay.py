@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from django.db import connections
 
 from trackmate.activity import Activity
-from trackmate.backends.deadlines import limited
 from trackmate.backends.inserts import can_insert, insert_missing
 from trackmate.backends.schemas import in_schema
 from trackmate.conf import get_settings
+from trackmate.deadlines import limited
 from trackmate.reporting import place_of, report
 from trackmate.spool import Rejected, Spool
 

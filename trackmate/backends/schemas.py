@@ -13,7 +13,7 @@ from typing import Any
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from trackmate.backends.deadlines import time_limit
+from trackmate.deadlines import time_limit
 from trackmate.models import ActivityLog
 
 DEFAULT = ""

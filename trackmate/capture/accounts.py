@@ -8,23 +8,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
 from typing import Any
 from unicodedata import normalize
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db import router, transaction
+from django.db import router
 from django.db.models import Model, Q
 
 from trackmate.activity import Activity, text_of
 from trackmate.conf import get_settings
 from trackmate.context import Scope, current_scope
+from trackmate.deadlines import limited
 from trackmate.enums import Source
 from trackmate.pipeline import guarded
 from trackmate.redaction import MASK, Sanitizer, clean_line, keyed_hash
 from trackmate.redaction.vocabulary import PASSWORDS
+from trackmate.transactions import protected_transactions
 
 MAX_IDENTIFIER = 255
 NAMES = ("username", "email", "login", "user", "mail", "account", "identifier")
@@ -70,9 +71,8 @@ def find_account(identifier: str, name: str = "") -> Model | None:
         # Not regardless of case: that would read all users where no index is made for it.
         condition |= Q(**{f"{email}__in": {identifier, identifier.lower()}})
     alias = router.db_for_read(model)
-    in_transaction = transaction.get_connection(alias).in_atomic_block
     try:
-        with transaction.atomic(using=alias) if in_transaction else nullcontext():
+        with protected_transactions(), limited(alias, get_settings().WRITE_TIMEOUT):
             return model._base_manager.using(alias).filter(condition).first()
     except (ValueError, TypeError, ValidationError):
         return None  # no value of such a field

@@ -7,10 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user, get_user_model
+from django.db import router
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import actor_of
+from trackmate.conf import get_settings
+from trackmate.deadlines import limited
 from trackmate.pipeline import guarded
 from trackmate.redaction import keyed_hash
 
@@ -61,7 +64,8 @@ def user_of(request: HttpRequest) -> Any:
     if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:
         return None
     if "session" in attributes and settings.SESSION_COOKIE_NAME in request.COOKIES:
-        return get_user(SimpleNamespace(session=_look_at(attributes["session"])))  # type: ignore[arg-type]
+        with limited(router.db_for_read(get_user_model()), get_settings().WRITE_TIMEOUT):
+            return get_user(SimpleNamespace(session=_look_at(attributes["session"])))  # type: ignore[arg-type]
     return user
 
 

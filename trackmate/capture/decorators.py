@@ -10,7 +10,7 @@ from functools import wraps
 from time import perf_counter
 from typing import Any, TypeVar, overload
 
-from asgiref.sync import iscoroutinefunction, sync_to_async
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
@@ -20,10 +20,11 @@ from trackmate.activity import Activity, Target, plain
 from trackmate.capture.requests import CAPTURES_DATA, describe, read_ahead
 from trackmate.context import Scope, current_scope, enter, leave
 from trackmate.enums import Status
-from trackmate.pipeline import guarded, is_recording, record
+from trackmate.pipeline import call_in_thread, guarded, is_recording, record
 from trackmate.processors import WITHHELD
 from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
+from trackmate.transactions import protected_transactions
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -231,7 +232,8 @@ class Call:
         if not callable(option):
             return option
         try:
-            return option(self.request, result, *self.rest, **self.kwargs)
+            with protected_transactions():
+                return option(self.request, result, *self.rest, **self.kwargs)
         except (ObjectDoesNotExist, Http404):
             # As for a view that answers 404.
             return None
@@ -332,4 +334,4 @@ async def _finish_async(call: Call | None, result: Any, error: BaseException | N
         _finish(call, result, error)
     else:
         # The session, the user or a project's callable may ask the database.
-        await sync_to_async(_finish)(call, result, error)
+        await call_in_thread(_finish, call, result, error)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from io import BytesIO
 from time import perf_counter
 from typing import Any
 
@@ -130,7 +131,10 @@ def read_body(request: HttpRequest) -> None:
     """Read the body if it can still be read, leaving the request as a view expects it."""
     started = getattr(request, "_read_started", False)
     try:
-        request.body  # noqa: B018 (reading it keeps it)
+        body = request.body
+        if "wsgi.input" in request.META:
+            # For a view that reads what the server handed over, as those of SOAP and WebDAV do.
+            request.META["wsgi.input"] = BytesIO(body)
     except (RawPostDataException, UnreadablePostError):
         return
     finally:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 
@@ -17,10 +15,10 @@ from trackmate.conf import get_settings
 from trackmate.dashboard.access import load
 from trackmate.dashboard.details import Fact
 from trackmate.reporting import place_of
+from trackmate.transactions import protected_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from contextlib import AbstractContextManager
 
     from django.http import HttpRequest
 
@@ -65,18 +63,12 @@ def _as_seen(row: ActivityLog) -> ActivityLog:
 def _panel(make: Dotted, row: ActivityLog, request: HttpRequest) -> DetailPanel | None:
     """Return what one callable makes of a row; what it raises never takes the page down."""
     try:
-        with _savepoint():
+        with protected_transactions():
             made = load(make)(row, request)
             return None if made is None else _read(*made)
     except Exception as error:  # noqa: BLE001 (a project's own code)
         logger.error("DETAIL_PANELS: %r failed: %s", make, place_of(error))
         return DetailPanel(title=_name_of(make), is_failed=True)
-
-
-def _savepoint() -> AbstractContextManager[None]:
-    """Keep a query that fails from breaking the transaction of the whole request."""
-    in_transaction = transaction.get_connection().in_atomic_block
-    return transaction.atomic() if in_transaction else nullcontext()
 
 
 def _read(title: Any, content: Any) -> DetailPanel:

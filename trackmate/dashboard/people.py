@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib.auth import get_user_model
-from django.db import Error, connections, transaction
+from django.db import Error, connections
 from django.db.models import Expression, Model
 
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
 from trackmate.reporting import place_of
+from trackmate.transactions import protected_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
 
     from django.db.models import QuerySet
     from django.http import HttpRequest
@@ -76,15 +75,8 @@ def read(find: Callable[[], Found]) -> Found | None:
     That is so between an upgrade and its `migrate`, for example.
     """
     try:
-        with _apart():
+        with protected_transactions():
             return find()
     except Error as error:
         logger.error("The dashboard could not read what it keeps for people: %s", place_of(error))
         return None
-
-
-def _apart() -> AbstractContextManager[Any]:
-    """Keep a failure out of the project's own transaction, if there is one."""
-    if connections[alias()].in_atomic_block:
-        return transaction.atomic(using=alias())
-    return nullcontext()

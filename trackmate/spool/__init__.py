@@ -1,6 +1,6 @@
 """The spool: activities that wait in files until the database of the log takes them."""
 
-from trackmate.spool.locations import default_directory, get_spool, get_spools, is_under_test
+from trackmate.spool.locations import default_directory, get_spool, get_spools
 from trackmate.spool.segments import (
     MAX_BYTES,
     MIN_FREE_BYTES,
@@ -26,5 +26,4 @@ __all__ = [
     "default_directory",
     "get_spool",
     "get_spools",
-    "is_under_test",
 ]

@@ -6,13 +6,9 @@ test's, a staging site's or another project's.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -47,10 +43,8 @@ def get_spools() -> Iterator[tuple[str, Spool]]:
 def _directories() -> tuple[Path | None, Path]:
     """Return the directory that others could have made before us, if any, and the database's."""
     settings = get_settings()
-    root = None if settings.SPOOL_DIR or is_under_test() else default_directory()
+    root = None if settings.SPOOL_DIR else default_directory()
     directory = root or Path(settings.SPOOL_DIR or default_directory())
-    if is_under_test():
-        directory = _directory_of_tests(os.getpid(), settings.SPOOL_DIR and directory)
     # As its connections see it: under test it has another name.
     database = connections.databases.get(settings.DATABASE, {})
     return root, directory / f"{settings.DATABASE}-{identity_of(database)}"
@@ -73,20 +67,3 @@ def default_directory() -> Path:
     """Return the directory for spools where `SPOOL_DIR` is unset, one for each system user."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"trackmate-{user}"
-
-
-def is_under_test() -> bool:
-    """Return True if `setup_test_environment()` was called, as Django's test runner does."""
-    utilities = sys.modules.get("django.test.utils")
-    return hasattr(getattr(utilities, "_TestState", None), "saved_data")
-
-
-@cache
-def _directory_of_tests(process: int, within: Path | None) -> Path:
-    """Return a directory that goes with this process: the next run begins with nothing."""
-    if within is None:
-        directory = Path(tempfile.mkdtemp(prefix="trackmate-test-"))
-    else:
-        directory = within / f"test-{process}"
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    return directory

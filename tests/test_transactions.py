@@ -1,0 +1,112 @@
+"""Transactions of the project's, which nothing of ours breaks, ends or slows down."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from tests.shop.models import Country, Order
+from trackmate import track, tracker
+from trackmate.models import ActivityLog
+from trackmate.transactions import protected_transactions
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+
+def fail_in_sql(*_args, **_kwargs):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM nowhere_at_all")
+
+
+def fail_in_an_atomic_block(*_args, **_kwargs):
+    with transaction.atomic():
+        fail_in_sql()
+
+
+def write_and_fail(*_args, **_kwargs):
+    Country.objects.create(code="written")
+    fail_in_sql()
+
+
+FAILURES = [fail_in_sql, fail_in_an_atomic_block, write_and_fail]
+named = pytest.mark.parametrize("fail", FAILURES, ids=lambda fail: fail.__name__)
+
+
+@pytest.fixture
+def order():
+    return Order.objects.create(number="1")
+
+
+@named
+def test_an_object_that_cannot_say_its_name_breaks_no_transaction(order, monkeypatch, fail):
+    monkeypatch.setattr(Order, "__str__", fail)
+    with transaction.atomic():
+        Country.objects.create(code="before")
+        track("order.seen", content_object=order)
+        Country.objects.create(code="after")
+    assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
+    assert ActivityLog.objects.get().object_repr == f"Order ({order.pk})"
+
+
+@named
+@pytest.mark.parametrize("option", ["content_object", "remarks", "data", "status"])
+def test_a_callable_of_a_decorator_breaks_no_transaction(fail, option):
+    @tracker(**{option: fail})
+    def view(_request):
+        return HttpResponse()
+
+    with transaction.atomic():
+        Country.objects.create(code="before")
+        view(RequestFactory().get("/"))
+        Country.objects.create(code="after")
+    assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
+    assert ActivityLog.objects.count() == 1
+
+
+@named
+def test_a_processor_breaks_no_transaction(configure, fail):
+    configure(PROCESSORS=[fail])
+    with transaction.atomic():
+        Country.objects.create(code="before")
+        track("order.seen")
+        Country.objects.create(code="after")
+    assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
+    assert ActivityLog.objects.count() == 1
+
+
+@pytest.mark.parametrize("fail", [fail_in_sql, write_and_fail])
+def test_a_failure_without_autocommit_breaks_nothing_either(order, monkeypatch, fail):
+    monkeypatch.setattr(Order, "__str__", fail)
+    transaction.set_autocommit(False)
+    try:
+        Country.objects.create(code="before")
+        track("order.seen", content_object=order)
+        Country.objects.create(code="after")
+        transaction.commit()
+        assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
+def test_code_without_a_query_costs_none(order, django_assert_num_queries):
+    with transaction.atomic(), django_assert_num_queries(0), protected_transactions():
+        str(order)
+
+
+def test_outside_of_a_transaction_nothing_is_added(django_assert_num_queries):
+    with django_assert_num_queries(1), protected_transactions():
+        Order.objects.exists()
+
+
+def test_what_succeeds_stays():
+    with transaction.atomic(), protected_transactions():
+        Country.objects.create(code="kept")
+    assert Country.objects.filter(code="kept").exists()
+
+
+def test_a_failure_inside_a_protected_block_goes_on_its_way():
+    with transaction.atomic():
+        with pytest.raises(DatabaseError), protected_transactions():
+            write_and_fail()
+        assert not Country.objects.exists()

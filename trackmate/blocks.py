@@ -1,0 +1,153 @@
+"""Blocks and decorators whose effect goes with the context in which they were entered."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextvars import ContextVar, Token
+from functools import partial, wraps
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Block:
+    """A context manager and a decorator that says, wherever code runs, whether that is inside it.
+
+    What is entered is a matter of the context: a task that was started inside stays inside. One
+    object can be entered several times, by several tasks and threads. If it is left in another
+    context than it was entered in, as by a generator that another thread collects, it ends where it
+    was entered, and nothing is raised.
+    """
+
+    _entries: ClassVar[ContextVar[tuple[_Entry, ...]]]
+    """What was entered here, of each subclass for itself."""
+
+    def __init_subclass__(cls) -> None:
+        cls._entries = ContextVar(f"trackmate_{cls.__name__}", default=())
+
+    def __init__(self) -> None:
+        self._open: list[_Entry] = []
+
+    @classmethod
+    def entered(cls) -> list[Self]:
+        """Return the blocks that the code that runs is inside of, the outermost first."""
+        return [entry.block for entry in cls._entries.get() if entry.is_open]
+
+    def __enter__(self) -> None:
+        entry = _Entry(self)
+        outer = [each for each in self._entries.get() if each.is_open]
+        entry.token = self._entries.set((*outer, entry))
+        self._open.append(entry)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        entries = self._entries.get()
+        entry = next((each for each in reversed(entries) if each.block is self), None)
+        if entry is None:
+            # It was entered in a context that knows nothing of this one.
+            entry = self._open[-1]
+        try:
+            self._entries.reset(entry.token)
+        except ValueError:
+            # It was entered in another context, and ends there too.
+            entry.is_open = False
+        # Not what it was before: other blocks may have been entered and left since.
+        self._entries.set(tuple(each for each in entries if each is not entry))
+        self._open.remove(entry)
+
+    def __call__(self, function: F) -> F:
+        """Return a function whose code runs inside the block."""
+        if inspect.isasyncgenfunction(function):
+            wrap: Callable[[Any], Any] = self._wrap_async_generator
+        elif inspect.isgeneratorfunction(function):
+            wrap = self._wrap_generator
+        elif iscoroutinefunction(function):
+            wrap = self._wrap_coroutine
+        else:
+            wrap = self._wrap_function
+        return cast("F", wraps(function)(wrap(function)))
+
+    def _wrap_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                result = function(*args, **kwargs)
+            # The dispatch method of an async class-based view returns one.
+            return self._await(result) if inspect.iscoroutine(result) else result
+
+        return wrapped
+
+    def _wrap_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            return await self._await(function(*args, **kwargs))
+
+        return wrapped
+
+    async def _await(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with self:
+            return await coroutine
+
+    # A generator runs in the context of whoever asks it for the next value, so it is inside only
+    # while it runs, and not between two values.
+
+    def _wrap_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            generator = function(*args, **kwargs)
+            step: Callable[[], Any] = partial(next, generator)
+            try:
+                while True:
+                    with self:
+                        try:
+                            value = step()
+                        except StopIteration as end:
+                            return end.value
+                    try:
+                        step = partial(generator.send, (yield value))
+                    except Exception as error:  # noqa: BLE001 (what is thrown in goes inside)
+                        step = partial(generator.throw, error)
+            finally:
+                with self:
+                    generator.close()
+
+        return wrapped
+
+    def _wrap_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def wrapped(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            generator = function(*args, **kwargs)
+            step: Callable[[], Any] = generator.__anext__
+            try:
+                while True:
+                    with self:
+                        try:
+                            value = await step()
+                        except StopAsyncIteration:
+                            return
+                    try:
+                        step = partial(generator.asend, (yield value))
+                    except Exception as error:  # noqa: BLE001 (what is thrown in goes inside)
+                        step = partial(generator.athrow, error)
+            finally:
+                with self:
+                    await generator.aclose()
+
+        return wrapped
+
+
+class _Entry:
+    """One time that a block was entered."""
+
+    __slots__ = ("block", "is_open", "token")
+
+    token: Token[Any]
+    """Of the context in which that was."""
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+        self.is_open = True

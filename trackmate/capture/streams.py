@@ -1,0 +1,61 @@
+"""Responses that stream: whether they came to their end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from trackmate.pipeline import call_in_thread
+
+OnError = Callable[[Exception], object]
+
+
+def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
+    """Call `on_error` with what the body of a streaming response raises; it goes on its way.
+
+    Nothing is read for that, and what the server makes of the response stays the same, a file that
+    it sends by itself included.
+    """
+    attributes: Any = response
+    if attributes.is_async:
+        attributes._iterator = _WatchedAsync(attributes._iterator, on_error)
+    else:
+        attributes._iterator = _Watched(attributes._iterator, on_error)
+
+
+class _Watched:
+    def __init__(self, iterator: Iterator[Any], on_error: OnError) -> None:
+        self._iterator = iterator
+        self._on_error = on_error
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self._on_error(error)
+            raise
+
+
+class _WatchedAsync:
+    def __init__(self, iterator: AsyncIterator[Any], on_error: OnError) -> None:
+        self._iterator = iterator
+        self._on_error = on_error
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await anext(self._iterator)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            await call_in_thread(self._on_error, error)
+            raise
