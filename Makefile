@@ -37,6 +37,7 @@ test-mariadb: .venv/installed ## Run the tests that depend on the database on Ma
 
 test-packages: .venv-packages/installed ## Run the tests beside other packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.packages.settings tests/packages
+	.venv-packages/bin/python -m pytest -W ignore --ds=tests.tenants.settings -n 1 tests/tenants
 
 packaging: .venv/installed ## Build the wheel and try it in a new project
 	$(BIN)/python -m pytest -m packaging

@@ -81,10 +81,12 @@ def _without_skip(report):
     return report
 
 
-# A project of its own, with settings of its own.
-PACKAGES = Path(__file__).parent / "packages"
-is_packages = settings.ROOT_URLCONF == "tests.packages.urls"
-collect_ignore = [] if is_packages else [str(PACKAGES)]
+# Projects of their own, with settings of their own.
+collect_ignore = [
+    str(Path(__file__).parent / name)
+    for name in ("packages", "tenants")
+    if f"tests.{name}.urls" != settings.ROOT_URLCONF
+]
 
 
 @pytest.fixture(autouse=True)

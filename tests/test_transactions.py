@@ -74,7 +74,14 @@ def test_a_processor_breaks_no_transaction(configure, fail):
     assert ActivityLog.objects.count() == 1
 
 
-@pytest.mark.parametrize("fail", [fail_in_sql, write_and_fail])
+@pytest.mark.parametrize(
+    "fail",
+    [
+        fail_in_sql,
+        # Django makes no savepoints on SQLite then; a statement that fails breaks nothing there.
+        pytest.param(write_and_fail, marks=pytest.mark.only_on("postgresql", "mysql")),
+    ],
+)
 def test_a_failure_without_autocommit_breaks_nothing_either(order, monkeypatch, fail):
     monkeypatch.setattr(Order, "__str__", fail)
     transaction.set_autocommit(False)

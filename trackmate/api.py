@@ -14,7 +14,7 @@ from django.db.models import Model
 from trackmate.activity import Activity, Target, actor_of, plain
 from trackmate.context import current_scope
 from trackmate.enums import Status
-from trackmate.pipeline import call_in_thread, guarded, record
+from trackmate.pipeline import call_in_thread, carried, guarded, record
 from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
 
@@ -95,7 +95,7 @@ class track:  # noqa: N801 (used as a verb)
             # A coroutine that is being closed must not wait any more.
             _record(activity)
         else:
-            await call_in_thread(_record, activity)
+            await call_in_thread(carried(_record), activity)
 
     def _finish(self, error: BaseException | None) -> Activity | None:
         seconds = perf_counter() - self._started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from functools import wraps
 from traceback import clear_frames
@@ -87,6 +88,22 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
         return function(*args, **kwargs)
 
 
+def carried(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function for another thread, in which the backend finds what it goes by in this."""
+    around = _carry() or nullcontext()
+
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        with around:
+            return function(*args, **kwargs)
+
+    return call
+
+
+@guarded
+def _carry() -> AbstractContextManager[None]:
+    return get_backend().carry()
+
+
 @guarded
 def deliver(activities: Sequence[Activity]) -> None:
     """Process activities and send what remains of them to the backend."""
@@ -98,7 +115,8 @@ def deliver(activities: Sequence[Activity]) -> None:
         if backend.blocks and _in_event_loop():
             # Never waits there; the executor is joined before the loop's run() returns.
             loop = asyncio.get_running_loop()
-            loop.run_in_executor(None, copy_context().run, _send_apart, backend, ready)
+            send = carried(_send_apart)
+            loop.run_in_executor(None, copy_context().run, send, backend, ready)
         else:
             _send(backend, ready)
 

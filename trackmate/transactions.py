@@ -59,8 +59,10 @@ class _Savepoint:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
         self._needs_rollback = connection.needs_rollback
-        self._name: Any = None
+        self._id: Any = None
         self._is_busy = False
+
+    # By Django's own methods: packages for tenants, and `on_commit()`, have to know of it.
 
     def __call__(
         self,
@@ -70,27 +72,21 @@ class _Savepoint:
         many: bool,  # noqa: FBT001 (Django hands it over so)
         context: Any,
     ) -> Any:
-        if self._name is None and not self._is_busy:
+        if self._id is None and not self._is_busy:
             self._is_busy = True
-            self._name = f"trackmate_{id(self)}"
-            self._run(f"SAVEPOINT {self._name}")
+            self._id = self.connection.savepoint()
             self._is_busy = False
         return execute(sql, params, many, context)
 
     def roll_back(self) -> None:
         """Undo what the queries did, and what their failure broke."""
-        if self._name is not None:
+        if self._id is not None:
             self.connection.needs_rollback = self._needs_rollback
             with suppress(Exception):
-                self._run(f"ROLLBACK TO SAVEPOINT {self._name}")
+                self.connection.savepoint_rollback(self._id)
 
     def release(self) -> None:
         """Keep what the queries did."""
-        if self._name is not None:
+        if self._id is not None:
             with suppress(Exception):
-                self._run(f"RELEASE SAVEPOINT {self._name}")
-
-    def _run(self, statement: str) -> None:
-        # Not `connection.savepoint()`, which does nothing where autocommit is off.
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
+                self.connection.savepoint_commit(self._id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from django.core.checks import CheckMessage
 
@@ -35,6 +36,10 @@ class BaseBackend(ABC):
     def retry_rejected(self) -> int:
         """Try to store what was set aside, and return how many activities were stored."""
         return 0
+
+    def carry(self) -> AbstractContextManager[None]:
+        """Return what another thread has to be in while it calls `send()` for this one."""
+        return nullcontext()
 
     def close(self) -> None:  # noqa: B027 (most hold nothing)
         """Give back what this thread holds."""

@@ -38,7 +38,7 @@ class LogConnection:
     def installed(self) -> Iterator[BaseDatabaseWrapper]:
         """Let `connections[alias]` be the connection to write through, and yield it."""
         alias = get_settings().DATABASE
-        threads_own = _existing(alias)
+        threads_own = existing_connection(alias)
         if alias == DEFAULT_DB_ALIAS or is_under_test() or _is_busy(threads_own):
             # A test looks for rows in its own transaction.
             yield connections[alias]
@@ -63,7 +63,7 @@ class LogConnection:
             self._own.close()
 
 
-def _existing(alias: str) -> BaseDatabaseWrapper | None:
+def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
     """Return the connection that this thread has, if it has one."""
     return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
 

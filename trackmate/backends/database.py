@@ -7,7 +7,7 @@ the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from time import monotonic
 
 from django.core.checks import CheckMessage
@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import LogConnection
+from trackmate.backends.connection import LogConnection, existing_connection
 from trackmate.backends.flusher import LOOK_SECONDS, Flusher
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import replay, retry
@@ -28,6 +28,7 @@ from trackmate.backends.schemas import (
     DEFAULT,
     UNKNOWN,
     current_schema,
+    in_named_schema,
     named_schema,
 )
 from trackmate.conf import get_settings, is_under_test
@@ -178,6 +179,13 @@ class DatabaseBackend(BaseBackend):
             for schema, spool in get_spools()
             if (taken := spool.retake_rejected())
         )
+
+    def carry(self) -> AbstractContextManager[None]:
+        """Let the other thread write to the schema that this one has named."""
+        alias = get_settings().DATABASE
+        connection = existing_connection(alias)
+        schema = named_schema(connection) if connection is not None else ""
+        return in_named_schema(alias, schema) if schema else nullcontext()
 
     def close(self) -> None:
         """Close this thread's connection to the log."""

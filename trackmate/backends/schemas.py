@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import Error
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trackmate.deadlines import time_limit
@@ -76,7 +76,8 @@ def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
         _check_table(connection, is_known=schema == DEFAULT)
         yield
     elif hasattr(connection, "set_schema"):
-        with _named(connection, schema):
+        with in_named_schema(connection.alias, schema):
+            _check_table(connection, is_known=True)
             yield
     else:
         with _path(connection, schema):
@@ -84,14 +85,15 @@ def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
 
 
 @contextmanager
-def _named(connection: Any, schema: str) -> Iterator[None]:
-    former = connection.schema_name
+def in_named_schema(alias: str, schema: str) -> Iterator[None]:
+    """Let this thread's connection be that of a tenant inside the block."""
+    connection: Any = connections[alias]
+    former = connection.tenant
     connection.set_schema(schema)
     try:
-        _check_table(connection, is_known=True)
         yield
     finally:
-        connection.set_schema(former)
+        connection.set_tenant(former)
 
 
 @contextmanager

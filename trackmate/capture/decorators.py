@@ -20,7 +20,7 @@ from trackmate.activity import Activity, Target, plain
 from trackmate.capture.requests import CAPTURES_DATA, describe, read_ahead
 from trackmate.context import Scope, current_scope, enter, leave
 from trackmate.enums import Status
-from trackmate.pipeline import call_in_thread, guarded, is_recording, record
+from trackmate.pipeline import call_in_thread, carried, guarded, is_recording, record
 from trackmate.processors import WITHHELD
 from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
@@ -332,6 +332,8 @@ async def _finish_async(call: Call | None, result: Any, error: BaseException | N
         return
     if call.enriches or (current_scope() is not None and not call.evaluates):
         _finish(call, result, error)
-    else:
+    elif current_scope() is not None or call.request is not None:
         # The session, the user or a project's callable may ask the database.
         await call_in_thread(_finish, call, result, error)
+    else:
+        await call_in_thread(carried(_finish), call, result, error)
