@@ -186,7 +186,7 @@ def test_a_page_reads_the_log_once_however_long_it_is(staff, number):
     assert "OFFSET" not in query
     assert "remarks" not in query
     # The session, the user, what he likes, the saved views, the rows, the names of object types.
-    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 6 + _budget()
+    assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 7 + _budget()
 
 
 def _budget():

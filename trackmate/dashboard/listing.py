@@ -44,6 +44,8 @@ class Listing:
     sorting: Sorting
     table: ActivityTable | None = None
     page: Page | None = None
+    may_export: bool = False
+    """Whether this person may take the rows out as a file."""
     since: UUID | None = None
     """Newer rows than this one are news."""
     shown: UUID = field(default_factory=lambda: lowest_uuid7(datetime.now(UTC)))
@@ -184,6 +186,7 @@ def listing(
     return found(
         state=state,
         page=page,
+        may_export=state == State.ROWS and access.may_export(request),
         table=ActivityTable(
             page.rows,
             caption=_caption(filters.window, sorting),
