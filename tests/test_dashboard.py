@@ -185,7 +185,8 @@ def test_a_page_reads_the_log_once_however_long_it_is(staff, number):
     assert "COUNT(" not in query
     assert "OFFSET" not in query
     assert "remarks" not in query
-    # The session, the user, what he likes, the saved views, the rows, the names of object types.
+    # The session, the user, what he likes, the saved views, the rows, what he may do, as himself
+    # and in a group; the names of object types are known by then.
     assert len([each for each in captured if each["sql"].startswith("SELECT")]) <= 7 + _budget()
 
 

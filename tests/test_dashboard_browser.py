@@ -54,12 +54,52 @@ def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     assert asked == []
     page.reload()
     expect(state).to_have_text("Paused")
-    page.get_by_role("button", name="Pause").click()
-    expect(page.locator("#tm-pause")).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("button", name="Resume").click()
     expect(state).to_have_text("Live")
     later = activity()
     expect(page.locator("#tm-show")).to_contain_text("1 new")
     assert later
+
+
+def filter_by_hand(page):
+    page.locator("#tm-filters").get_by_label("Actor").fill("n")
+    page.wait_for_url("**actor=n")
+
+
+def choose_a_time(page):
+    with page.expect_response("**range=7d**"):
+        page.get_by_role("radio", name="7 d").check()
+
+
+@pytest.mark.parametrize(
+    ("address", "swap"),
+    [
+        ("/trackmate/activity/", filter_by_hand),
+        ("/trackmate/activity/", choose_a_time),
+        ("/trackmate/activity/", lambda page: page.get_by_role("link", name="Older").click()),
+        ("/trackmate/activity/?actor=n", lambda page: page.reload()),
+        ("/trackmate/route/r/", choose_a_time),
+        ("/trackmate/", choose_a_time),
+    ],
+)
+def test_a_paused_page_offers_to_resume_whatever_is_swapped(page, visit, address, swap):
+    activities(60, actor_label="ann", route="r/")
+    visit(page, address)
+    pause, resume = (page.get_by_role("button", name=name) for name in ("Pause", "Resume"))
+    expect(resume).to_have_count(0)
+    pause.focus()
+    page.keyboard.press("Enter")
+    expect(resume).to_be_focused()
+    expect(resume.locator("use:visible")).to_have_attribute("href", "#tm-icon-resume")
+    expect(pause).to_have_count(0)
+    swap(page)
+    expect(resume).to_be_visible()
+    expect(page.locator("[data-tm-state]")).not_to_have_text("Live")
+    page.keyboard.press("Escape")
+    page.locator("h1").first.click()
+    page.keyboard.press("p")
+    expect(pause.locator("use:visible")).to_have_attribute("href", "#tm-icon-pause")
+    expect(resume).to_have_count(0)
 
 
 def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):

@@ -8,6 +8,7 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
+const turn = ({ firstElementChild: usual, lastElementChild: turned }, isTurned) => [usual.hidden, turned.hidden] = [isTurned, !isTurned];
 const send = (id, kind) => find(id)?.dispatchEvent(new Event(kind));
 const stored = (act) => { try { return act(sessionStorage); } catch {} };
 
@@ -60,7 +61,7 @@ function showState() {
 	find("tm-live-controls").hidden = false;
 	text.dataset.is = state();
 	text.textContent = text.dataset[state()];
-	set(find("tm-pause"), { "aria-pressed": paused });
+	turn(find("tm-pause"), paused);
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
