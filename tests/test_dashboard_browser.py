@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 from playwright.sync_api import expect
 
 from tests.rows import activities, activity, hostile_activity, person, user_page
+from trackmate.models import SavedView
 
 pytest_plugins = ["tests.browsing"]
 pytestmark = [
@@ -225,7 +227,67 @@ def test_views_are_changed_and_deleted_without_javascript(open_page, visit):
     page.go_back()
     page.locator("summary", has_text="Change").click()
     page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("button", name="Delete?")).to_be_focused()
+    page.get_by_role("button", name="Delete?").click()
     expect(page.get_by_role("article")).to_have_count(0)
+
+
+@pytest.fixture
+def shelf(page, visit):
+    """Open the page of the saved views of somebody who has two."""
+    visit(page, "/trackmate/views/")
+    owner = get_user_model().objects.get(username="staff")
+    for name in ("Nights", "Days"):
+        SavedView.objects.create(owner=owner, name=name, query="status=Failed")
+    page.reload()
+    for each in page.locator("summary", has_text="Change").all():
+        each.click()
+    return page
+
+
+def deletion(page, name):
+    view = page.get_by_role("article").filter(has=page.get_by_role("link", name=name))
+    return view.get_by_role("button", name="Delete")
+
+
+@pytest.mark.parametrize("press", ["click", "Enter", "Space"])
+def test_a_view_is_deleted_by_a_second_press(shelf, press):
+    button = deletion(shelf, "Nights")
+    for name in ("Delete Nights", "Delete? Nights"):
+        expect(button).to_have_accessible_name(name)
+        button.click() if press == "click" else button.press(press)
+    expect(shelf.get_by_text("The view was deleted.")).to_be_visible()
+    expect(shelf.get_by_role("article")).to_have_count(1)
+    expect(button).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda page: page.keyboard.press("Tab"),
+        lambda page: page.keyboard.press("Escape"),
+        lambda page: page.locator("h1").click(),
+        lambda page: deletion(page, "Days").click(),
+    ],
+    ids=["Tab", "Escape", "a click elsewhere", "another view"],
+)
+def test_a_button_that_asked_and_is_left_asks_again(shelf, leave):
+    button = deletion(shelf, "Nights")
+    button.click()
+    expect(shelf.locator("#tm-status")).to_have_text("Delete? Nights")
+    leave(shelf)
+    expect(button).to_have_accessible_name("Delete Nights")
+    button.click()
+    expect(button).to_have_accessible_name("Delete? Nights")
+    expect(shelf.get_by_role("article")).to_have_count(2)
+
+
+def test_a_double_click_deletes_nothing(shelf):
+    button = deletion(shelf, "Days")
+    button.dblclick()
+    expect(button).to_have_accessible_name("Delete? Days")
+    button.click()
+    expect(shelf.get_by_role("article")).to_have_count(1)
 
 
 def test_an_activity_opens_and_leads_back_to_its_row(page, visit):

@@ -173,6 +173,14 @@ async function copy(text) {
 	status.textContent = status.dataset[done];
 }
 
+// A view is deleted by a second press of its button.
+function ask(button, isAsked) {
+	button.value = isAsked ? "delete" : "ask";
+	turn(button, isAsked);
+	find("tm-status").textContent = isAsked ? button.lastElementChild.textContent : "";
+	if (isAsked) button.focus(); // Safari does not by itself
+}
+
 function press(id) {
 	if (id === "tm-pause") paused = !paused;
 	else if (id === "tm-follow") follows = !follows;
@@ -192,10 +200,16 @@ on("click", (e) => {
 		target.close();
 	} else if (button?.dataset.tmCopy) {
 		copy(find(button.dataset.tmCopy));
+	} else if (button?.value === "ask") {
+		e.preventDefault();
+		ask(button, true);
+	} else if (button?.value === "delete" && e.detail > 1) {
+		e.preventDefault(); // of a double click
 	} else {
 		press(button?.id);
 	}
 });
+on("focusout", ({ target }) => target.value === "delete" && ask(target, false));
 
 on("change", schedule);
 on("close", () => send("tm-drawer-body", "htmx:abort"), document, true);
@@ -207,6 +221,7 @@ on("keydown", (e) => {
 	const { key, target } = e;
 	if (e.isComposing) return;
 	if (target.dataset?.tmSuggest) return goOn(e);
+	if (key === "Escape" && target.value === "delete") return ask(target, false);
 	if (isHeld(e) || areKeysOff() || target.matches("input, select, textarea")) return;
 	const by = { j: 1, k: -1 }[key];
 	if (by) return step(by);
