@@ -380,6 +380,17 @@ def test_what_happened_around_an_activity_whatever_it_was(staff):
     assert found == [str(after.pk), str(row.pk), str(before.pk)]
 
 
+@pytest.mark.parametrize("at", [0, 800, 1600, 2399])
+def test_what_happened_around_an_activity_shows_it_at_any_rate(staff, at):
+    rows = activities(2400, step=0.01)
+    page = text_of(staff.get(reverse("trackmate:detail", args=[rows[at].pk])))
+    url = re.search(r'href="([^"]+)">30 seconds around this', page)[1].replace("&amp;", "&")
+    shown = text_of(staff.get(url.partition("#")[0]))
+    assert f'<tr id="tm-row-{rows[at].pk}" aria-current="true">' in shown
+    found = keys_in(shown)
+    assert found == [str(row.pk) for row in rows[max(0, at - 25) :][:50]]
+
+
 def test_the_filter_of_a_page_cannot_be_taken_from_it(staff):
     row = activity(actor_label="ann")
     activity(actor_label="bob")

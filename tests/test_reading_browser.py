@@ -65,6 +65,33 @@ def test_a_key_held_down_makes_it_a_page(page, visit):
     expect(page.locator(DRAWER)).to_be_hidden()
 
 
+@pytest.mark.parametrize("at", [5, 2500, 4999])
+@pytest.mark.parametrize("viewport", [(1280, 720), (360, 640)])
+def test_an_activity_is_in_sight_among_those_around_it(open_page, visit, at, viewport):
+    rows = activities(5000, step=0.005)
+    width, height = viewport
+    page = open_page(viewport={"width": width, "height": height})
+    visit(page, f"/trackmate/activity/{rows[at].pk}/")
+    page.get_by_role("link", name="30 seconds around this").click()
+    shown = row(page, rows[at])
+    expect(shown).to_be_in_viewport()
+    expect(shown).to_have_attribute("aria-current", "true")
+    expect(page.locator("#tm-rows tr[aria-current]")).to_have_count(1)
+    expect(page.locator("#tm-figures figure")).to_be_visible()
+    expect(shown).to_be_in_viewport()
+
+
+def test_the_way_back_to_a_list_leads_to_the_page_of_the_row(page, visit):
+    rows = activities(120, actor_label="ann")
+    visit(page, f"/trackmate/activity/{rows[101].pk}/?actor=ann")
+    page.get_by_role("link", name="Back to the list").click()
+    expect(row(page, rows[101])).to_be_in_viewport()
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
+    page.get_by_role("link", name="Newest").click()
+    expect(row(page, rows[0])).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/activity/\?actor=ann$"))
+
+
 # The keyboard
 
 

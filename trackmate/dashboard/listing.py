@@ -81,7 +81,8 @@ class Listing:
     @property
     def is_turned(self) -> bool:
         """Say whether this is another page than the newest."""
-        return bool(self.cursor.data.get("before") or self.cursor.data.get("after"))
+        asked = self.cursor.data.get("before") or self.cursor.data.get("after")
+        return bool(asked or (self.page and self.page.newer))
 
     @property
     def newer_url(self) -> str:
@@ -162,7 +163,7 @@ def listing(
     )
     if not (filters.is_valid() and cursor.is_valid()):
         return found(state=State.INVALID)
-    before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
+    sides = cursor.cleaned_data
     # Django asks the database for permissions, so only a list that shows payload asks Django.
     with_payload = columns.hold_payload(look.columns) and access.may_see_payload(request)
     # Taken first, so that what is stored while the page is read is news at worst twice.
@@ -171,8 +172,9 @@ def listing(
     def read() -> tuple[Page, State, dict[int, str]]:
         page = selectors.page(
             filters.qs,
-            before=before,
-            after=after,
+            before=sides["before"],
+            after=sides["after"],
+            holding=sides["row"],
             order=sorting.order,
             among=rows,
             more=columns.needed(look.columns, with_payload=with_payload),
@@ -198,6 +200,7 @@ def listing(
             types=types,
             place=place,
             asked=asked,
+            current=sides["row"],
         ),
         since=page.rows[0].pk if page.rows else filters.window.first,
         shown=shown,

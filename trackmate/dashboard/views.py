@@ -28,7 +28,7 @@ from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.places import encoded, explorer_url, place_asked, place_of
+from trackmate.dashboard.places import encoded, explorer_url, place_asked, place_of, row_url
 from trackmate.dashboard.shelf import shelf_beside
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class DetailView(DashboardView):
         filters = ActivityFilters(self.request.GET, self.rows)
         asked = asked_of(filters, self.request.GET) if filters.is_valid() else {}
         return {
-            "back_url": f"{explorer_url(asked)}#tm-row-{row.pk}",
+            "back_url": row_url(row.pk, asked),
             "query": explorer_url(asked).partition("?")[2],
             "around_url": details.around_url(row),
             "neighbours": self._neighbours(filters, row),
