@@ -238,7 +238,7 @@ function brush(plot) {
 	let bars, layer, band, thumbs, ends;
 	const clamp = (at, low, high) => Math.max(low, Math.min(high, at));
 	const forward = document.dir === "rtl" ? -1 : 1;
-	let began = -1, moved;
+	let held, moved;
 
 	const href = (place) => new URL(bars[place].href.baseVal, location);
 	const times = () => [href(ends[0]).searchParams.get("start"), href(ends[1] - 1).searchParams.get("end")];
@@ -260,28 +260,38 @@ function brush(plot) {
 		location = wanted;
 	}
 
-	function barAt({ clientX }) {
+	// In bars, from the beginning.
+	function placeOf({ clientX }) {
 		const { left, width } = plot.getBoundingClientRect();
 		const share = (clientX - left) / width;
-		return clamp(Math.floor((forward > 0 ? share : 1 - share) * bars.length), 0, bars.length - 1);
+		return (forward > 0 ? share : 1 - share) * bars.length;
+	}
+
+	const barAt = (e) => clamp(Math.floor(placeOf(e)), 0, bars.length - 1);
+
+	function move(side, to) {
+		ends[side] = clamp(to, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
 	}
 
 	on("pointerdown", (e) => {
-		if (!e.button) began = barAt(e);
+		const side = thumbs.indexOf(e.target);
 		moved = false;
+		if (!e.button) held = { side, from: side < 0 ? barAt(e) : ends[side], beside: ends[side] - placeOf(e) };
 	}, plot);
 	on("pointermove", (e) => {
-		const at = barAt(e);
-		if (began < 0 || (at === began && !moved)) return;
+		if (!held) return;
+		const { side, from, beside } = held;
+		const to = side < 0 ? barAt(e) : Math.round(placeOf(e) + beside);
+		if (to === from && !moved) return;
 		plot.setPointerCapture(e.pointerId);
 		moved = true;
-		ends[0] = Math.min(at, began);
-		ends[1] = Math.max(at, began) + 1;
+		if (side < 0) ends = [Math.min(to, from), Math.max(to, from) + 1];
+		else move(side, to);
 		draw();
 	}, plot);
 	on("pointerup pointercancel", ({ type }) => {
 		if (moved && type === "pointerup") look();
-		began = -1;
+		held = undefined;
 	}, plot);
 	on("dragstart", (e) => e.preventDefault(), plot);
 	on("click", (e) => moved && e.preventDefault(), plot, true);
@@ -291,7 +301,7 @@ function brush(plot) {
 		const by = steps[e.key];
 		if (side < 0 || by === undefined) return;
 		e.preventDefault();
-		ends[side] = clamp(ends[side] + by, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
+		move(side, ends[side] + by);
 		by ? draw() : look();
 	}, plot);
 	plot.tmBegin = () => {
