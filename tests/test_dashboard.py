@@ -381,8 +381,31 @@ def test_garbage_is_a_message_beside_the_field(staff, name, value, headers):
         response = staff.get(LIST, query, headers=headers)
     assert response.status_code == 200
     assert error_of(response, name)
-    assert state_of(response) == "invalid"
+    assert ("data-state" in text_of(response)) == (not headers)
     assert log_queries(captured) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "query"),
+    [
+        (LIST, {"q": 'actor:"ann'}),
+        (LIST, {"status_code": "4", "was": "", "q": ""}),
+        ("/trackmate/route/r/", {"q": "ip:10."}),
+        ("/trackmate/", {"range": "custom", "start": "2999-01-01T00:00"}),
+    ],
+)
+def test_a_form_that_is_half_filled_in_leaves_the_page_and_its_address(staff, address, query):
+    response = staff.get(address, query, headers=FRAGMENT)
+    assert (response["HX-Reswap"], response["HX-Push-Url"]) == ("none", "false")
+    [form] = re.findall(r"<(?:form|section|div id)[^>]*>", text_of(response))
+    assert 'hx-swap-oob="outerMorph"' in form
+
+
+def test_a_page_that_has_nothing_but_its_wrong_filters_is_told_anew(staff):
+    assert 'name="blank" value="1" form="tm-filters"' in text_of(staff.get(LIST, {"q": '"'}))
+    response = staff.get(LIST, {"q": "ip:", "blank": "1"}, headers=FRAGMENT)
+    assert state_of(response) == "invalid"
+    assert "HX-Reswap" not in response
 
 
 def test_a_message_names_the_text_and_escapes_it(staff):

@@ -48,7 +48,10 @@ class OverviewView(DashboardView):
     section = "overview"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        context = {"page": overview(self.rows, request.GET, self.look), "look": self.look}
+        page = overview(self.rows, request.GET, self.look)
+        context = {"page": page, "look": self.look}
+        if self.wants_fragment and not page.is_valid:
+            return self.show_form("trackmate/overview_form.html", context)
         if self.wants_fragment:
             return self.show("trackmate/overview_parts.html", {**context, "is_fragment": True})
         return self.show("trackmate/overview.html", context)
@@ -73,6 +76,8 @@ class ActivityListView(DashboardView):
         if not self.wants_fragment and (url := self._better_url(place, asked, shelf)):
             return HttpResponseRedirect(url)
         found = listing(self.rows, request, place, filters, asked)
+        if self.wants_fragment and "blank" not in request.GET and not filters.is_valid():
+            return self.show_form("trackmate/filters.html", {"listing": found, "filters": filters})
         context: dict[str, Any] = {
             "listing": found,
             "shelf": shelf,

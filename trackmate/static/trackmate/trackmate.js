@@ -127,16 +127,51 @@ function showFields() {
 	}
 }
 
-on("input", ({ target: { form } }) => {
+on("input", ({ target }) => {
+	const { form } = target;
 	if (form?.id !== "tm-filters") return;
 	changed = true;
 	send(form.id, "htmx:abort"); // it would undo this
+	if (target.matches("input:not([type=radio])")) typedFrom ??= location.href;
+	else settle();
+});
+
+// Dates begin with the range that is shown, and ask for nothing new.
+on("input", (e) => {
+	const { target } = e;
+	if (!target.matches("#tm-filters [name=range][value=custom]")) return;
+	e.stopPropagation();
+	changed = true;
+	for (const name of ["start", "end"]) target.form.elements[name].value = one("[data-tm-range]")?.dataset[name].slice(0, 19) ?? "";
+}, document, true);
+
+/* What is typed is one entry of the browser's history, once it is sent or left. */
+
+let typedFrom;
+
+function settle() {
+	const now = location.href;
+	if (typedFrom && typedFrom !== now) {
+		history.replaceState(history.state, "", typedFrom);
+		history.pushState(history.state, "", now);
+	}
+	typedFrom = undefined;
+}
+
+on("submit focusout", settle);
+on("popstate", () => typedFrom = undefined, window);
+on("htmx:before:history:update", ({ detail }) => {
+	if (typedFrom && detail.sourceElement.matches("form")) detail.history.type = "replace";
+	else settle();
 });
 
 on("htmx:config:request", (e) => {
 	const { request: { body }, sourceElement } = e.detail.ctx;
 	if (sourceElement.matches("form")) changed = false;
+	// News are of the list that is shown; in the form another may be half written.
+	if (isTick(e)) for (const [name, value] of new URLSearchParams(location.search)) if (name !== "anyway") body.set(name, value);
 	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
+	if (sourceElement.matches("form") && body.get("range") !== "custom") ["start", "end"].forEach((name) => body.delete(name));
 });
 
 /* Buttons, keys, the drawer. */
@@ -376,9 +411,11 @@ function goOn(e) {
 	const isOpen = !list().hidden;
 	if (key === "ArrowDown") isOpen ? choose(1) : suggest();
 	else if (key === "ArrowUp" && isOpen) choose(-1);
-	else if (key === "Escape" && isOpen) close();
 	else if ((key === "Enter" || key === "Tab") && chosen()) accept(chosen());
-	else return;
+	else {
+		if (key === "Enter" || key === "Escape") close();
+		if (key !== "Escape" || !isOpen) return;
+	}
 	e.preventDefault();
 }
 on("mousedown click", (e) => {
