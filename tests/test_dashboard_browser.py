@@ -64,6 +64,28 @@ def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     assert later
 
 
+@pytest.mark.parametrize("press", ["click", "Enter", "p"])
+@pytest.mark.parametrize("address", ["/trackmate/activity/", "/trackmate/"])
+def test_a_page_that_rests_offers_to_resume(page, visit, address, press):
+    activity()
+    page.clock.install()
+    visit(page, address)
+    state = page.locator("[data-tm-state]")
+    expect(state).to_have_text("Live")
+    expect(page.locator(".tm-bars")).to_be_visible()
+    page.clock.fast_forward("31:00")
+    expect(state).to_have_text("Paused while you are away")
+    resume = page.get_by_role("button", name="Resume")
+    if press == "click":
+        resume.click()
+    elif press == "Enter":
+        resume.press("Enter")
+    else:
+        page.keyboard.press("p")
+    expect(state).to_have_text("Live")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
 def filter_by_hand(page):
     page.locator("#tm-filters").get_by_label("Actor").fill("n")
     page.wait_for_url("**actor=n")

@@ -61,7 +61,7 @@ function showState() {
 	find("tm-live-controls").hidden = false;
 	text.dataset.is = state();
 	text.textContent = text.dataset[state()];
-	turn(find("tm-pause"), paused);
+	turn(find("tm-pause"), /paused|idle/.test(state()));
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
@@ -109,8 +109,9 @@ on("htmx:after:swap", (e) => {
 });
 
 on("visibilitychange", tick);
-on("pointerdown keydown scroll", () => {
+on("pointerdown keydown scroll", ({ target }) => {
 	const wasIdle = isIdle();
+	if (wasIdle && target.closest?.("#tm-pause")) return; // its click resumes
 	lastSign = Date.now();
 	if (wasIdle) tick();
 }, window, { passive: true });
@@ -217,9 +218,10 @@ function ask(button, isAsked) {
 }
 
 function press(id) {
-	if (id === "tm-pause") paused = !paused;
+	if (id === "tm-pause") paused = !paused && !isIdle();
 	else if (id === "tm-follow") follows = !follows;
 	else return;
+	lastSign = Date.now();
 	stored((kept) => kept.tmPaused = paused);
 	tick();
 }
