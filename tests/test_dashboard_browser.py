@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from tests.rows import activities, activity, at, hostile_activity, person, user_page
@@ -204,6 +205,48 @@ def test_dates_begin_with_the_range_that_is_shown(
     assert [each for each in asked if "range=custom" in each] == []
     assert page.locator("#tm-rows tr, #tm-overview .tm-card").all_inner_texts() == rows
     assert page.url == url
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("/trackmate/activity/", "#tm-rows tbody tr"), ("/trackmate/", ".tm-card")],
+)
+def test_a_date_that_is_changed_narrows_and_one_that_is_gone_does_nothing(
+    page, visit, address, shown
+):
+    activity(ago=90_000)
+    activity(ago=60)
+    visit(page, address)
+    texts, entries = page.locator(shown).first, page.evaluate("history.length")
+    before = texts.inner_text()
+    page.locator(".tm-segment", has_text="Custom").click()
+    begin = page.get_by_label("From")
+    begin.fill("")
+    expect(page.locator("#tm-error-start")).to_have_text("Say from when.")
+    expect(texts).to_have_text(before, use_inner_text=True)
+    begin.fill(f"{timezone.localtime() - timedelta(days=2):%Y-%m-%dT%H:%M:%S}")
+    expect(page).to_have_url(re.compile("range=custom&start="))
+    expect(page.locator("#tm-error-start")).to_be_empty()
+    expect(page.locator(".tm-bars title").first).to_be_attached()
+    if "activity" in address:
+        expect(page.locator(shown)).to_have_count(2)
+    else:
+        expect(texts.locator("strong")).to_have_text("2")
+    begin.press("Enter")
+    page.wait_for_function(f"history.length === {entries + 1}")
+
+
+def test_the_look_is_changed_of_the_list_that_is_shown(page, visit):
+    kept = activity(actor_label="ann")
+    visit(page, "/trackmate/activity/?actor=ann")
+    line = page.get_by_label("Search")
+    line.fill("status:")
+    expect(page.locator("#tm-error-q")).not_to_be_empty()
+    page.locator("summary", has_text="Look").click()
+    page.get_by_label("Lines").select_option("compact")
+    page.get_by_role("button", name="Apply and remember").click()
+    expect(page.locator("#tm-rows[data-density=compact]")).to_be_visible()
+    expect(row(page, kept)).to_be_visible()
 
 
 def test_pages_turn_and_the_oldest_is_not_live(page, visit):

@@ -159,7 +159,8 @@ function settle() {
 	typedFrom = undefined;
 }
 
-on("submit focusout", settle);
+on("submit", settle);
+on("focusout", () => document.hasFocus() && settle()); // not of the whole window
 on("popstate", () => typedFrom = undefined, window);
 on("htmx:before:history:update", ({ detail }) => {
 	if (typedFrom && detail.sourceElement.matches("form")) detail.history.type = "replace";
