@@ -1,12 +1,16 @@
 """The dashboard in a real browser: live news, pause, filters, the way back, the keyboard."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
-from tests.rows import activities, activity, hostile_activity, person, user_page
+from tests.rows import activities, activity, at, hostile_activity, person, user_page
+from trackmate.models import SavedView
 
 pytest_plugins = ["tests.browsing"]
 pytestmark = [
@@ -54,12 +58,74 @@ def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     assert asked == []
     page.reload()
     expect(state).to_have_text("Paused")
-    page.get_by_role("button", name="Pause").click()
-    expect(page.locator("#tm-pause")).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("button", name="Resume").click()
     expect(state).to_have_text("Live")
     later = activity()
     expect(page.locator("#tm-show")).to_contain_text("1 new")
     assert later
+
+
+@pytest.mark.parametrize("press", ["click", "Enter", "p"])
+@pytest.mark.parametrize("address", ["/trackmate/activity/", "/trackmate/"])
+def test_a_page_that_rests_offers_to_resume(page, visit, address, press):
+    activity()
+    page.clock.install()
+    visit(page, address)
+    state = page.locator("[data-tm-state]")
+    expect(state).to_have_text("Live")
+    expect(page.locator(".tm-bars")).to_be_visible()
+    page.clock.fast_forward("31:00")
+    expect(state).to_have_text("Paused while you are away")
+    resume = page.get_by_role("button", name="Resume")
+    if press == "click":
+        resume.click()
+    elif press == "Enter":
+        resume.press("Enter")
+    else:
+        page.keyboard.press("p")
+    expect(state).to_have_text("Live")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def filter_by_hand(page):
+    page.locator("#tm-filters").get_by_label("Actor").fill("n")
+    page.wait_for_url("**actor=n")
+
+
+def choose_a_time(page):
+    with page.expect_response("**range=7d**"):
+        page.get_by_role("radio", name="7 d").check()
+
+
+@pytest.mark.parametrize(
+    ("address", "swap"),
+    [
+        ("/trackmate/activity/", filter_by_hand),
+        ("/trackmate/activity/", choose_a_time),
+        ("/trackmate/activity/", lambda page: page.get_by_role("link", name="Older").click()),
+        ("/trackmate/activity/?actor=n", lambda page: page.reload()),
+        ("/trackmate/route/r/", choose_a_time),
+        ("/trackmate/", choose_a_time),
+    ],
+)
+def test_a_paused_page_offers_to_resume_whatever_is_swapped(page, visit, address, swap):
+    activities(60, actor_label="ann", route="r/")
+    visit(page, address)
+    pause, resume = (page.get_by_role("button", name=name) for name in ("Pause", "Resume"))
+    expect(resume).to_have_count(0)
+    pause.focus()
+    page.keyboard.press("Enter")
+    expect(resume).to_be_focused()
+    expect(resume.locator("use:visible")).to_have_attribute("href", "#tm-icon-resume")
+    expect(pause).to_have_count(0)
+    swap(page)
+    expect(resume).to_be_visible()
+    expect(page.locator("[data-tm-state]")).not_to_have_text("Live")
+    page.keyboard.press("Escape")
+    page.locator("h1").first.click()
+    page.keyboard.press("p")
+    expect(pause.locator("use:visible")).to_have_attribute("href", "#tm-icon-pause")
+    expect(resume).to_have_count(0)
 
 
 def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
@@ -70,6 +136,7 @@ def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
     expect(row(page, ann)).to_be_visible()
     assert page.url.endswith("/trackmate/activity/?range=24h&actor=ann")
     expect(page.locator("#tm-filters").get_by_label("Actor")).to_be_focused()
+    page.keyboard.press("Enter")
     page.go_back()
     expect(row(page, bob)).to_be_visible()
     expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("")
@@ -96,20 +163,90 @@ def test_a_message_comes_and_goes_beside_its_field(page, visit):
     field.fill("10.2.3")
     expect(page.locator("#tm-error-address")).to_contain_text("neither an address nor a network")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(row(page, kept)).to_have_count(0)
+    expect(row(page, kept)).to_be_visible()
     field.fill("10.2.3.4")
     expect(page.locator("#tm-error-address")).to_be_empty()
     expect(field).not_to_have_attribute("aria-invalid", "true")
     expect(row(page, kept)).to_be_visible()
 
 
-def test_dates_show_up_when_they_are_asked_for(page, visit):
-    activity()
-    visit(page)
-    expect(page.get_by_label("From")).to_be_hidden()
-    page.get_by_role("radio", name="Custom").check()
-    expect(page.get_by_label("From")).to_be_visible()
-    expect(page.locator("#tm-error-start")).to_have_text(re.compile("Say from when"))
+@pytest.mark.parametrize("choose", ["mouse", "keyboard"])
+@pytest.mark.parametrize(
+    ("address", "begin", "end"),
+    [
+        ("/trackmate/activity/?range=1h", "2026-05-04T11:00:07", "2026-05-04T12:00:07"),
+        ("/trackmate/activity/?q=created:-2d..", "2026-05-02T12:00:07", "2026-05-04T12:00:07"),
+        ("/trackmate/activity/?range=7d&zone=utc", "2026-04-27T10:00:07", "2026-05-04T10:00:07"),
+        ("/trackmate/request/r/", "", "2026-05-04T12:00:07"),
+        ("/trackmate/", "2026-05-03T12:00:07", "2026-05-04T12:00:07"),
+    ],
+)
+def test_dates_begin_with_the_range_that_is_shown(
+    page, visit, monkeypatch, address, begin, end, choose
+):
+    now = at(2026, 5, 4, 12) + timedelta(seconds=7)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: now)
+    activity(request_id="r", ago=60)
+    visit(page, address)
+    expect(page.locator("[data-tm-state]")).to_be_visible()
+    rows = page.locator("#tm-rows tr, #tm-overview .tm-card").all_inner_texts()
+    url, asked = page.url, []
+    page.on("request", lambda request: asked.append(request.url))
+    custom = page.get_by_role("radio", name="Custom")
+    if choose == "mouse":
+        page.locator(".tm-segment", has_text="Custom").click()
+    else:
+        custom.press("Space")
+    expect(custom).to_be_checked()
+    expect(page.get_by_label("From")).to_have_value(begin)
+    expect(page.get_by_label("To", exact=True)).to_have_value(end)
+    page.locator("#tm-live").dispatch_event("tm:tick")
+    expect(page.locator("#tm-error-start")).to_be_empty()
+    assert [each for each in asked if "range=custom" in each] == []
+    assert page.locator("#tm-rows tr, #tm-overview .tm-card").all_inner_texts() == rows
+    assert page.url == url
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("/trackmate/activity/", "#tm-rows tbody tr"), ("/trackmate/", ".tm-card")],
+)
+def test_a_date_that_is_changed_narrows_and_one_that_is_gone_does_nothing(
+    page, visit, address, shown
+):
+    activity(ago=90_000)
+    activity(ago=60)
+    visit(page, address)
+    texts, entries = page.locator(shown).first, page.evaluate("history.length")
+    before = texts.inner_text()
+    page.locator(".tm-segment", has_text="Custom").click()
+    begin = page.get_by_label("From")
+    begin.fill("")
+    expect(page.locator("#tm-error-start")).to_have_text("Say from when.")
+    expect(texts).to_have_text(before, use_inner_text=True)
+    begin.fill(f"{timezone.localtime() - timedelta(days=2):%Y-%m-%dT%H:%M:%S}")
+    expect(page).to_have_url(re.compile("range=custom&start="))
+    expect(page.locator("#tm-error-start")).to_be_empty()
+    expect(page.locator(".tm-bars title").first).to_be_attached()
+    if "activity" in address:
+        expect(page.locator(shown)).to_have_count(2)
+    else:
+        expect(texts.locator("strong")).to_have_text("2")
+    begin.press("Enter")
+    page.wait_for_function(f"history.length === {entries + 1}")
+
+
+def test_the_look_is_changed_of_the_list_that_is_shown(page, visit):
+    kept = activity(actor_label="ann")
+    visit(page, "/trackmate/activity/?actor=ann")
+    line = page.get_by_label("Search")
+    line.fill("status:")
+    expect(page.locator("#tm-error-q")).not_to_be_empty()
+    page.locator("summary", has_text="Look").click()
+    page.get_by_label("Lines").select_option("compact")
+    page.get_by_role("button", name="Apply and remember").click()
+    expect(page.locator("#tm-rows[data-density=compact]")).to_be_visible()
+    expect(row(page, kept)).to_be_visible()
 
 
 def test_pages_turn_and_the_oldest_is_not_live(page, visit):
@@ -185,7 +322,67 @@ def test_views_are_changed_and_deleted_without_javascript(open_page, visit):
     page.go_back()
     page.locator("summary", has_text="Change").click()
     page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("button", name="Delete?")).to_be_focused()
+    page.get_by_role("button", name="Delete?").click()
     expect(page.get_by_role("article")).to_have_count(0)
+
+
+@pytest.fixture
+def shelf(page, visit):
+    """Open the page of the saved views of somebody who has two."""
+    visit(page, "/trackmate/views/")
+    owner = get_user_model().objects.get(username="staff")
+    for name in ("Nights", "Days"):
+        SavedView.objects.create(owner=owner, name=name, query="status=Failed")
+    page.reload()
+    for each in page.locator("summary", has_text="Change").all():
+        each.click()
+    return page
+
+
+def deletion(page, name):
+    view = page.get_by_role("article").filter(has=page.get_by_role("link", name=name))
+    return view.get_by_role("button", name="Delete")
+
+
+@pytest.mark.parametrize("press", ["click", "Enter", "Space"])
+def test_a_view_is_deleted_by_a_second_press(shelf, press):
+    button = deletion(shelf, "Nights")
+    for name in ("Delete Nights", "Delete? Nights"):
+        expect(button).to_have_accessible_name(name)
+        button.click() if press == "click" else button.press(press)
+    expect(shelf.get_by_text("The view was deleted.")).to_be_visible()
+    expect(shelf.get_by_role("article")).to_have_count(1)
+    expect(button).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda page: page.keyboard.press("Tab"),
+        lambda page: page.keyboard.press("Escape"),
+        lambda page: page.locator("h1").click(),
+        lambda page: deletion(page, "Days").click(),
+    ],
+    ids=["Tab", "Escape", "a click elsewhere", "another view"],
+)
+def test_a_button_that_asked_and_is_left_asks_again(shelf, leave):
+    button = deletion(shelf, "Nights")
+    button.click()
+    expect(shelf.locator("#tm-status")).to_have_text("Delete? Nights")
+    leave(shelf)
+    expect(button).to_have_accessible_name("Delete Nights")
+    button.click()
+    expect(button).to_have_accessible_name("Delete? Nights")
+    expect(shelf.get_by_role("article")).to_have_count(2)
+
+
+def test_a_double_click_deletes_nothing(shelf):
+    button = deletion(shelf, "Days")
+    button.dblclick()
+    expect(button).to_have_accessible_name("Delete? Days")
+    button.click()
+    expect(shelf.get_by_role("article")).to_have_count(1)
 
 
 def test_an_activity_opens_and_leads_back_to_its_row(page, visit):
@@ -336,7 +533,7 @@ def test_a_time_is_drawn_on_the_overview_after_news_too(page, visit):
     visit(page, "/trackmate/")
     begin = page.get_by_role("slider", name="Beginning of the time to look at")
     expect(begin).to_be_visible()
-    with page.expect_response("**/trackmate/?*"):
+    with page.expect_response(re.compile("/trackmate/$")):
         page.locator("#tm-live").dispatch_event("tm:tick")
     expect(begin).to_be_visible()
     begin.focus()

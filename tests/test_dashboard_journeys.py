@@ -87,7 +87,7 @@ def test_two_tabs_are_two_listeners(page, visit):
     activity(action="while.one.is.paused")
     expect(other.locator("#tm-show")).to_contain_text("1 new")
     expect(page.locator("#tm-pill")).to_be_empty()
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click()
     for tab in (page, other):
         expect(tab.locator("#tm-show")).to_contain_text("1 new")
         tab.locator("#tm-show").click()

@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.translation import override
 
-from tests.pages import log_queries
+from tests.pages import FRAGMENT, log_queries
 from tests.rows import activities, activity, at, person
 from tests.shop.models import Order
 from trackmate import selectors
@@ -335,6 +335,25 @@ def test_the_page_of_an_export_is_there_though_the_rows_cannot_be_counted(
 
 def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
     assert "data, responses and changes are in the file" in reader.get(OFFER).content.decode()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/trackmate/activity/?range=24h",
+        "/trackmate/activity/?actor=ann&sort=-duration",
+        "/trackmate/address/10.2.3.4/",
+        "/trackmate/request/r/",
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
+def test_an_export_is_offered_to_those_who_may_take_it(client, exporter, url, headers):
+    row = activity(actor_label="ann", ip_address="10.2.3.4", request_id="r")
+    linked(exporter.get(url, headers=headers), "export/")
+    client.force_login(person("looker", "view_payload", is_staff=True))
+    page = client.get(url, headers=headers).content.decode()
+    assert f"tm-row-{row.pk}" in page
+    assert "export" not in page.lower()
 
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])

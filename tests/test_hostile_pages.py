@@ -60,9 +60,9 @@ def addresses(attack, row):
         "export": [f"/trackmate/activity/export/csv/?{filters}"],
         "detail": [f"/trackmate/activity/{row.pk}/{query}" for query in ("", f"?{filters}")],
         "actor": [f"/trackmate/actor/{value}/"],
-        "object": [f"/trackmate/object/{value}/"],
+        "object": [f"/trackmate/object/{value}/?blank=1"],
         "route": [f"/trackmate/route/{value}"],
-        "address": [f"/trackmate/address/{line}/"],
+        "address": [f"/trackmate/address/{line}/?blank=1"],
         "request": [f"/trackmate/request/{line}/"],
         "admin": [
             "/admin/trackmate/activitylog/",

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from tests.pages import FRAGMENT, log_queries, text_of
 from tests.rows import SCRIPT, activities, activity, hostile_activity, person
 from tests.shop.models import Order
-from trackmate.dashboard import budget, charts, windows
+from trackmate.dashboard import budget, charts, texts, windows
 from trackmate.dashboard.fields import MomentField
 from trackmate.dashboard.places import EXPLORER, Place, place_of
 from trackmate.models import ActivityLog
@@ -76,6 +76,51 @@ def test_the_cards_say_what_a_time_came_to(staff):
     assert cards["Activities"][1] == "+400 % vs. before"
     assert cards["Failures"][1].startswith("20 % of all")
     assert cards["Failed logins"][1] == "-100 % vs. before"
+
+
+@pytest.mark.parametrize(
+    ("value", "former", "text"),
+    [
+        (1099, 100, "+999 %"),
+        (1100, 100, "11x"),
+        (511, 10, "51x"),
+        (7, 0.07, "100x"),
+        (2_400_000, 1, "2,400,000x"),
+        (30, 10, "+200 %"),
+        (1000, 1001, ""),
+        (1, 900, "-99 %"),
+        (0, 900, "-100 %"),
+    ],
+)
+def test_a_change_is_in_per_cent_or_so_many_times(value, former, text):
+    assert texts.change(value, former) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "1,200x vs. before"),
+        ("de", "1.200x zu vorher"),
+        ("fr", "1\N{NO-BREAK SPACE}200x par rapport à avant"),
+    ],
+)
+def test_a_large_change_is_told_in_the_reader_s_language(staff, language, text):
+    activities(1200, step=0.001)
+    activity(ago=90_000)
+    with translation.override(language):
+        page = text_of(staff.get(OVERVIEW, headers={"accept-language": language}))
+    assert text in page
+
+
+def test_the_change_of_a_value_is_told_as_that_of_a_card(staff):
+    activities(44, step=0.001, route="a/")
+    activities(9, step=0.001, route="b/")
+    activities(2, step=0.001, route="c/")
+    for route in ("a/", "b/", "b/"):
+        activity(route=route, ago=90_000)
+    page = text_of(staff.get(FIGURES))
+    told = dict(re.findall(r"<bdi>(./)</bdi>.*?the time before\">(.*?)<", page))
+    assert told == {"a/": "44x", "b/": "+350 %", "c/": "new"}
 
 
 def test_every_card_leads_to_what_it_counts(staff):
@@ -333,6 +378,17 @@ def test_what_happened_around_an_activity_whatever_it_was(staff):
     assert url.endswith(f"#tm-row-{row.pk}")
     found = keys_in(text_of(staff.get(url.partition("#")[0])))
     assert found == [str(after.pk), str(row.pk), str(before.pk)]
+
+
+@pytest.mark.parametrize("at", [0, 800, 1600, 2399])
+def test_what_happened_around_an_activity_shows_it_at_any_rate(staff, at):
+    rows = activities(2400, step=0.01)
+    page = text_of(staff.get(reverse("trackmate:detail", args=[rows[at].pk])))
+    url = re.search(r'href="([^"]+)">30 seconds around this', page)[1].replace("&amp;", "&")
+    shown = text_of(staff.get(url.partition("#")[0]))
+    assert f'<tr id="tm-row-{rows[at].pk}" aria-current="true">' in shown
+    found = keys_in(shown)
+    assert found == [str(row.pk) for row in rows[max(0, at - 25) :][:50]]
 
 
 def test_the_filter_of_a_page_cannot_be_taken_from_it(staff):

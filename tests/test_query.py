@@ -86,9 +86,9 @@ def rows():
         ("-invoice", "ab"),
         ("actor:alice orders/1", "a"),
         ("", "abc"),
-        ("actor:", ""),
         ('actor:""', "abc"),
-        ('"unclosed', ""),
+        ('""', "abc"),
+        ("(", ""),
     ],
 )
 def test_what_a_line_finds(rows, line, remarks):
@@ -151,6 +151,14 @@ def test_the_line_of_the_docs_finds_just_what_it_says(client):
         ("created:2999-01-01..", "“2999-01-01..” begins in the future"),
         ("created:-999999w..", "“-999999w” is not a moment"),
         ("actor:#zzz", "“#zzz” is not the key of a user"),
+        ("actor:", "“actor:”: there is nothing behind “actor:”"),
+        ("alice -status:", "“-status:”: there is nothing behind “status:”"),
+        ("actor: alice", "“actor:”: there is nothing behind “actor:”"),
+        ("moon:", "“moon:”: there is no “moon:”"),
+        ('"', '“"”: the second quotation mark is missing'),
+        ('alice "invoice app', '“"invoice app”: the second quotation mark is missing'),
+        ('-actor:"ali', '“-actor:"ali”: the second quotation mark is missing'),
+        ('path:"', '“path:"”: the second quotation mark is missing'),
     ],
 )
 def test_what_is_said_of_a_wrong_token(line, said):

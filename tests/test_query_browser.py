@@ -123,6 +123,119 @@ def test_a_wrong_token_is_pointed_at_while_one_types(page, visit):
     expect(page.locator("#tm-error-q")).to_be_empty()
 
 
+HALF_TYPED = {
+    'actor:"ann': "the second quotation mark is missing",
+    "x actor:": "there is nothing behind “actor:”",
+    "-moon:full": "there is no “moon:”",
+    "status:4": "“4” is not a status code",
+    "ip:10.1.": "neither an address nor a network",
+    "created:-": "is not a range of time",
+    "object:shop.": "is not an object",
+    "x" * 1001: "at most 1000 characters",
+}
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+@pytest.mark.parametrize("text", HALF_TYPED)
+def test_what_is_half_typed_leaves_the_list(page, visit, text, is_sent):
+    kept = activity(actor_label="ann")
+    visit(page, "/trackmate/activity/?actor=ann")
+    expect(page.locator("#tm-figures figure")).to_be_visible()
+    address, entries = page.url, page.evaluate("history.length")
+    line(page).evaluate("each => each.removeAttribute('maxlength')")
+    line(page).fill(text)
+    if is_sent:
+        line(page).press("Enter")
+    expect(page.locator("#tm-error-q")).to_contain_text(HALF_TYPED[text])
+    expect(line(page)).to_have_attribute("aria-invalid", "true")
+    expect(line(page)).to_have_value(text)
+    expect(line(page)).to_be_focused()
+    expect(row(page, kept)).to_be_visible()
+    expect(page.locator("#tm-figures figure")).to_be_visible()
+    assert (page.url, page.evaluate("history.length")) == (address, entries)
+    activity(actor_label="ann")
+    expect(page.locator("#tm-show")).to_contain_text("1 new")
+
+
+def test_a_parenthesis_is_a_piece_of_text(page, visit):
+    kept, other = activity(remarks="f(x"), activity()
+    visit(page)
+    line(page).press_sequentially("f(")
+    expect(row(page, other)).to_have_count(0)
+    expect(row(page, kept)).to_be_visible()
+    expect(page.locator("#tm-error-q")).to_be_empty()
+
+
+def test_a_page_that_was_wrong_from_the_start_goes_on_with_what_one_types(page, visit):
+    found = activity(actor_label="ann")
+    visit(page, "/trackmate/activity/?q=status:4")
+    problems = page.locator(".tm-problems")
+    expect(problems).to_contain_text("“4” is not a status code")
+    line(page).fill("actor:")
+    expect(problems).to_contain_text("there is nothing behind “actor:”")
+    line(page).fill("actor:ann")
+    expect(row(page, found)).to_be_visible()
+    line(page).fill("actor:ann -")
+    line(page).fill("actor:ann -ip:")
+    expect(page.locator("#tm-error-q")).to_contain_text("there is nothing behind “ip:”")
+    expect(row(page, found)).to_be_visible()
+
+
+def send_by_enter(page, field):
+    field.press("Enter")
+
+
+def leave_the_field(page, field):
+    page.locator("h1").first.click()
+
+
+@pytest.mark.parametrize("send", [send_by_enter, leave_the_field])
+@pytest.mark.parametrize(
+    ("field", "text"), [(line, "actor:ann"), (line, "method:put ann"), (actor, "ann")]
+)
+def test_what_is_typed_is_one_entry_of_the_history(page, visit, field, text, send):
+    ann, bob = activity(actor_label="ann", method="PUT"), activity(actor_label="bob")
+    visit(page, "/trackmate/activity/?range=7d")
+    begin, entries = page.url, page.evaluate("history.length")
+    field(page).press("End")
+    for piece in re.findall("...?.?", f" {text}"):
+        with page.expect_response("**/activity/?*"):
+            field(page).press_sequentially(piece)
+    expect(row(page, bob)).to_have_count(0)
+    assert page.evaluate("history.length") == entries
+    typed = page.url
+    assert typed != begin
+    send(page, field(page))
+    page.wait_for_function(f"history.length === {entries + 1}")
+    assert page.url == typed
+    page.go_back()
+    expect(page).to_have_url(begin)
+    expect(row(page, bob)).to_be_visible()
+    page.go_forward()
+    expect(page).to_have_url(typed)
+    expect(row(page, bob)).to_have_count(0)
+    expect(row(page, ann)).to_be_visible()
+
+
+def test_what_is_sent_at_once_is_one_entry_too(page, visit):
+    activity(actor_label="ann")
+    bob = activity(actor_label="bob")
+    visit(page)
+    begin, entries = page.url, page.evaluate("history.length")
+    line(page).fill("actor:ann")
+    line(page).press("Enter")
+    expect(row(page, bob)).to_have_count(0)
+    line(page).press("Enter")
+    line(page).fill("actor:bob")
+    expect(row(page, bob)).to_be_visible()
+    assert page.evaluate("history.length") == entries + 1
+    status(page).select_option("Success")
+    expect(page).to_have_url(re.compile("status=Success"))
+    assert page.evaluate("history.length") == entries + 3
+    page.evaluate("history.go(-3)")
+    expect(page).to_have_url(begin)
+
+
 def test_without_javascript_the_form_and_the_line_are_one(open_page, visit):
     activities(2, actor_label="ann")
     activity(actor_label="bob")
@@ -178,6 +291,42 @@ def test_escape_closes_suggestions_and_enter_then_asks(page, visit):
     expect(line(page)).to_have_value("me")
     actor(page).focus()
     expect(page.locator("#tm-options")).to_be_hidden()
+
+
+@pytest.mark.parametrize("key", ["Enter", "Escape"])
+def test_a_late_answer_does_not_open_suggestions_again(page, visit, key):
+    activity(actor_label="ann")
+    visit(page)
+    line(page).press_sequentially("ac")
+    expect(options(page)).to_have_count(2)
+    held = []
+    page.route("**/suggest/**", lambda route: held.append(route))  # noqa: PLW0108 (Playwright marks it)
+    with page.expect_request("**/suggest/**"):
+        line(page).press_sequentially("t")
+    line(page).press(key)
+    expect(page.locator("#tm-options")).to_be_hidden()
+    expect(line(page)).to_have_attribute("aria-expanded", "false")
+    for route in held:
+        with page.expect_response("**/suggest/**"):
+            route.continue_()
+    expect(page).to_have_url(re.compile("q=act$"))
+    expect(page.locator("#tm-options")).to_be_hidden()
+    page.unroute("**/suggest/**")
+    line(page).press("ArrowDown")
+    expect(options(page)).to_have_count(2)
+
+
+@pytest.mark.parametrize("key", ["Enter", "Escape"])
+def test_a_key_before_the_question_leaves_suggestions_closed(page, visit, key):
+    activity(actor_label="ann")
+    visit(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    line(page).press_sequentially("me")
+    line(page).press(key)
+    expect(page).to_have_url(re.compile("q=me$"))
+    expect(page.locator("#tm-options")).to_be_hidden()
+    assert [url for url in asked if "suggest" in url] == []
 
 
 def test_a_suggestion_is_clicked_in_the_middle_of_a_line(page, visit):

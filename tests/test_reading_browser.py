@@ -65,6 +65,33 @@ def test_a_key_held_down_makes_it_a_page(page, visit):
     expect(page.locator(DRAWER)).to_be_hidden()
 
 
+@pytest.mark.parametrize("at", [5, 2500, 4999])
+@pytest.mark.parametrize("viewport", [(1280, 720), (360, 640)])
+def test_an_activity_is_in_sight_among_those_around_it(open_page, visit, at, viewport):
+    rows = activities(5000, step=0.005)
+    width, height = viewport
+    page = open_page(viewport={"width": width, "height": height})
+    visit(page, f"/trackmate/activity/{rows[at].pk}/")
+    page.get_by_role("link", name="30 seconds around this").click()
+    shown = row(page, rows[at])
+    expect(shown).to_be_in_viewport()
+    expect(shown).to_have_attribute("aria-current", "true")
+    expect(page.locator("#tm-rows tr[aria-current]")).to_have_count(1)
+    expect(page.locator("#tm-figures figure")).to_be_visible()
+    expect(shown).to_be_in_viewport()
+
+
+def test_the_way_back_to_a_list_leads_to_the_page_of_the_row(page, visit):
+    rows = activities(120, actor_label="ann")
+    visit(page, f"/trackmate/activity/{rows[101].pk}/?actor=ann")
+    page.get_by_role("link", name="Back to the list").click()
+    expect(row(page, rows[101])).to_be_in_viewport()
+    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
+    page.get_by_role("link", name="Newest").click()
+    expect(row(page, rows[0])).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/activity/\?actor=ann$"))
+
+
 # The keyboard
 
 
@@ -252,6 +279,76 @@ def test_a_stretch_of_time_is_drawn_with_a_finger(open_page, visit):
         session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.wait_for_url(re.compile("range=custom"))
+
+
+def with_the_mouse(page, points):
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point)
+    page.mouse.up()
+
+
+def with_a_finger(page, points):
+    def touch(kind, *at):
+        touched = [{"x": x, "y": y} for x, y in at]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    session = page.context.new_cdp_session(page)
+    touch("touchStart", points[0])
+    for point in points[1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+
+
+@pytest.mark.parametrize("press", [with_the_mouse, with_a_finger])
+@pytest.mark.parametrize("address", ["/trackmate/activity/?actor=a", "/trackmate/"])
+@pytest.mark.parametrize(("side", "to"), [(0, 20), (1, 12), (0, 99), (1, -9)])
+def test_a_thumb_moves_its_own_end_alone(open_page, visit, side, to, address, press):
+    activities(5, step=3600, actor_label="a")
+    page = visit(open_page(has_touch=True), address)
+    thumbs = page.get_by_role("slider")
+    expect(thumbs.first).to_be_visible()
+    links = page.locator(".tm-bars a").evaluate_all("all => all.map((each) => each.href.baseVal)")
+    bars = [re.search("start=([^&]+)&end=([^&]+)", link).groups() for link in links]
+    ends = [0, len(bars)]
+    ends[side] = max(1, min(to, len(bars) - 1))  # as far as the other one
+
+    plot, thumb = page.locator(".tm-plot").bounding_box(), thumbs.nth(side).bounding_box()
+    x, y = thumb["x"] + thumb["width"] / 2 + 5, thumb["y"] + 20
+    goal = plot["x"] + plot["width"] * to / len(bars) + 5
+    press(page, [(x + (goal - x) * part / 4, y) for part in range(5)])
+    page.wait_for_url(re.compile("range=custom"))
+    assert brushed(page).groups() == (bars[ends[0]][0], bars[ends[1] - 1][1])
+
+
+def test_a_thumb_that_is_pressed_and_not_moved_asks_nothing(page, visit):
+    activities(5, step=3600)
+    visit(page)
+    address = page.url
+    thumb = page.get_by_role("slider").first
+    thumb.click()
+    expect(thumb).to_be_focused()
+    thumb.press("ArrowRight")
+    expect(thumb).to_have_attribute("aria-valuenow", "1")
+    assert page.url == address
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("address", ["/trackmate/activity/", "/trackmate/"])
+def test_only_the_keyboard_shows_what_has_the_focus(open_page, visit, address, color_scheme):
+    activities(5, step=3600)
+    page = visit(open_page(color_scheme=color_scheme), address)
+    bar = page.locator(".tm-bars a").nth(20)
+    hit = bar.locator(".tm-bar-hit")
+    bar.hover()
+    page.mouse.down()
+    expect(bar).to_be_focused()
+    expect(bar).to_have_css("outline-style", "none")
+    expect(hit).to_have_css("stroke", "none")
+    page.keyboard.press("Shift")
+    expect(bar).to_have_css("outline-style", "none")
+    expect(hit).not_to_have_css("stroke", "none")
 
 
 def test_a_bar_is_still_a_link(page, visit):

@@ -221,6 +221,14 @@ def test_a_view_cannot_take_the_name_of_another(ann):
     assert order(ann, "change", view, name="b").status_code == 302
 
 
+def test_a_view_is_asked_about_before_it_is_deleted(ann):
+    kept, view = of_ann("a"), of_ann("b")
+    page = text_of(order(ann, "ask", view))
+    assert re.findall(r'name="do" value="(ask|delete)"', page) == ["ask", "delete"]
+    assert SavedView.objects.count() == 2
+    assert order(ann, "delete", kept).status_code == 302
+
+
 def test_a_view_is_deleted(ann):
     kept, view = of_ann("a"), of_ann("b")
     response = order(ann, "delete", view)
@@ -260,6 +268,7 @@ REFUSED = {"anonymous": 302, "inactive": 302, "user": 403}
 MATRIX = {
     ("save", True): {**REFUSED, "other": 302, "owner": 302, "superuser": 302},
     ("change", True): {**REFUSED, "other": 403, "owner": 302, "superuser": 403},
+    ("ask", True): {**REFUSED, "other": 403, "owner": 200, "superuser": 200},
     ("delete", True): {**REFUSED, "other": 403, "owner": 302, "superuser": 302},
     ("change", False): {**REFUSED, "other": 404, "owner": 302, "superuser": 404},
     ("delete", False): {**REFUSED, "other": 404, "owner": 302, "superuser": 404},

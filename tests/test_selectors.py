@@ -55,6 +55,21 @@ def test_a_page_after_the_newest_row_is_the_newest_page():
     assert keys(selectors.page(every(), after=rows[0].pk).rows) == keys(rows)
 
 
+@pytest.mark.parametrize("at", [0, 25, 49])
+def test_the_page_that_holds_one_of_the_newest_rows_is_the_first(at):
+    rows = activities(130)
+    assert selectors.page(every(), holding=rows[at].pk) == selectors.page(every())
+
+
+@pytest.mark.parametrize("at", [50, 75, 110, 129])
+def test_the_page_that_holds_another_row_has_those_on_both_sides(at):
+    rows = activities(130)
+    page = selectors.page(every(), holding=rows[at].pk)
+    assert keys(page.rows) == keys(rows[at - 25 : at + 25])
+    earlier = selectors.page(every(), after=page.newer)
+    assert keys(earlier.rows) == keys(rows[max(0, at - 75) : at - 25])
+
+
 def test_a_page_before_the_oldest_row_is_empty():
     rows = activities(3)
     assert selectors.page(every(), before=rows[-1].pk) == selectors.Page(rows=())
@@ -187,6 +202,9 @@ def test_pages_of_every_order_hold_each_row_once_both_ways(
         page = selectors.page(every(), after=page.newer, order=order)
         back += reversed(page.rows)
     assert [row.pk for row in reversed(back)] == there
+
+    for row in stored:
+        assert row in selectors.page(every(), holding=row.pk, order=order).rows
 
 
 @pytest.mark.parametrize("is_descending", [True, False])

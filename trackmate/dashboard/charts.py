@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from trackmate.clock import aware
 from trackmate.dashboard import texts
-from trackmate.dashboard.windows import CUSTOM, length_text, timeless, written
+from trackmate.dashboard.windows import BEGINNING, CUSTOM, length_text, timeless, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -184,6 +184,12 @@ def bounds_of(start: datetime, end: datetime, step: timedelta) -> list[datetime]
 def between(start: datetime, end: datetime) -> dict[str, str]:
     """Return the filters of a stretch of time, in the form's own format."""
     return {"range": CUSTOM, "start": written(start), "end": written(end)}
+
+
+def dates(window: Window) -> dict[str, str]:
+    """Return a range of time as the form's two dates; all time has no beginning."""
+    found = between(*span(window))
+    return {**found, "start": ""} if window.start == BEGINNING else found
 
 
 def _height(count: int, top: int) -> int:

@@ -17,7 +17,7 @@ from trackmate.clock import aware
 from trackmate.dashboard import texts
 from trackmate.dashboard.cells import badge, status_mark
 from trackmate.dashboard.charts import between
-from trackmate.dashboard.places import actor_value, explorer_url, place_of
+from trackmate.dashboard.places import actor_value, place_of, row_url
 from trackmate.dashboard.windows import reaching
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def around_url(row: ActivityLog) -> str:
     moment, span = aware(row.action_time), timedelta(seconds=AROUND_SECONDS)
     start = (moment - span).replace(microsecond=0)
     end = (moment + span).replace(microsecond=0) + timedelta(seconds=1)
-    return f"{explorer_url(between(start, end))}#tm-row-{row.pk}"
+    return row_url(row.pk, between(start, end))
 
 
 def _duration(row: ActivityLog) -> str:

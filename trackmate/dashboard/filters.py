@@ -332,6 +332,7 @@ class CursorForm(forms.Form):
 
     before = forms.UUIDField(required=False)
     after = forms.UUIDField(required=False)
+    row = forms.UUIDField(required=False)
     since = forms.UUIDField(required=False)
     shown = forms.UUIDField(required=False)
 
@@ -346,8 +347,8 @@ class CursorForm(forms.Form):
         return shown
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a page that is on two sides at once."""
+        """Refuse what would be several pages at once."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if cleaned.get("before") and cleaned.get("after"):
-            raise ValidationError(_("A page is either before or after a row."))
+        if len([name for name in ("before", "after", "row") if cleaned.get(name)]) > 1:
+            raise ValidationError(_("A page is either before or after a row, or the one it is on."))
         return cleaned

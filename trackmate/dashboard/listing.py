@@ -44,6 +44,8 @@ class Listing:
     sorting: Sorting
     table: ActivityTable | None = None
     page: Page | None = None
+    may_export: bool = False
+    """Whether this person may take the rows out as a file."""
     since: UUID | None = None
     """Newer rows than this one are news."""
     shown: UUID = field(default_factory=lambda: lowest_uuid7(datetime.now(UTC)))
@@ -79,7 +81,8 @@ class Listing:
     @property
     def is_turned(self) -> bool:
         """Say whether this is another page than the newest."""
-        return bool(self.cursor.data.get("before") or self.cursor.data.get("after"))
+        asked = self.cursor.data.get("before") or self.cursor.data.get("after")
+        return bool(asked or (self.page and self.page.newer))
 
     @property
     def newer_url(self) -> str:
@@ -105,6 +108,11 @@ class Listing:
             return ""
         kept = windows.timeless(self.asked)
         return self.place.url({**kept, **charts.between(*charts.span(window))})
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """The range of time as the form's two dates; nothing where it cannot be read."""
+        return charts.dates(self.filters.window) if self.filters.is_valid() else {}
 
     @property
     def wider_urls(self) -> list[tuple[str, str]]:
@@ -160,7 +168,7 @@ def listing(
     )
     if not (filters.is_valid() and cursor.is_valid()):
         return found(state=State.INVALID)
-    before, after = cursor.cleaned_data["before"], cursor.cleaned_data["after"]
+    sides = cursor.cleaned_data
     # Django asks the database for permissions, so only a list that shows payload asks Django.
     with_payload = columns.hold_payload(look.columns) and access.may_see_payload(request)
     # Taken first, so that what is stored while the page is read is news at worst twice.
@@ -169,8 +177,9 @@ def listing(
     def read() -> tuple[Page, State, dict[int, str]]:
         page = selectors.page(
             filters.qs,
-            before=before,
-            after=after,
+            before=sides["before"],
+            after=sides["after"],
+            holding=sides["row"],
             order=sorting.order,
             among=rows,
             more=columns.needed(look.columns, with_payload=with_payload),
@@ -184,6 +193,7 @@ def listing(
     return found(
         state=state,
         page=page,
+        may_export=state == State.ROWS and access.may_export(request),
         table=ActivityTable(
             page.rows,
             caption=_caption(filters.window, sorting),
@@ -195,6 +205,7 @@ def listing(
             types=types,
             place=place,
             asked=asked,
+            current=sides["row"],
         ),
         since=page.rows[0].pk if page.rows else filters.window.first,
         shown=shown,

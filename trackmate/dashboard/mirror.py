@@ -116,7 +116,7 @@ class Mirror:
     def _meaning(self, token: Token) -> tuple[str, str]:
         """Return the field that can say a token, and what it says then; else nothing."""
         name, value = token.name, token.value
-        if token.is_negated or not (name and value and value.isprintable()):
+        if token.is_negated or token.is_unclosed or not (name and value and value.isprintable()):
             return "", ""
         if (name, value) not in self.known:
             self.known[name, value] = self._field(name, value)

@@ -64,6 +64,11 @@ class Overview:
         return bool(self.filters.is_valid())
 
     @property
+    def dates(self) -> dict[str, str]:
+        """The range of time as the form's two dates; nothing where it cannot be read."""
+        return charts.dates(self.filters.window) if self.is_valid else {}
+
+    @property
     def latest_url(self) -> str:
         """The list of all activities of this range of time."""
         return explorer_url(self.asked)
@@ -195,14 +200,14 @@ def _time(
 
 
 def _change(value: float, former: float, more_is: str) -> tuple[str, str]:
-    """Return the change in per cent, and whether it is good or bad news."""
+    """Return the change, and whether it is good or bad news."""
     if not former:
         return ("", "") if not value else (_("none before"), "")
-    change = round(100 * (value - former) / former)
+    change = texts.change(value, former)
     if not change:
         return _("as before"), ""
-    tone = more_is if change > 0 or not more_is else "good"
-    return _("%(change)s %% vs. before") % {"change": f"{change:+d}"}, tone
+    tone = more_is if value > former or not more_is else "good"
+    return _("%(change)s vs. before") % {"change": change}, tone
 
 
 def _failures_table(now: Stretch, asked: Mapping[str, str], look: Look) -> ActivityTable | None:

@@ -10,6 +10,7 @@ from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views.decorators.csrf import csrf_protect
 from django.views.generic import View
+from django_htmx.http import push_url, reswap
 from django_htmx.middleware import HtmxDetails
 
 from trackmate.conf import get_settings
@@ -117,6 +118,12 @@ class DashboardView(View):
             "cost": self.cost,
         }
         return render(self.request, template, {**frame, **(context or {})}, status=status)
+
+    def show_form(self, template: str, context: Mapping[str, Any]) -> HttpResponse:
+        """Render a form that says what is wrong in it, or not finished yet; the page and its
+        address stay as they are."""
+        form = self.show(template, {**context, "is_fragment": True})
+        return reswap(push_url(form, url=False), "none")
 
 
 def _anyway_url(request: HttpRequest) -> str:

@@ -145,7 +145,7 @@ def _entry(
         failed=top.failed if by == "count" else 0,
         failed_url=failed_url,
         share=round(100 * size / most) if most else 0,
-        change="" if former is None else texts.change(top.count, former.get(top.values, 0)),
+        change="" if former is None else _change(top.count, former.get(top.values, 0)),
     )
 
 
@@ -154,6 +154,10 @@ def _without_url(page: str, asked: Mapping[str, str], name: str, value: str) -> 
         return ""
     line = f"{asked.get('q', '')} {token}".strip()
     return with_query(page, {**asked, "q": line})
+
+
+def _change(value: int, former: int) -> str:
+    return (texts.change(value, former) or "=") if former else _("new")
 
 
 def _value_and_label(top: Top) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from trackmate.dashboard import windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from django.http import QueryDict
 
@@ -105,6 +106,11 @@ def explorer_url(asked: Mapping[str, str] | None = None) -> str:
     Without any it names the usual range of time: the bare address opens a person's default view.
     """
     return with_query(_explorer(), asked or _usual())
+
+
+def row_url(pk: UUID, asked: Mapping[str, str] | None = None) -> str:
+    """Return the address of a row in the explorer with some filters: on whichever page it is."""
+    return f"{explorer_url({**(asked or _usual()), 'row': str(pk)})}#tm-row-{pk}"
 
 
 def actor_value(row: ActivityLog) -> str:

@@ -22,7 +22,8 @@ MOST_TOKENS = 30
 """Each may ask a database of its own, and all of them make one statement."""
 
 _TOKEN = re.compile(
-    r'(?P<minus>-(?=[\w"]))?(?:(?P<name>[A-Za-z_]+):)?(?:"(?P<quoted>[^"]*)"?|(?P<word>\S+))'
+    r'(?P<minus>-(?=[\w"]))?(?:(?P<name>[A-Za-z_]+):)?'
+    r'(?:"(?P<quoted>[^"]*)"?|(?P<word>\S+)|(?(name)|(?!)))'  # nothing, but behind a name alone
 )
 _WORD = re.compile(r'[^\s"]\S*')
 
@@ -50,6 +51,11 @@ class Token:
     def is_unclosed(self) -> bool:
         """Say whether its second quote is missing."""
         return self.is_quoted and self.text.count('"') == 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether this is a pair of quotes with nothing in it."""
+        return self.is_quoted and not (self.value or self.is_unclosed)
 
     @property
     def is_word(self) -> bool:
@@ -81,7 +87,7 @@ def read(line: str) -> Q:
             params={"number": MOST_TOKENS},
         )
     for token in found:
-        if token.value and not token.is_word:
+        if not (token.is_word or token.is_empty):
             meant = _condition(token)
             condition &= ~meant if token.is_negated else meant
     words = [token.value for token in found if token.is_word]
@@ -97,13 +103,20 @@ def written(name: str, value: str, *, minus: bool = False) -> str:
 
 
 def _condition(token: Token) -> Q:
-    if not token.name:
-        return matching.anywhere(token.value)
     try:
-        return reading(token.name)(token.value)
+        return _reading(token)(token.value)
     except ValidationError as error:
         error.params = {"name": token.name, **(error.params or {}), "token": token.text}
         raise
+
+
+def _reading(token: Token) -> Callable[[str], Q]:
+    if token.is_unclosed:
+        raise ValidationError(_("“%(token)s”: the second quotation mark is missing."))
+    read_value = reading(token.name) if token.name else matching.anywhere
+    if not token.value:
+        raise ValidationError(_("“%(token)s”: there is nothing behind “%(name)s:”."))
+    return read_value
 
 
 def reading(name: str) -> Callable[[str], Q]:

@@ -174,6 +174,8 @@ class SavedViewsView(DashboardView):
             return self._page(problem=_("This view is gone, or no longer shared."), status=404)
         if order == "change" and view.is_own:
             return self._change(view)
+        if order == "ask" and view.may_delete:
+            return self._page(asked=view.key)
         if order == "delete" and view.may_delete:
             saved.delete(view)
             return _done("deleted")

@@ -28,6 +28,9 @@ _INVISIBLE = re.compile(
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+MANIFOLD = 1_000
+"""From this change in per cent on, "11x" is easier to grasp."""
+
 UNGROUPED = 1_000
 """No language writes smaller numbers otherwise than the others do."""
 
@@ -139,12 +142,16 @@ def share(value: float) -> str:
     return _("%(number)s %%") % {"number": Numbers()(percent, places)}
 
 
-def change(value: int, former: int) -> str:
-    """Say how a count has changed, in per cent."""
-    if not former:
-        return _("new")
+def change(value: float, former: float) -> str:
+    """Say how a figure that was not zero has changed: in per cent, or how many times as large it
+    is once that reads better; nothing where it hardly has."""
     percent = round(100 * (value - former) / former)
-    return _("%(change)s %%") % {"change": f"{percent:+d}"} if percent else "="
+    if percent >= MANIFOLD:
+        return _("%(number)sx") % {"number": number(round(value / former))}
+    if value:
+        # Nearly all is not all.
+        percent = max(percent, -99)
+    return _("%(change)s %%") % {"change": f"{percent:+d}"} if percent else ""
 
 
 class Numbers:

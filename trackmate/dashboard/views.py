@@ -28,7 +28,7 @@ from trackmate.dashboard.look_form import look_form
 from trackmate.dashboard.mirror import LONGEST
 from trackmate.dashboard.overview import overview
 from trackmate.dashboard.pages import DashboardView
-from trackmate.dashboard.places import encoded, explorer_url, place_asked, place_of
+from trackmate.dashboard.places import encoded, explorer_url, place_asked, place_of, row_url
 from trackmate.dashboard.shelf import shelf_beside
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ class OverviewView(DashboardView):
     section = "overview"
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        context = {"page": overview(self.rows, request.GET, self.look), "look": self.look}
+        page = overview(self.rows, request.GET, self.look)
+        context = {"page": page, "look": self.look}
+        if self.wants_fragment and not page.is_valid:
+            return self.show_form("trackmate/overview_form.html", context)
         if self.wants_fragment:
             return self.show("trackmate/overview_parts.html", {**context, "is_fragment": True})
         return self.show("trackmate/overview.html", context)
@@ -73,6 +76,8 @@ class ActivityListView(DashboardView):
         if not self.wants_fragment and (url := self._better_url(place, asked, shelf)):
             return HttpResponseRedirect(url)
         found = listing(self.rows, request, place, filters, asked)
+        if self.wants_fragment and "blank" not in request.GET and not filters.is_valid():
+            return self.show_form("trackmate/filters.html", {"listing": found, "filters": filters})
         context: dict[str, Any] = {
             "listing": found,
             "shelf": shelf,
@@ -228,7 +233,7 @@ class DetailView(DashboardView):
         filters = ActivityFilters(self.request.GET, self.rows)
         asked = asked_of(filters, self.request.GET) if filters.is_valid() else {}
         return {
-            "back_url": f"{explorer_url(asked)}#tm-row-{row.pk}",
+            "back_url": row_url(row.pk, asked),
             "query": explorer_url(asked).partition("?")[2],
             "around_url": details.around_url(row),
             "neighbours": self._neighbours(filters, row),

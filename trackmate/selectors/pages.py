@@ -113,11 +113,13 @@ def page(
     *,
     before: UUID | None = None,
     after: UUID | None = None,
+    holding: UUID | None = None,
     order: Order = NEWEST_FIRST,
     among: Rows | None = None,
     more: Iterable[str] = (),
 ) -> Page:
-    """Return the first page, the one behind the row `before` or the one up to the row `after`.
+    """Return the first page, the one behind the row `before`, the one up to the row `after` or one
+    in which the row `holding` is.
 
     Such a row is looked up `among` rows that need not be asked for (any more); `more` columns are
     read beside those of a list.
@@ -126,6 +128,8 @@ def page(
     among = rows if among is None else among
     if after is not None:
         return _page_up_to(listed, after, order, among)
+    if holding is not None:
+        return _page_holding(listed, holding, order, among)
     if before is not None:
         return _page_of(order.behind(listed, before, among), order, is_first=False)
     return _page_of(listed, order)
@@ -153,6 +157,16 @@ def _page_up_to(listed: Rows, after: UUID, order: Order, among: Rows) -> Page:
         newer=shown[0].pk if len(found) > PAGE_SIZE else None,
         older=shown[-1].pk,
     )
+
+
+def _page_holding(listed: Rows, pk: UUID, order: Order, among: Rows) -> Page:
+    """Return the first page if the row is on it, else one with the row in the middle."""
+    earlier = order.sort(order.behind(listed, pk, among, backwards=True), backwards=True)
+    found = earlier.values_list("pk", flat=True)[:PAGE_SIZE]
+    if len(found) < PAGE_SIZE:
+        return _page_of(listed, order)
+    behind = order.behind(listed, found[PAGE_SIZE // 2], among)
+    return _page_of(behind, order, is_first=False)
 
 
 def tick(rows: Rows, *, since: UUID, shown: UUID | None = None) -> Tick:

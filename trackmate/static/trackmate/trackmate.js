@@ -8,6 +8,7 @@ const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
+const turn = ({ firstElementChild: usual, lastElementChild: turned }, isTurned) => [usual.hidden, turned.hidden] = [isTurned, !isTurned];
 const send = (id, kind) => find(id)?.dispatchEvent(new Event(kind));
 const stored = (act) => { try { return act(sessionStorage); } catch {} };
 
@@ -60,7 +61,7 @@ function showState() {
 	find("tm-live-controls").hidden = false;
 	text.dataset.is = state();
 	text.textContent = text.dataset[state()];
-	set(find("tm-pause"), { "aria-pressed": paused });
+	turn(find("tm-pause"), /paused|idle/.test(state()));
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
@@ -108,8 +109,9 @@ on("htmx:after:swap", (e) => {
 });
 
 on("visibilitychange", tick);
-on("pointerdown keydown scroll", () => {
+on("pointerdown keydown scroll", ({ target }) => {
 	const wasIdle = isIdle();
+	if (wasIdle && target.closest?.("#tm-pause")) return; // its click resumes
 	lastSign = Date.now();
 	if (wasIdle) tick();
 }, window, { passive: true });
@@ -126,16 +128,52 @@ function showFields() {
 	}
 }
 
-on("input", ({ target: { form } }) => {
+on("input", ({ target }) => {
+	const { form } = target;
 	if (form?.id !== "tm-filters") return;
 	changed = true;
 	send(form.id, "htmx:abort"); // it would undo this
+	if (target.matches("input:not([type=radio])")) typedFrom ??= location.href;
+	else settle();
+});
+
+// Dates begin with the range that is shown, and ask for nothing new.
+on("input", (e) => {
+	const { target } = e;
+	if (!target.matches("#tm-filters [name=range][value=custom]")) return;
+	e.stopPropagation();
+	changed = true;
+	for (const name of ["start", "end"]) target.form.elements[name].value = one("[data-tm-range]")?.dataset[name].slice(0, 19) ?? "";
+}, document, true);
+
+/* What is typed is one entry of the browser's history, once it is sent or left. */
+
+let typedFrom;
+
+function settle() {
+	const now = location.href;
+	if (typedFrom && typedFrom !== now) {
+		history.replaceState(history.state, "", typedFrom);
+		history.pushState(history.state, "", now);
+	}
+	typedFrom = undefined;
+}
+
+on("submit", settle);
+on("focusout", () => document.hasFocus() && settle()); // not of the whole window
+on("popstate", () => typedFrom = undefined, window);
+on("htmx:before:history:update", ({ detail }) => {
+	if (typedFrom && detail.sourceElement.matches("form")) detail.history.type = "replace";
+	else settle();
 });
 
 on("htmx:config:request", (e) => {
 	const { request: { body }, sourceElement } = e.detail.ctx;
 	if (sourceElement.matches("form")) changed = false;
+	// News are of the list that is shown; in the form another may be half written.
+	if (isTick(e)) for (const [name, value] of new URLSearchParams(location.search)) if (name !== "anyway") body.set(name, value);
 	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
+	if (sourceElement.matches("form") && body.get("range") !== "custom") ["start", "end"].forEach((name) => body.delete(name));
 });
 
 /* Buttons, keys, the drawer. */
@@ -172,10 +210,19 @@ async function copy(text) {
 	status.textContent = status.dataset[done];
 }
 
+// A view is deleted by a second press of its button.
+function ask(button, isAsked) {
+	button.value = isAsked ? "delete" : "ask";
+	turn(button, isAsked);
+	find("tm-status").textContent = isAsked ? button.lastElementChild.textContent : "";
+	if (isAsked) button.focus(); // Safari does not by itself
+}
+
 function press(id) {
-	if (id === "tm-pause") paused = !paused;
+	if (id === "tm-pause") paused = !paused && !isIdle();
 	else if (id === "tm-follow") follows = !follows;
 	else return;
+	lastSign = Date.now();
 	stored((kept) => kept.tmPaused = paused);
 	tick();
 }
@@ -191,10 +238,16 @@ on("click", (e) => {
 		target.close();
 	} else if (button?.dataset.tmCopy) {
 		copy(find(button.dataset.tmCopy));
+	} else if (button?.value === "ask") {
+		e.preventDefault();
+		ask(button, true);
+	} else if (button?.value === "delete" && e.detail > 1) {
+		e.preventDefault(); // of a double click
 	} else {
 		press(button?.id);
 	}
 });
+on("focusout", ({ target }) => target.value === "delete" && ask(target, false));
 
 on("change", schedule);
 on("close", () => send("tm-drawer-body", "htmx:abort"), document, true);
@@ -206,6 +259,7 @@ on("keydown", (e) => {
 	const { key, target } = e;
 	if (e.isComposing) return;
 	if (target.dataset?.tmSuggest) return goOn(e);
+	if (key === "Escape" && target.value === "delete") return ask(target, false);
 	if (isHeld(e) || areKeysOff() || target.matches("input, select, textarea")) return;
 	const by = { j: 1, k: -1 }[key];
 	if (by) return step(by);
@@ -222,7 +276,7 @@ function brush(plot) {
 	let bars, layer, band, thumbs, ends;
 	const clamp = (at, low, high) => Math.max(low, Math.min(high, at));
 	const forward = document.dir === "rtl" ? -1 : 1;
-	let began = -1, moved;
+	let held, moved;
 
 	const href = (place) => new URL(bars[place].href.baseVal, location);
 	const times = () => [href(ends[0]).searchParams.get("start"), href(ends[1] - 1).searchParams.get("end")];
@@ -244,28 +298,38 @@ function brush(plot) {
 		location = wanted;
 	}
 
-	function barAt({ clientX }) {
+	// In bars, from the beginning.
+	function placeOf({ clientX }) {
 		const { left, width } = plot.getBoundingClientRect();
 		const share = (clientX - left) / width;
-		return clamp(Math.floor((forward > 0 ? share : 1 - share) * bars.length), 0, bars.length - 1);
+		return (forward > 0 ? share : 1 - share) * bars.length;
+	}
+
+	const barAt = (e) => clamp(Math.floor(placeOf(e)), 0, bars.length - 1);
+
+	function move(side, to) {
+		ends[side] = clamp(to, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
 	}
 
 	on("pointerdown", (e) => {
-		if (!e.button) began = barAt(e);
+		const side = thumbs.indexOf(e.target);
 		moved = false;
+		if (!e.button) held = { side, from: side < 0 ? barAt(e) : ends[side], beside: ends[side] - placeOf(e) };
 	}, plot);
 	on("pointermove", (e) => {
-		const at = barAt(e);
-		if (began < 0 || (at === began && !moved)) return;
+		if (!held) return;
+		const { side, from, beside } = held;
+		const to = side < 0 ? barAt(e) : Math.round(placeOf(e) + beside);
+		if (to === from && !moved) return;
 		plot.setPointerCapture(e.pointerId);
 		moved = true;
-		ends[0] = Math.min(at, began);
-		ends[1] = Math.max(at, began) + 1;
+		if (side < 0) ends = [Math.min(to, from), Math.max(to, from) + 1];
+		else move(side, to);
 		draw();
 	}, plot);
 	on("pointerup pointercancel", ({ type }) => {
 		if (moved && type === "pointerup") look();
-		began = -1;
+		held = undefined;
 	}, plot);
 	on("dragstart", (e) => e.preventDefault(), plot);
 	on("click", (e) => moved && e.preventDefault(), plot, true);
@@ -275,7 +339,7 @@ function brush(plot) {
 		const by = steps[e.key];
 		if (side < 0 || by === undefined) return;
 		e.preventDefault();
-		ends[side] = clamp(ends[side] + by, side && ends[0] + 1, side ? bars.length : ends[1] - 1);
+		move(side, ends[side] + by);
 		by ? draw() : look();
 	}, plot);
 	plot.tmBegin = () => {
@@ -350,9 +414,11 @@ function goOn(e) {
 	const isOpen = !list().hidden;
 	if (key === "ArrowDown") isOpen ? choose(1) : suggest();
 	else if (key === "ArrowUp" && isOpen) choose(-1);
-	else if (key === "Escape" && isOpen) close();
 	else if ((key === "Enter" || key === "Tab") && chosen()) accept(chosen());
-	else return;
+	else {
+		if (key === "Enter" || key === "Escape") close();
+		if (key !== "Escape" || !isOpen) return;
+	}
 	e.preventDefault();
 }
 on("mousedown click", (e) => {
