@@ -29,7 +29,7 @@ _INVISIBLE = re.compile(
 )
 
 MANIFOLD = 1_000
-"""From this change in per cent on, "11x" is easier to grasp."""
+"""From this change in per cent on, "10x" is easier to grasp."""
 
 UNGROUPED = 1_000
 """No language writes smaller numbers otherwise than the others do."""
@@ -143,11 +143,11 @@ def share(value: float) -> str:
 
 
 def change(value: float, former: float) -> str:
-    """Say how a figure that was not zero has changed: in per cent, or how many times as large it
-    is once that reads better; nothing where it hardly has."""
+    """Say how a figure that was not zero has changed: in per cent, or by how many times itself once
+    that reads better; nothing where it hardly has."""
     percent = round(100 * (value - former) / former)
     if percent >= MANIFOLD:
-        return _("%(number)sx") % {"number": number(round(value / former))}
+        return _("%(number)sx") % {"number": number(round(percent / 100))}
     if value:
         # Nearly all is not all.
         percent = max(percent, -99)
