@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -34,4 +35,15 @@ class UUIDUser(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
 
     class Meta(AbstractUser.Meta):
+        swappable = "AUTH_USER_MODEL"
+
+
+class PlainUser(AbstractBaseUser):
+    """A user model that knows neither staff nor permissions."""
+
+    email = models.CharField(max_length=50, unique=True)
+    USERNAME_FIELD = "email"
+    objects = BaseUserManager()
+
+    class Meta:
         swappable = "AUTH_USER_MODEL"

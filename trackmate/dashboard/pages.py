@@ -127,8 +127,7 @@ def _anyway_url(request: HttpRequest) -> str:
 
 
 def _admin_url(request: HttpRequest) -> str:
-    user = access.user_of(request)
     try:
-        return reverse("admin:index") if user is not None and user.is_staff else ""
+        return reverse("admin:index") if access.is_staff(access.user_of(request)) else ""
     except NoReverseMatch:
         return ""
