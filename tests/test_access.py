@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 SECRET = "opensesame"
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 def superuser():
@@ -108,6 +109,25 @@ def test_who_sees_what(client, name, who, headers):
     seen = SECRET in response.getvalue().decode()
     holds_payload = name in ("detail", "admin row", "export")
     assert seen == (may_see_payload and response.status_code == 200 and holds_payload)
+
+
+@pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
+@pytest.mark.parametrize("name", sorted(url_names()))
+def test_a_site_that_wants_everybody_logged_in_leaves_the_answer_to_the_page(
+    settings, name, headers
+):
+    address = address_of(name)
+    usual = Client().get(address, headers=headers)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
+    answered = Client().get(address, headers=headers)
+    assert answered.status_code == (401 if headers else 302)
+    assert answered.headers == usual.headers
+
+
+def test_a_site_that_wants_everybody_logged_in_can_open_the_dashboard(client, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": only_office}
+    assert client.get("/trackmate/", REMOTE_ADDR="10.0.0.1").status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
