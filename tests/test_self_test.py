@@ -5,6 +5,16 @@ import pytest
 from tests.projects import Project
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
+MANIFEST = """
+STATIC_ROOT = BASE_DIR / "nowhere"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+    },
+}
+INSTALLED_APPS.append("django.contrib.staticfiles")
+"""
 
 
 @pytest.fixture
@@ -33,6 +43,9 @@ def test_a_project_that_follows_the_readme_passes(self_test):
         "TRACKMATE = {'TRACK_REQUESTS': False}\n"
         f"MIDDLEWARE = [each for each in MIDDLEWARE if each != {MIDDLEWARE!r}]",
         "SECURE_SSL_REDIRECT = True",
+        "FORCE_SCRIPT_NAME = '/below/a/prefix'",
+        MANIFEST,
+        f"{MANIFEST}\nFORCE_SCRIPT_NAME = '/below/'\nSTATIC_URL = 'https://files.example/static/'",
         "AUTH_USER_MODEL = 'shop.UUIDUser'",
         "TRACKMATE = {'DATABASE': 'apart'}\n"
         "DATABASE_ROUTERS = ['trackmate.routers.TrackmateRouter']",
