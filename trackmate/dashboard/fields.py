@@ -133,10 +133,14 @@ class MomentField(forms.DateTimeField):
 
     widget = MomentInput(attrs={"step": 1})
 
+    def __init__(self, *, is_end: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_end = is_end
+
     def to_python(self, value: Any) -> datetime | None:
         """Return the moment; the message names the text, since the picker does not show it."""
         try:
-            return super().to_python(value)
+            return times.read(value, is_end=self.is_end)
         except ValidationError:
             raise ValidationError(
                 _("“%(text)s” is not a date and time."), params={"text": str(value)[:100]}
