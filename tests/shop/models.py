@@ -47,3 +47,20 @@ class PlainUser(AbstractBaseUser):
 
     class Meta:
         swappable = "AUTH_USER_MODEL"
+
+
+class Seat(models.Model):
+    """An object with a key of two columns."""
+
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=10)
+    number = models.IntegerField()
+
+
+class Blob(models.Model):
+    """An object with a binary key; a test makes the table where there can be one."""
+
+    id = models.BinaryField(primary_key=True, editable=True)
+
+    class Meta:
+        managed = False

@@ -15,6 +15,7 @@ from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
 from trackmate.enums import Status
+from trackmate.keys import key_text
 from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
 
 def _events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[Event, ...]:
     with_payload = request is not None and access.may_see_payload(request)
+    key = key_text(instance)
+    if key is None:
+        return ()
     kind = ContentType.objects.get_for_model(instance)
-    rows = _rows(request).filter(content_type_id=kind.pk, object_id=str(instance.pk))
+    rows = _rows(request).filter(content_type_id=kind.pk, object_id=key)
     more = ("changes",) if with_payload else ()
     return tuple(_event(row) for row in selectors.newest(rows, limit, *more))
 
@@ -93,7 +97,8 @@ def _event(row: ActivityLog) -> Event:
 
 
 def _url(instance: Model, request: HttpRequest | None) -> str:
-    if request is None or instance.pk is None or not access.may_open(request):
+    key = key_text(instance)
+    if request is None or key is None or not access.may_open(request):
         return ""
     kind = ContentType.objects.get_for_model(instance)
-    return url_of("object", f"{kind.app_label}.{kind.model}/{instance.pk}")
+    return url_of("object", f"{kind.app_label}.{kind.model}/{key}")
