@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -18,7 +20,8 @@ from django.utils.module_loading import import_string
 from django.utils.translation import get_language, get_language_from_path, override
 from django_htmx.http import HttpResponseClientRedirect
 
-from trackmate.conf import get_settings
+from trackmate.conf import SETTING, get_settings
+from trackmate.models import ActivityLog
 from trackmate.selectors import every_row
 
 if TYPE_CHECKING:
@@ -62,8 +65,29 @@ def _has_permission(request: HttpRequest, name: str) -> bool:
 def visible_rows(request: HttpRequest) -> Rows:
     """Return the rows that this request may see; every page, count and admin list begins here."""
     limit = get_settings().DASHBOARD_QUERYSET
-    rows: Rows = every_row()
-    return rows if limit is None else load(limit)(request, rows)
+    if limit is None:
+        return every_row()
+    rows: Rows = load(limit)(request, every_row())
+    if problem := _problem_of(rows):
+        name = limit if isinstance(limit, str) else getattr(limit, "__qualname__", repr(limit))
+        raise ImproperlyConfigured(
+            f"{SETTING}['DASHBOARD_QUERYSET']: {name} returned {problem}. It has to narrow the "
+            "queryset that it gets, by filter() or exclude()."
+        )
+    return rows
+
+
+def _problem_of(rows: Any) -> str:
+    """Say why what a project returned cannot be narrowed further."""
+    if not isinstance(rows, QuerySet) or rows.model._meta.concrete_model is not ActivityLog:
+        return f"{type(rows).__name__}, which is no queryset of activities"
+    if rows.query.is_sliced:
+        return "a slice, which cannot be filtered"
+    if rows.query.combinator:
+        return f"a {rows.query.combinator}, which cannot be filtered"
+    if rows._fields is not None:  # type: ignore[attr-defined]
+        return "values, which are no activities"
+    return ""
 
 
 def user_of(request: HttpRequest) -> Any:

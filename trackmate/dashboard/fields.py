@@ -23,7 +23,8 @@ class TypedField(forms.CharField):
     """A text that is read as a condition on rows."""
 
     def __init__(self, *, reading: Callable[[str], Q], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # A form takes blanks off before this; those of a settled value belong to it.
+        super().__init__(strip=False, **kwargs)
         self.reading = reading
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
 
 from trackmate import selectors
 from trackmate.conf import get_settings
@@ -61,6 +62,9 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
     try:
         with within_budget():
             return History(events=_events(instance, request, limit), url=_url(instance, request))
+    except ImproperlyConfigured as error:
+        logger.error("The history of %r could not be shown: %s", type(instance), error)
+        return History(failed=True)
     except Exception as error:  # noqa: BLE001 (it is on a page of the project's)
         logger.error("The history of %r could not be shown: %s", type(instance), place_of(error))
         return History(failed=True)

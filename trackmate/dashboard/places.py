@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import windows
@@ -92,11 +92,7 @@ def url_of(kind: str, value: str, asked: Mapping[str, str] | None = None) -> str
     """Return the address of the page about a thing with some filters, or nothing."""
     if not value or kind not in KINDS:
         return ""
-    try:
-        return Place(kind=kind, value=value).url(asked)
-    except NoReverseMatch:
-        # A line break in a key that some script has stored, for example.
-        return ""
+    return Place(kind=kind, value=value).url(asked)
 
 
 def explorer_url(asked: Mapping[str, str] | None = None) -> str:
