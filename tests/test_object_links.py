@@ -68,7 +68,7 @@ def test_an_activity_leads_to_the_page_of_its_own_object(staff, key):
     assert "another.one" not in page
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "address"])
 @pytest.mark.parametrize("key", KEYS)
 def test_everything_has_an_address_that_stays_on_the_dashboard(kind, key):
     url = url_of(kind, key)

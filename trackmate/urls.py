@@ -32,9 +32,7 @@ urlpatterns = [
     path("views/", SavedViewsView.as_view(), name="views"),
     path("actor/<trackmate_value:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
     path("object/<trackmate_value:value>/", ActivityListView.as_view(kind="object"), name="object"),
-    path(
-        "address/<trackmate_value:value>/", ActivityListView.as_view(kind="address"), name="address"
-    ),
+    path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),
     path(
         "request/<trackmate_value:value>/", ActivityListView.as_view(kind="request"), name="request"
     ),

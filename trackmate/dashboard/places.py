@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.dashboard import windows
@@ -92,7 +92,11 @@ def url_of(kind: str, value: str, asked: Mapping[str, str] | None = None) -> str
     """Return the address of the page about a thing with some filters, or nothing."""
     if not value or kind not in KINDS:
         return ""
-    return Place(kind=kind, value=value).url(asked)
+    try:
+        return Place(kind=kind, value=value).url(asked)
+    except NoReverseMatch:
+        # A project can show histories without the dashboard; and what has a slash is no address.
+        return ""
 
 
 def explorer_url(asked: Mapping[str, str] | None = None) -> str:
