@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
 ROOT = Path(__file__).parent.parent
@@ -63,8 +64,8 @@ def test_the_migrations_apply_and_reverse(tmp_path, user_model):
 
 
 def locks_the_log(migration):
-    """Say whether a migration adds an index to the log in the ordinary way."""
-    return any(
+    """Return True if a migration adds an index to the log in the ordinary way."""
+    return migration.atomic and any(
         isinstance(operation, migrations.AddIndex) and operation.model_name == "activitylog"
         for operation in migration.operations
     )
@@ -75,11 +76,16 @@ def test_a_migration_adds_no_index_that_locks_the_log(name):
     assert not locks_the_log(import_module(f"trackmate.migrations.{name}").Migration)
 
 
-def test_a_migration_that_would_is_noticed():
+@pytest.mark.parametrize(
+    ("operation", "is_atomic", "locks"),
+    [(migrations.AddIndex, True, True), (AddIndexConcurrently, False, False)],
+)
+def test_a_migration_that_would_is_noticed(operation, is_atomic, locks):
     index = models.Index(fields=["method", "id"], name="trackmate_method")
     migration = migrations.Migration("0002_method", "trackmate")
-    migration.operations = [migrations.AddIndex("activitylog", index)]
-    assert locks_the_log(migration)
+    migration.atomic = is_atomic
+    migration.operations = [operation("activitylog", index)]
+    assert locks_the_log(migration) is locks
 
 
 def test_an_app_without_its_migrations_would_be_noticed(tmp_path):
