@@ -96,7 +96,7 @@ PAGES = {
     "history, on a page of the project": Sight(address="/history/{order}/", part="section"),
     "admin, a filter to type into": Sight(
         address="/admin/trackmate/activitylog/?actor=ann&object=garbage",
-        part="#changelist-filter details:has(form)",
+        part="#changelist-filter details:has([type=text])",
     ),
 }
 

@@ -4,13 +4,15 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import RequestFactory
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
 from tests.pages import FRAGMENT, url_names
 from tests.rows import activity, person
 from trackmate.dashboard.access import login_url, to_login
+from trackmate.dashboard.history import history
 from trackmate.models import ActivityLog
 
 pytestmark = [
@@ -19,6 +21,7 @@ pytestmark = [
 ]
 
 SECRET = "opensesame"
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 def superuser():
@@ -108,6 +111,25 @@ def test_who_sees_what(client, name, who, headers):
     seen = SECRET in response.getvalue().decode()
     holds_payload = name in ("detail", "admin row", "export")
     assert seen == (may_see_payload and response.status_code == 200 and holds_payload)
+
+
+@pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
+@pytest.mark.parametrize("name", sorted(url_names()))
+def test_a_site_that_wants_everybody_logged_in_leaves_the_answer_to_the_page(
+    settings, name, headers
+):
+    address = address_of(name)
+    usual = Client().get(address, headers=headers)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
+    answered = Client().get(address, headers=headers)
+    assert answered.status_code == (401 if headers else 302)
+    assert answered.headers == usual.headers
+
+
+def test_a_site_that_wants_everybody_logged_in_can_open_the_dashboard(client, settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": only_office}
+    assert client.get("/trackmate/", REMOTE_ADDR="10.0.0.1").status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
@@ -254,3 +276,71 @@ def test_static_files_of_another_origin_are_allowed(admin_client, settings):
     settings.STATIC_URL = "https://static.example/files/"
     policy = admin_client.get("/trackmate/")["Content-Security-Policy"]
     assert "script-src 'self' https://static.example;" in policy
+
+
+def sliced(request, rows):
+    return rows[:10]
+
+
+def united(request, rows):
+    return rows.filter(status="Failed").union(rows.filter(source="auth"))
+
+
+def dictionaries(request, rows):
+    return rows.values("pk")
+
+
+def listed(request, rows):
+    return list(rows)
+
+
+def of_others(request, rows):
+    return get_user_model().objects.all()
+
+
+def forgotten(request, rows):
+    rows.filter(status="Failed")
+
+
+WRONG_RULES = {
+    sliced: "a slice",
+    united: "a union",
+    dictionaries: "values",
+    listed: "list",
+    of_others: "no queryset of activities",
+    forgotten: "NoneType",
+}
+
+
+@pytest.mark.parametrize("given", ["function", "path"])
+@pytest.mark.parametrize("rule", WRONG_RULES)
+def test_a_rule_that_returns_what_cannot_be_narrowed_is_reported_by_name(
+    admin_client, settings, rule, given
+):
+    name = f"{__name__}.{rule.__name__}"
+    settings.TRACKMATE = {
+        "ENABLED": False,
+        "DASHBOARD_QUERYSET": rule if given == "function" else name,
+    }
+    message = f"DASHBOARD_QUERYSET.*{rule.__name__} returned .*{WRONG_RULES[rule]}"
+    for url in ("/trackmate/", "/trackmate/activity/", "/admin/trackmate/activitylog/"):
+        with pytest.raises(ImproperlyConfigured, match=message):
+            admin_client.get(url)
+
+
+def test_a_rule_that_is_wrong_leaves_a_page_of_the_project_as_it_is(rf, settings, caplog):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_QUERYSET": sliced}
+    request = rf.get("/")
+    request.user = superuser()
+    assert history(request.user, request).failed
+    assert "sliced returned a slice" in caplog.text
+
+
+def annotated(request, rows):
+    return rows.filter(pk__isnull=False).distinct().order_by("action")
+
+
+def test_a_rule_may_do_more_than_narrow(admin_client, settings):
+    settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_QUERYSET": annotated}
+    activity(action="own.act")
+    assert "own.act" in admin_client.get("/trackmate/activity/").content.decode()

@@ -1,6 +1,7 @@
 """The log in the admin: what is listed, how it is narrowed, what a row shows."""
 
 import re
+from html.parser import HTMLParser
 
 import pytest
 from django.contrib import admin
@@ -118,6 +119,75 @@ def test_a_typed_filter_keeps_the_others(admin_client):
     page = text_of(admin_client.get(LIST, {"status": "Failed", "p": "1"}))
     assert '<input type="hidden" name="status" value="Failed">' in page
     assert '<input type="hidden" name="p"' not in page
+
+
+class Forms(HTMLParser):
+    """The forms of a page, each with the names of what it sends, wherever that stands."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.nested, self.sent = [], [], {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "form":
+            self.nested += [given.get("id")] if self.open else []
+            self.open.append(given.get("id"))
+            self.sent.setdefault(self.open[-1], [])
+        if tag == "input" and given.get("name"):
+            form = given.get("form", self.open[-1] if self.open else None)
+            self.sent.setdefault(form, []).append((given["name"], given.get("value", "")))
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self.open.pop()
+
+
+THEMES = {
+    # Where django-jazzmin and django-unfold put filters: into the search form, and beside it.
+    "inside": """{% extends "admin/base_site.html" %}{% load admin_list %}{% block content %}
+        {% block search %}<form id="changelist-search" method="get">
+        {% for spec in cl.filter_specs %}{% admin_list_filter cl spec %}{% endfor %}
+        <input type="hidden" name="status" value="Failed"></form>{% endblock %}{% endblock %}""",
+    "beside": """{% extends "admin/base_site.html" %}{% load admin_list %}{% block content %}
+        {% block search %}{% search_form cl %}{% endblock %}
+        {% for spec in cl.filter_specs %}{% admin_list_filter cl spec %}{% endfor %}
+        {% endblock %}""",
+}
+
+
+@pytest.fixture(params=["django", *THEMES])
+def theme(request, settings):
+    """Give the admin the templates of a theme."""
+    (engine,) = settings.TEMPLATES
+    theirs = {} if request.param == "django" else {"admin/change_list.html": THEMES[request.param]}
+    settings.TEMPLATES = [
+        {
+            **engine,
+            "APP_DIRS": False,
+            "OPTIONS": {
+                **engine["OPTIONS"],
+                "loaders": [
+                    ("django.template.loaders.locmem.Loader", theirs),
+                    "django.template.loaders.app_directories.Loader",
+                ],
+            },
+        }
+    ]
+
+
+@pytest.mark.usefixtures("theme")
+def test_what_is_typed_is_sent_with_the_rest_by_one_form_whatever_the_theme(admin_client):
+    page = text_of(admin_client.get(LIST, {"status": "Failed", "actor": "ann", "p": "1"}))
+    forms = Forms(page)
+    assert forms.nested == []
+    assert page.count('id="changelist-search"') == 1
+    assert sorted(forms.sent["changelist-search"]) == [
+        ("actor", "ann"),
+        ("object", ""),
+        ("status", "Failed"),
+    ]
 
 
 def test_the_users_are_not_listed(admin_client):

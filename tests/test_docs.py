@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
@@ -268,6 +269,35 @@ def test_what_processors_get_is_described_by_the_row():
     columns = {field.attname for field in ActivityLog._meta.concrete_fields}
     assert names - columns == {"target"}
     assert columns - names == {"recorded_at", "content_type_id", "object_id", "object_repr"}
+
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def supported_versions():
+    """Return the Django versions that the classifiers name, as pairs of numbers, ascending."""
+    named = re.findall(
+        r"Framework :: Django :: (\d+)\.(\d+)", "\n".join(PYPROJECT["project"]["classifiers"])
+    )
+    return sorted((int(major), int(minor)) for major, minor in named)
+
+
+def test_the_readme_names_the_versions_of_django_that_are_tested_and_the_next():
+    *others, newest = (f"{major}.{minor}" for major, minor in supported_versions())
+    major, minor = supported_versions()[-1]
+    # After 6.2 comes 7.0.
+    following = f"{major}.{minor + 1}" if minor < 2 else f"{major + 1}.0"
+    said = " ".join(README.split())
+    assert f"Django {', '.join(others)} and {newest};" in said
+    assert f"Django {following} is not tested yet" in said
+
+
+def test_what_the_oldest_versions_are_is_said_everywhere_alike():
+    oldest = dict(each.split("==") for each in PYPROJECT["dependency-groups"]["oldest"])
+    needed = dict(each.split(">=") for each in PYPROJECT["project"]["dependencies"])
+    assert oldest == needed
+    said = " ".join(README.lower().split())
+    assert [name for name in needed if f"{name} {needed[name]}" not in said] == []
 
 
 def test_the_changelog_has_the_version():

@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, connections
 from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import override
 
 from tests.pages import FRAGMENT, log_queries
@@ -32,7 +33,7 @@ from trackmate.selectors import PAYLOAD, pages
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
-FORMATS = ("csv", "ndjson", "xlsx")
+FORMATS = ("csv", "csv-bom", "ndjson", "xlsx")
 OFFER = "/trackmate/activity/export/"
 
 
@@ -64,6 +65,13 @@ def body_of(response):
 
 def table_of(response):
     return list(csv.DictReader(io.StringIO(body_of(response).decode(), newline="")))
+
+
+def marked_table_of(response):
+    """Return the rows of a table for Excel, which begins with a byte order mark."""
+    text = body_of(response).decode()
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(text[1:], newline="")))
 
 
 def objects_of(response):
@@ -135,8 +143,8 @@ def test_every_format_holds_exactly_what_the_list_asks_for(exporter, kind):
     activities(2, actor_label="bob")
     activity(actor_label="ann", ago=90_000)
     response = exporter.get(url_of(kind), {"actor": "ann", "range": "1h"})
-    read = {"csv": table_of, "ndjson": objects_of, "xlsx": sheet_of}[kind]
-    found = [row[0] if kind == "xlsx" else row["id"] for row in read(response)]
+    read = {"csv": table_of, "csv-bom": marked_table_of, "ndjson": objects_of, "xlsx": sheet_of}
+    found = [row[0] if kind == "xlsx" else row["id"] for row in read[kind](response)]
     assert found[kind == "xlsx" :] == [str(row.pk) for row in rows]
 
 
@@ -146,6 +154,26 @@ def test_the_export_of_a_page_is_about_what_the_page_is_about(exporter):
     offer = linked(exporter.get("/trackmate/address/10.2.3.4/"), "export/")
     file = linked(exporter.get(offer), "export/ndjson/")
     assert [each["id"] for each in objects_of(exporter.get(file))] == [str(row.pk)]
+
+
+def test_a_table_for_excel_keeps_its_letters(exporter):
+    activity(actor_label="Zoë Šimůnková")
+    response = exporter.get(linked(exporter.get(OFFER), "export/csv-bom/"))
+    assert response["Content-Disposition"].endswith('.csv"')
+    assert [row["actor_label"] for row in marked_table_of(response)] == ["Zoë Šimůnková"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_project_without_time_zones_exports_too(exporter, settings, kind):
+    settings.USE_TZ = False
+    activities(3)
+    name = re.search(r'"activities-(.*)\.', exporter.head(url_of(kind))["Content-Disposition"])[1]
+    named = at(*map(int, re.findall(r"(?:^\d{4}|\d\d)", name.replace("-", ""))[:5]))
+    assert abs(timezone.make_aware(timezone.now()) - named) < timedelta(minutes=5)
+    response = exporter.get(url_of(kind), {"range": "1h"})
+    assert body_of(response)
+    [told] = exports().values_list("data", flat=True)
+    assert (told["rows"], told["since"][-6:], told["until"][-6:]) == (3, "+00:00", "+00:00")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +274,7 @@ def test_the_activity_of_an_export_says_its_time(exporter):
     body_of(exporter.get(url_of("csv"), object_page))
     ever, custom = exports().order_by("-pk")
     assert ever.data["since"] is None
-    assert custom.data["since"] == at(2026, 11, 1, 10).isoformat()
+    assert datetime.fromisoformat(custom.data["since"]) == at(2026, 11, 1, 10)
 
 
 def test_what_went_out_before_the_client_hung_up_is_on_the_record_too(exporter, monkeypatch):
@@ -294,7 +322,7 @@ def test_the_page_of_an_export_says_what_would_be_in_the_file(exporter, configur
         "Rows": "0",
         "Payload": "not in the file; that takes the permission <code>trackmate.view_payload</code>",
     }
-    assert re.findall(r'export/(\w+)/\?[^"]*" download', page) == list(FORMATS)
+    assert re.findall(r'export/([\w-]+)/\?[^"]*" download', page) == list(FORMATS)
     assert 'href="/trackmate/actor/ann/?range=7d&amp;' in page
 
 
@@ -376,7 +404,7 @@ def test_what_excel_takes_is_said_where_it_is_not_installed(exporter, monkeypatc
 def test_a_format_that_nobody_writes(exporter):
     response = exporter.get(url_of("pdf"))
     assert response.status_code == 404
-    text = "There is no format “pdf”, only csv, ndjson, xlsx."
+    text = "There is no format “pdf”, only csv, csv-bom, ndjson, xlsx."
     assert response.content.decode() == text
 
 

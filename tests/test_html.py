@@ -18,7 +18,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sights")]
 # htmx reads these names, which the standard leaves to nobody.
 ALLOWED = r"Attribute “hx-[a-z:-]+” not allowed on element “[a-z]+” at this point\."
 AROUND = '<!DOCTYPE html>\n<html lang="en"><head><title>A part</title></head><body>{}</body></html>'
-TYPED = re.compile(r"<details(?:(?!</details).)*<form.*?</details>", re.DOTALL)
+TYPED = re.compile(
+    r'<form id="changelist-search".*?</form>|<details(?:(?!</details).)*type="text".*?</details>',
+    re.DOTALL,
+)
 OURS = {"admin, a filter to type into": TYPED}
 """What is ours on a page of somebody else."""
 INSIDE = {"suggestions": '<ul role="listbox" aria-label="Suggestions">{}</ul>'}
@@ -31,11 +34,23 @@ def test_no_page_and_no_fragment_has_an_error(settings, checkers, tmp_path):
         html = html_of(sight, known, settings)
         if name in OURS:
             html = "".join(OURS[name].findall(html))
+            assert html
         html = INSIDE[name].format(html) if name in INSIDE else html
         whole = html if "<html" in html else AROUND.format(f"<h1>A part</h1>{html}")
         (tmp_path / f"{number}. {name}.html").write_text(whole)
     found = complaints(tmp_path, checkers)
     assert not found, "\n".join(found)
+
+
+SIGHTS = [*PAGES.values(), *FRAGMENTS.values()]
+
+
+@pytest.mark.parametrize("sight", SIGHTS, ids=[*PAGES, *(f"part: {name}" for name in FRAGMENTS)])
+def test_a_project_that_marks_what_templates_lack_sees_no_mark(settings, sight):
+    (engine,) = settings.TEMPLATES
+    options = {**engine["OPTIONS"], "string_if_invalid": "(missing: %s)"}
+    settings.TEMPLATES = [{**engine, "OPTIONS": options}]
+    assert re.findall(r"\(missing: .*?\)", html_of(sight, world(), settings)) == []
 
 
 def html_of(sight, known, settings):

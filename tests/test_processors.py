@@ -112,6 +112,57 @@ def test_only_some_paths_can_be_kept(configure, at, rules, path, kept):
     assert (exclude(of_request(path)) is not None) is kept
 
 
+PREFIXES = ["", "/below", "/a/deep/prefix/"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ("/heal", False),
+        ("/orders/", True),
+        ("/below/health/", True),
+        (re.compile(r"^/h\w+/$"), False),
+        ("health", False),
+    ],
+)
+def test_a_path_is_named_without_the_prefix_of_the_site(
+    client, activities, configure, settings, prefix, rule, kept
+):
+    settings.FORCE_SCRIPT_NAME = prefix or None
+    configure(EXCLUDE_PATHS=[rule])
+    client.get("/health/")
+    assert [each.path for each in activities] == [prefix.rstrip("/") + "/health/"] * kept
+    activities.clear()
+    configure(EXCLUDE_PATHS=[], INCLUDE_PATHS=[rule])
+    client.get("/health/")
+    assert len(activities) == (not kept)
+
+
+def test_a_pattern_sees_a_path_as_it_was_asked_for(client, activities, configure):
+    configure(EXCLUDE_PATHS=[re.compile("swordfish")])
+    client.get("/invite/swordfish/")
+    assert activities == []
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("url", ["files/", "{prefix}/files/"])
+def test_files_below_the_prefix_of_the_site_are_left_out(client, activities, settings, prefix, url):
+    settings.FORCE_SCRIPT_NAME = prefix or None
+    settings.MEDIA_URL = url.format(prefix=prefix.rstrip("/"))
+    client.get("/files/photo.jpg")
+    client.get("/favicon.ico")
+    assert activities == []
+
+
+@pytest.mark.parametrize("url", ["/files/", "https://files.example/files/", "//files.example/"])
+def test_files_elsewhere_leave_nothing_out(client, activities, settings, url):
+    settings.FORCE_SCRIPT_NAME = "/below"
+    settings.MEDIA_URL = url
+    client.get("/files/photo.jpg")
+    assert len(activities) == 1
+
+
 def test_what_is_included_and_excluded_is_excluded(configure):
     configure(INCLUDE_PATHS=["/orders/"], EXCLUDE_PATHS=["/orders/7/"])
     assert exclude(of_request("/orders/")) is not None

@@ -1,10 +1,14 @@
 """What a request says of itself: its data, its response, and the rest."""
 
+import gzip
 import json
+import tracemalloc
+import zlib
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 
@@ -177,6 +181,87 @@ def test_a_response_that_is_no_json_is_not_kept(client, responses, path):
     answer = client.get(path)
     assert answer.getvalue()
     assert only(responses).response is None
+
+
+def encoded(content, *encodings):
+    """Return a JSON answer of a project that compresses it in these ways, one after the other."""
+    packed = json.dumps(content).encode()
+    for name in encodings:
+        packed = PACKERS[name](packed)
+    return HttpResponse(
+        packed, content_type=JSON, headers={"Content-Encoding": ", ".join(encodings)}
+    )
+
+
+def raw_deflate(content):
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+PACKERS = {
+    "gzip": gzip.compress,
+    "X-GZIP": lambda content: gzip.compress(content[:5]) + gzip.compress(content[5:]),
+    "deflate": zlib.compress,
+    "Deflate": raw_deflate,
+    "identity": bytes,
+    "br": lambda content: b"\x0b\x03\x80" + content[::-1],
+}
+SOME = {"number": 7, "a": ["ä"] * 50}
+
+
+@pytest.fixture
+def kept_of(configure):
+    """Return what is kept of a response."""
+    configure(CAPTURE_RESPONSE=True)
+    return lambda response: describe(Scope(RequestFactory().get("/")), response).response
+
+
+@pytest.mark.parametrize(
+    "encodings",
+    [("gzip",), ("X-GZIP",), ("deflate",), ("Deflate",), ("identity",), ("deflate", "gzip")],
+    ids=str,
+)
+def test_a_compressed_response_is_kept_as_it_reads(kept_of, encodings):
+    assert kept_of(encoded(SOME, *encodings)) == SOME
+
+
+def test_a_response_is_kept_behind_the_gzip_middleware(settings, client, responses):
+    settings.MIDDLEWARE = [
+        settings.MIDDLEWARE[0],
+        "django.middleware.gzip.GZipMiddleware",
+        *settings.MIDDLEWARE[1:],
+    ]
+    sent = {"token": "hunter2", "note": "x" * 500}
+    answer = client.post("/echo/", sent, content_type=JSON, headers={"Accept-Encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
+    assert only(responses).response == {"sent": {"token": MASK, "note": "x" * 500}}
+
+
+@pytest.mark.parametrize("encodings", [("br",), ("gzip", "br"), ("br", "gzip")], ids=str)
+def test_of_a_response_in_an_unknown_encoding_the_size_is_kept(kept_of, encodings):
+    response = encoded(SOME, *encodings)
+    size = len(response.content)
+    assert kept_of(response) == f"not captured: {size} bytes, encoded as {', '.join(encodings)}"
+
+
+@pytest.mark.parametrize("spoil", [lambda content: content[::-1], lambda content: content[:-30]])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_of_a_broken_response_the_size_is_kept(kept_of, encoding, spoil):
+    response = encoded(SOME, encoding)
+    response.content = spoil(response.content)
+    assert kept_of(response).startswith(f"not captured: {len(response.content)} bytes, ")
+
+
+@pytest.mark.parametrize("encodings", [("gzip",), ("deflate",), ("gzip", "gzip")], ids=str)
+def test_no_more_of_a_response_is_unpacked_than_is_kept(kept_of, encodings):
+    response = encoded("x" * 50_000_000, *encodings)
+    tracemalloc.start()
+    kept = kept_of(response)
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = len(response.content)
+    assert kept == f"not captured: {size} bytes, encoded as {', '.join(encodings)}"
+    assert peak < 5_000_000
 
 
 def test_a_response_beyond_the_limit_is_not_kept(client, responses, configure):

@@ -1,15 +1,20 @@
 """`manage.py test trackmate` in a host project: it passes, or says what is not in place."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.projects import Project
+
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
-SETTINGS = "from tests.settings import *\nTRACKMATE = {{'SPOOL_DIR': {spool!r}}}\n"
+MANIFEST = """
+STATIC_ROOT = BASE_DIR / "nowhere"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage",
+    },
+}
+INSTALLED_APPS.append("django.contrib.staticfiles")
+"""
 
 
 @pytest.fixture
@@ -17,17 +22,7 @@ def self_test(tmp_path):
     """Run the self-test in a project with more settings: `self_test("DEBUG = True")`."""
 
     def run(*lines):
-        text = SETTINGS.format(spool=str(tmp_path / "spool")) + "\n".join(lines)
-        (tmp_path / "host_settings.py").write_text(text)
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
-            "DJANGO_SETTINGS_MODULE": "host_settings",
-            "TRACKMATE_TEST_DATABASE": "sqlite",
-        }
-        command = [sys.executable, "-W", "error", "-m", "django", "test", "trackmate"]
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
+        return Project(tmp_path, *lines).run("-m", "django", "test", "trackmate")
 
     return run
 
@@ -48,6 +43,9 @@ def test_a_project_that_follows_the_readme_passes(self_test):
         "TRACKMATE = {'TRACK_REQUESTS': False}\n"
         f"MIDDLEWARE = [each for each in MIDDLEWARE if each != {MIDDLEWARE!r}]",
         "SECURE_SSL_REDIRECT = True",
+        "FORCE_SCRIPT_NAME = '/below/a/prefix'",
+        MANIFEST,
+        f"{MANIFEST}\nFORCE_SCRIPT_NAME = '/below/'\nSTATIC_URL = 'https://files.example/static/'",
         "AUTH_USER_MODEL = 'shop.UUIDUser'",
         "TRACKMATE = {'DATABASE': 'apart'}\n"
         "DATABASE_ROUTERS = ['trackmate.routers.TrackmateRouter']",

@@ -15,6 +15,7 @@ from django.db.models import Model
 from trackmate.clock import uuid7
 from trackmate.conf import per_settings
 from trackmate.enums import Source, Status
+from trackmate.keys import key_text
 from trackmate.transactions import protected_transactions
 
 
@@ -35,7 +36,7 @@ class Target:
         concrete = instance._meta.concrete_model or type(instance)
         return cls(
             model=concrete._meta.label_lower,
-            object_id="" if instance.pk is None else str(instance.pk),
+            object_id=key_text(instance) or "",
             object_repr=text_of(instance),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -91,6 +91,9 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     sortable_by = ()
 
+    class Media:
+        css: ClassVar = {"all": ["trackmate/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> Rows:
         """Return the rows that the dashboard would show to this person."""
         return visible_rows(request).order_by("-pk")
@@ -118,7 +121,11 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list, with the way to the dashboard."""
-        ours = {"may_open_dashboard": may_open(request), "counted": COUNTED}
+        ours = {
+            "may_open_dashboard": may_open(request),
+            "counted": COUNTED,
+            "kept_parameters": admin_filters.kept_parameters(request),
+        }
         return super().changelist_view(request, {**ours, **(extra_context or {})})
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 (Django's own name)
 from django.db import connections
 from django.urls import NoReverseMatch, reverse
@@ -159,6 +160,7 @@ def _check_urls() -> Iterable[CheckMessage]:
         )
         return
     yield from _check_login_page()
+    yield from _check_user_model()
 
 
 def _check_login_page() -> Iterable[CheckMessage]:
@@ -174,6 +176,24 @@ def _check_login_page() -> Iterable[CheckMessage]:
             hint="Include a login page and name it by LOGIN_URL, or include the admin's URLs; "
             "silence this if something before Django answers there.",
             id="trackmate.W008",
+        )
+
+
+def _check_user_model() -> Iterable[CheckMessage]:
+    """Report what the dashboard asks of users and this project's user model does not know."""
+    model = get_user_model()
+    if get_settings().DASHBOARD_ACCESS is None and not hasattr(model, "is_staff"):
+        yield Warning(
+            f"Nobody may open the dashboard: {model._meta.label} has no `is_staff`.",
+            hint=f"Say who may by {SETTING}['DASHBOARD_ACCESS'].",
+            id="trackmate.W009",
+        )
+    if not hasattr(model, "has_perm"):
+        yield Warning(
+            f"Nobody may see request data or take exports: {model._meta.label} has no `has_perm`.",
+            hint="Let it inherit from PermissionsMixin, or give it a method has_perm(name), or "
+            "silence this if it is meant so.",
+            id="trackmate.W010",
         )
 
 

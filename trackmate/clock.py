@@ -20,10 +20,35 @@ _RANDOM_BITS = (1 << 62) - 1
 
 def aware(moment: date) -> datetime:
     """Return `moment` as an aware time, a naive one being taken in the current time zone; a date
-    stands for its first moment."""
+    stands for its first moment.
+
+    It is in UTC: between two times of one zone Python reckons as if its clocks were never changed.
+    """
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time.min)
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+    if timezone.is_naive(moment):
+        moment = timezone.make_aware(moment)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        # The first and the last day of all have no UTC everywhere.
+        return moment
+
+
+def of_wall_clock(wall: datetime, *, is_end: bool = False) -> datetime:
+    """Return the moment at which clocks of the current time zone show a naive time.
+
+    Of an hour that comes twice a range begins with the first and ends with the second; an hour
+    that is skipped is taken as if clocks went on as before.
+    """
+    first = timezone.make_aware(wall.replace(fold=0))
+    return aware(wall.replace(fold=1) if is_end and comes_twice(first) else wall.replace(fold=0))
+
+
+def comes_twice(local: datetime) -> bool:
+    """Return True if clocks show this local time a second time, after they are put back."""
+    first, second = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
+    return first is not None and second is not None and first > second
 
 
 def naive(moment: datetime) -> datetime:

@@ -75,8 +75,9 @@ class Settings:
     EXCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
     """Requests that are not recorded: path prefixes (beginning with "/"), route names such as
     "health" or "shop:health", application namespaces such as "shop", or compiled patterns, which
-    are searched in the path. Logins, logouts, failed logins and what a project records itself are
-    never excluded."""
+    are searched in the path. A path is written as in the URLconf, without a prefix that the site
+    is below (`FORCE_SCRIPT_NAME`). Logins, logouts, failed logins and what a project records itself
+    are never excluded."""
 
     INCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
     """When not empty, only requests that match one of these are recorded; same forms."""
@@ -92,7 +93,8 @@ class Settings:
     """Keep the request's data, redacted."""
 
     CAPTURE_RESPONSE: bool = False
-    """Keep the response's data, redacted, where it is JSON."""
+    """Keep the response's data, redacted, where it is JSON, plain or compressed by gzip or
+    deflate."""
 
     CAPTURE_HEADERS: Sequence[str] = ("Referer",)
     """Request headers to keep; no other header is stored."""

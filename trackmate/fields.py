@@ -8,10 +8,10 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 
 from trackmate.clock import aware, naive, uuid7
+from trackmate.keys import key_of, key_text
 
 
 class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
@@ -54,6 +54,12 @@ class FarGenericForeignKey(GenericForeignKey):
     its own has neither; this looks where the project's routers say.
     """
 
+    def contribute_to_class(  # type: ignore[override]
+        self, cls: type[models.Model], name: str, **kwargs: Any
+    ) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        setattr(cls, name, FarObject(self))
+
     def get_content_type(
         self,
         obj: Any = None,
@@ -65,22 +71,92 @@ class FarGenericForeignKey(GenericForeignKey):
         if obj is not None or model is not None:
             return super().get_content_type(obj=obj, model=model)
         try:
-            return _Far(ContentType.objects.get_for_id(id))
+            return ContentType.objects.get_for_id(id)
         except ContentType.DoesNotExist:
-            return _Far(ContentType(pk=id))
+            return ContentType(pk=id)
 
 
-class _Far:
-    """A content type that fetches objects from where they live, whatever it is told."""
+class FarObject:
+    """The attribute of a row that is the object it is about: None where there is no such object.
 
-    def __init__(self, content_type: ContentType) -> None:
-        self._content_type = content_type
+    It never raises for what a row says. A type, a model or an object may be gone since, and a key
+    need not be one of today's model; what is left then is the object's name in the row.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._content_type, name)
+    def __init__(self, field: FarGenericForeignKey) -> None:
+        self.field = field
 
-    def get_object_for_this_type(self, using: str | None = None, **lookups: Any) -> models.Model:
-        if self._content_type.model_class() is None:
-            # The type or its model is gone; what is left of the object is its name in the row.
-            raise ObjectDoesNotExist
-        return self._content_type.get_object_for_this_type(**lookups)
+    def __get__(self, row: Any, cls: Any = None) -> Any:
+        if row is None:
+            return self
+        found = self.field.get_cached_value(row, default=None)
+        if found is None and self.is_cached(row):
+            return None
+        if found is None or not self._is_of(row, found):
+            mode = getattr(row._state, "fetch_mode", None)  # Django 6.1
+            self.fetch_one(row) if mode is None else mode.fetch(self, row)
+        return self.field.get_cached_value(row)
+
+    def __set__(self, row: Any, value: models.Model | None) -> None:
+        kind = None if value is None else self.field.get_content_type(obj=value)
+        setattr(row, self.field.ct_field, kind)
+        setattr(row, self.field.fk_field, None if value is None else key_text(value))
+        self.field.set_cached_value(row, value)
+
+    def is_cached(self, row: Any) -> bool:
+        """Return True if the object, or that there is none, is known."""
+        return self.field.is_cached(row)
+
+    def fetch_one(self, row: Any) -> None:
+        """Find the object of one row."""
+        model, key = self._named_by(row)
+        found = None
+        if model is not None:
+            objects = _every(model, row).filter(pk=key)
+            found = next(iter(objects[:1]), None)
+        self.field.set_cached_value(row, found)
+
+    def fetch_many(self, rows: Any) -> None:
+        """Find the objects of several rows."""
+        missing = [row for row in rows if not self.is_cached(row)]
+        models.prefetch_related_objects(missing, self.field.name)
+
+    def get_prefetch_querysets(self, rows: Any, querysets: Any = None) -> Any:
+        """Find the objects of several rows, by one query for each model, for prefetch_related()."""
+        given = {each.model._meta.concrete_model: each for each in querysets or ()}
+        keys: dict[type[models.Model], dict[Any, None]] = {}
+        for row in rows:
+            model, key = self._named_by(row)
+            if model is not None:
+                keys.setdefault(model, {})[key] = None
+        found: list[Any] = []
+        for model, wanted in keys.items():
+            objects = given[model] if model in given else _every(model, rows[0])
+            found += objects.filter(pk__in=list(wanted))
+        return found, self._identity, self._named_by, True, self.field.name, False
+
+    def _identity(self, instance: models.Model) -> tuple[Any, Any]:
+        concrete = instance._meta.concrete_model or type(instance)
+        return concrete, key_of(concrete, key_text(instance))
+
+    def _named_by(self, row: Any) -> tuple[Any, Any]:
+        """Return the model and the key that a row names, or twice None."""
+        kind_id, text = getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
+        if kind_id is None or text is None:
+            return None, None
+        model = self.field.get_content_type(id=kind_id).model_class()
+        key = None if model is None else key_of(model, text)
+        return (None, None) if key is None else (model, key)
+
+    def _is_of(self, row: Any, instance: models.Model) -> bool:
+        """Return True if a known object is still the one that the row names."""
+        kind_id, text = getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
+        same_kind = kind_id == self.field.get_content_type(obj=instance).pk
+        return same_kind and key_text(instance) == (None if text is None else str(text))
+
+
+def _every(model: type[models.Model], row: Any) -> Any:
+    """Return all objects of a model from where they live, fetched as the row was."""
+    objects: Any = model._base_manager.get_queryset()
+    mode = getattr(row._state, "fetch_mode", None)
+    return objects if mode is None else objects.fetch_mode(mode)

@@ -61,17 +61,23 @@ def _protected(processor: Processor) -> Processor:
 
 Rule = str | re.Pattern[str]
 
+MAX_PATH = 2_048
+"""Characters of a path that a project's patterns are searched in."""
+
 
 def exclude(activity: Activity) -> Activity | None:
     """Drop requests that the settings leave out; nothing but a request is ever left out."""
     if activity.source != Source.REQUEST:
         return activity
-    return None if is_excluded(activity.method, activity.path, current_scope()) else activity
+    scope = current_scope()
+    # The settings name paths as the URLconf does: not masked, and without the site's prefix.
+    path = scope.request.path_info if scope else activity.path
+    return None if is_excluded(activity.method, path, scope) else activity
 
 
 def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
     """Say whether the settings leave out a request, as far as its route is known by now."""
-    settings = get_settings()
+    settings, path = get_settings(), path[:MAX_PATH]
     if not settings.TRACK_REQUESTS or path.startswith(_uninteresting_paths()):
         return True
     if method in settings.EXCLUDE_METHODS:
@@ -99,10 +105,21 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
 @per_settings
 def _uninteresting_paths() -> tuple[str, ...]:
     # Unset, these read like the site's root, whatever that is, and would exclude everything; what
-    # the project wrote itself shows whether they are. Other hosts' files never come here.
-    names = [name for name in ("STATIC_URL", "MEDIA_URL") if _written(name) not in ("", "/")]
-    urls = [getattr(django_settings, name) for name in names]
-    return ("/favicon.ico", *(url for url in urls if url.startswith("/")))
+    # the project wrote itself shows whether they are.
+    urls = [_written(name) for name in ("STATIC_URL", "MEDIA_URL")]
+    paths = (_without_prefix(url) for url in urls if url not in ("", "/"))
+    return ("/favicon.ico", *filter(None, paths))
+
+
+def _without_prefix(url: str) -> str:
+    """Return the path that the URLconf sees, or nothing for what never comes here: files of other
+    hosts, and of paths beside the site's prefix."""
+    if url.startswith(("//", "http:", "https:")):
+        return ""
+    prefix = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/"
+    if url.startswith("/") and not url.startswith(prefix):
+        return ""
+    return "/" + url.removeprefix(prefix)
 
 
 def _written(name: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
 from trackmate.clock import aware, lowest_uuid7
 from trackmate.enums import Status
+from trackmate.keys import key_text
 from trackmate.rollups import note, note_between
 
 if TYPE_CHECKING:
@@ -23,8 +25,11 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     """Rows of the log; each method narrows them and reads one index."""
 
     def by(self, actor: Any) -> Self:
-        """Keep what one user did (an instance or a primary key)."""
-        return self.filter(actor_id=getattr(actor, "pk", actor))
+        """Keep what one user did (an instance or a primary key); nothing for who is no user, or
+        none yet."""
+        key = getattr(actor, "pk", actor)
+        is_other = isinstance(actor, models.Model) and not isinstance(actor, get_user_model())
+        return self.none() if key is None or is_other else self.filter(actor_id=key)
 
     def by_label(self, label: str) -> Self:
         """Keep what an actor of this name did, users as they were called then and actors that are
@@ -32,9 +37,12 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         return self.filter(actor_label=label)
 
     def on(self, instance: models.Model) -> Self:
-        """Keep what was done to one object."""
+        """Keep what was done to one object; nothing for one that has no key yet."""
+        key = key_text(instance)
+        if key is None:
+            return self.none()
         content_type = ContentType.objects.get_for_model(instance)
-        return self.filter(content_type_id=content_type.pk, object_id=str(instance.pk))
+        return self.filter(content_type_id=content_type.pk, object_id=key)
 
     def failed(self) -> Self:
         """Keep what did not succeed."""

@@ -1,7 +1,8 @@
 """The dashboard's URLs, under the namespace `trackmate`."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
+from trackmate.dashboard.addresses import RouteConverter, ValueConverter
 from trackmate.dashboard.exports import ExportView
 from trackmate.dashboard.look_form import LookView
 from trackmate.dashboard.shelf import SavedViewsView
@@ -13,6 +14,9 @@ from trackmate.dashboard.views import (
     SuggestView,
     TickView,
 )
+
+register_converter(ValueConverter, "trackmate_value")
+register_converter(RouteConverter, "trackmate_route")
 
 app_name = "trackmate"
 urlpatterns = [
@@ -26,10 +30,12 @@ urlpatterns = [
     path("activity/look/", LookView.as_view(), name="look"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
     path("views/", SavedViewsView.as_view(), name="views"),
-    path("actor/<path:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
-    path("object/<path:value>/", ActivityListView.as_view(kind="object"), name="object"),
+    path("actor/<trackmate_value:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
+    path("object/<trackmate_value:value>/", ActivityListView.as_view(kind="object"), name="object"),
     path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),
-    path("request/<str:value>/", ActivityListView.as_view(kind="request"), name="request"),
+    path(
+        "request/<trackmate_value:value>/", ActivityListView.as_view(kind="request"), name="request"
+    ),
     # A route ends as it likes, and the root's is a slash.
-    path("route/<path:value>", ActivityListView.as_view(kind="route"), name="route"),
+    path("route/<trackmate_route:value>", ActivityListView.as_view(kind="route"), name="route"),
 ]

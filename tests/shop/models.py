@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -35,3 +36,31 @@ class UUIDUser(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"
+
+
+class PlainUser(AbstractBaseUser):
+    """A user model that knows neither staff nor permissions."""
+
+    email = models.CharField(max_length=50, unique=True)
+    USERNAME_FIELD = "email"
+    objects = BaseUserManager()
+
+    class Meta:
+        swappable = "AUTH_USER_MODEL"
+
+
+class Seat(models.Model):
+    """An object with a key of two columns."""
+
+    pk = models.CompositePrimaryKey("row", "number")
+    row = models.CharField(max_length=10)
+    number = models.IntegerField()
+
+
+class Blob(models.Model):
+    """An object with a binary key; a test makes the table where there can be one."""
+
+    id = models.BinaryField(primary_key=True, editable=True)
+
+    class Meta:
+        managed = False

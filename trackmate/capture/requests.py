@@ -20,6 +20,7 @@ from trackmate.activity import Activity
 from trackmate.capture.accounts import mask_unjudged_names
 from trackmate.capture.actors import actor_of_request, session_hash_of
 from trackmate.capture.clients import claimed_address, parse_address, path_of, stored_address
+from trackmate.capture.encodings import decoded
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
 from trackmate.enums import Source, action_type_of, status_of
@@ -35,6 +36,8 @@ CAPTURES_DATA = "trackmate_captures_data"
 """The attribute of a view in which `tracker` leaves its `capture_data`."""
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
+MAX_ENCODINGS = 40
+"""Characters of a `Content-Encoding` that are quoted."""
 LARGEST_SEARCHED = 1_000_000
 """Bytes of a body that is searched for secrets which a text may quote."""
 _REGEX = re.compile(r"[\^$(\\]")
@@ -120,7 +123,7 @@ def read_ahead(scope: Scope) -> None:
     if not (_is_json(request.content_type) or _is_form(request.content_type)):
         return
     if not 0 < _length_of(request) <= _longest_body() or is_excluded(
-        request.method or "", request.path
+        request.method or "", request.path_info
     ):
         return
     read_body(request)
@@ -235,11 +238,15 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
         return response.data
     if not _is_json(response.get("Content-Type", "").partition(";")[0].strip()):
         return None
-    content = response.content
-    if len(content) > get_settings().MAX_BODY_BYTES:
+    content, longest = response.content, get_settings().MAX_BODY_BYTES
+    if len(content) > longest:
         return _not_captured(len(content))
+    encodings = response.get("Content-Encoding", "")
+    plain = decoded(content, encodings, longest)
+    if plain is None:
+        return _not_captured(len(content), f"encoded as {encodings[:MAX_ENCODINGS]}")
     try:
-        return json.loads(content) if content else None
+        return json.loads(plain) if plain else None
     except (ValueError, RecursionError):
         return _not_captured(len(content), "cannot be parsed")
 

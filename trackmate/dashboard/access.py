@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import global_settings
 from django.conf import settings as django_settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
@@ -18,7 +20,8 @@ from django.utils.module_loading import import_string
 from django.utils.translation import get_language, get_language_from_path, override
 from django_htmx.http import HttpResponseClientRedirect
 
-from trackmate.conf import get_settings
+from trackmate.conf import SETTING, get_settings
+from trackmate.models import ActivityLog
 from trackmate.selectors import every_row
 
 if TYPE_CHECKING:
@@ -35,27 +38,56 @@ def may_open(request: HttpRequest) -> bool:
     predicate = get_settings().DASHBOARD_ACCESS
     if predicate is not None:
         return bool(load(predicate)(request))
-    user = user_of(request)
-    return user is not None and user.is_active and user.is_staff
+    return is_staff(user_of(request))
 
 
 def may_see_payload(request: HttpRequest) -> bool:
     """Say whether this request may see request data, responses and changes."""
-    user = user_of(request)
-    return user is not None and user.has_perm("trackmate.view_payload")
+    return _has_permission(request, "trackmate.view_payload")
 
 
 def may_export(request: HttpRequest) -> bool:
     """Say whether this request may take activities out of the log."""
-    user = user_of(request)
-    return user is not None and user.has_perm("trackmate.export_activitylog")
+    return _has_permission(request, "trackmate.export_activitylog")
+
+
+def is_staff(user: Any) -> bool:
+    """Return True for an active staff member; a user model need not know of staff."""
+    return bool(getattr(user, "is_active", True) and getattr(user, "is_staff", False))
+
+
+def _has_permission(request: HttpRequest, name: str) -> bool:
+    # A user model need not know of permissions; then nobody has one.
+    has_perm = getattr(user_of(request), "has_perm", None)
+    return has_perm is not None and bool(has_perm(name))
 
 
 def visible_rows(request: HttpRequest) -> Rows:
     """Return the rows that this request may see; every page, count and admin list begins here."""
     limit = get_settings().DASHBOARD_QUERYSET
-    rows: Rows = every_row()
-    return rows if limit is None else load(limit)(request, rows)
+    if limit is None:
+        return every_row()
+    rows: Rows = load(limit)(request, every_row())
+    if problem := _problem_of(rows):
+        name = limit if isinstance(limit, str) else getattr(limit, "__qualname__", repr(limit))
+        raise ImproperlyConfigured(
+            f"{SETTING}['DASHBOARD_QUERYSET']: {name} returned {problem}. It has to narrow the "
+            "queryset that it gets, by filter() or exclude()."
+        )
+    return rows
+
+
+def _problem_of(rows: Any) -> str:
+    """Say why what a project returned cannot be narrowed further."""
+    if not isinstance(rows, QuerySet) or rows.model._meta.concrete_model is not ActivityLog:
+        return f"{type(rows).__name__}, which is no queryset of activities"
+    if rows.query.is_sliced:
+        return "a slice, which cannot be filtered"
+    if rows.query.combinator:
+        return f"a {rows.query.combinator}, which cannot be filtered"
+    if rows._fields is not None:  # type: ignore[attr-defined]
+        return "values, which are no activities"
+    return ""
 
 
 def user_of(request: HttpRequest) -> Any:

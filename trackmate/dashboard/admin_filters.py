@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -93,7 +94,10 @@ class ObjectTypeFilter(SimpleListFilter):
 
 
 class TextFilter(SimpleListFilter):
-    """A line to type into; what cannot be read gets a message beside it and finds nothing."""
+    """A line to type into; what cannot be read gets a message beside it and finds nothing.
+
+    It belongs to the form `changelist-search`: one of its own would stand inside that of a theme.
+    """
 
     template = "trackmate/admin/text_filter.html"
     reading: Callable[[str], Q]
@@ -102,7 +106,6 @@ class TextFilter(SimpleListFilter):
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         super().__init__(request, *args)
         self.error = ""
-        self.kept = [(name, value) for name, value in request.GET.items() if self._is_kept(name)]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return nothing to choose from."""
@@ -122,9 +125,6 @@ class TextFilter(SimpleListFilter):
         except ValidationError as error:
             self.error = " ".join(error.messages)
             return queryset.none()
-
-    def _is_kept(self, name: str) -> bool:
-        return name not in (self.parameter_name, "p", "e")
 
 
 class ActorFilter(TextFilter):
@@ -153,3 +153,10 @@ FILTERS = (
     ActionTypeFilter,
     ObjectTypeFilter,
 )
+
+
+def kept_parameters(request: HttpRequest) -> list[tuple[str, Any]]:
+    """Return what the address asks beside what one can type: it stays when a text is sent."""
+    typed = {each.parameter_name for each in FILTERS if issubclass(each, TextFilter)}
+    left_out = {*typed, PAGE_VAR, ERROR_FLAG}
+    return [(name, value) for name, value in request.GET.items() if name not in left_out]

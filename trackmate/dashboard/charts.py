@@ -18,7 +18,7 @@ from django.utils import formats, timezone
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from trackmate.clock import aware
+from trackmate.clock import aware, comes_twice
 from trackmate.dashboard import texts
 from trackmate.dashboard.windows import BEGINNING, CUSTOM, length_text, timeless, written
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trackmate.dashboard.windows import Window
     from trackmate.selectors import Bucket, Stretch
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_BARS = 72
 QUARTER = timedelta(minutes=15)
 HEIGHT = 100
@@ -171,14 +172,33 @@ def step_of(length: timedelta) -> timedelta:
 
 def bounds_of(start: datetime, end: datetime, step: timedelta) -> list[datetime]:
     """Return where bars begin and end: at round local times, and at both ends of the range."""
-    offset = timezone.localtime(start).utcoffset() or timedelta()
-    epoch = datetime(1970, 1, 1, tzinfo=UTC) - offset
-    bound = epoch + ((start - epoch) // step + 1) * step
     bounds = [start]
+    bound = _next_bound(aware(start), step)
     while bound < end:
         bounds.append(bound)
-        bound += step
+        bound = _next_bound(bound, step)
     return [*bounds, end]
+
+
+def _next_bound(bound: datetime, step: timedelta) -> datetime:
+    """Return the next round local time. The bar in which clocks are changed is longer or shorter
+    by what they are changed by, so that those behind it begin at round times again."""
+    following = bound + step - _beyond(bound, step)
+    missed = _beyond(following, step)
+    if not missed:
+        return following
+    back = _offset(bound) - _offset(following)
+    moved = following + back
+    return moved if not _beyond(moved, step) else moved + step
+
+
+def _beyond(moment: datetime, step: timedelta) -> timedelta:
+    """Return how long the last round local time has been over."""
+    return (moment - EPOCH + _offset(moment)) % step
+
+
+def _offset(moment: datetime) -> timedelta:
+    return timezone.localtime(moment).utcoffset() or timedelta()
 
 
 def between(start: datetime, end: datetime) -> dict[str, str]:
@@ -202,8 +222,13 @@ def _rectangle(kind: str, x: str, width: str, y: int, height: int) -> str:
 
 def _time(bucket: Bucket, date_of: Callable[[date], str]) -> str:
     start, end = timezone.localtime(bucket.start), timezone.localtime(bucket.end)
-    until = f"{end:%H:%M:%S}"
+    until = _clock(end)
     if end.date() != start.date():
         until = f"{date_of(end.date())} {until}"
-    since = f"{date_of(start.date())} {start:%H:%M:%S}"
+    since = f"{date_of(start.date())} {_clock(start)}"
     return _("%(start)s to %(end)s") % {"start": since, "end": until}
+
+
+def _clock(local: datetime) -> str:
+    # In the hour that comes twice, only the zone tells which one it is.
+    return f"{local:%H:%M:%S %Z}" if comes_twice(local) else f"{local:%H:%M:%S}"

@@ -177,12 +177,21 @@ def admin_url(model: type[Model], key: Any, request: HttpRequest) -> str:
     where the admin does not show its kind, or not to this person."""
     if not apps.is_installed("django.contrib.admin") or not admin.site.is_registered(model):
         return ""
-    if not admin.site.has_permission(request):
-        return ""
-    if not admin.site.get_model_admin(model).has_view_permission(request):
+    if not _may_view(model, request):
         return ""
     try:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
         return reverse(name, args=[quote(key)])
     except NoReverseMatch:
         return ""
+
+
+def _may_view(model: type[Model], request: HttpRequest) -> bool:
+    """Return True if the admin shows this person the objects of a model."""
+    try:
+        return admin.site.has_permission(request) and bool(
+            admin.site.get_model_admin(model).has_view_permission(request)
+        )
+    except AttributeError:
+        # Django's admin asks for `is_staff` and `has_perm`, which a user model need not have.
+        return False

@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from trackmate import selectors
+from trackmate.clock import aware
 from trackmate.conf import get_settings
 from trackmate.dashboard import windows
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.answers import budget, within_budget
 from trackmate.dashboard.export import columns
-from trackmate.dashboard.formats import formats
+from trackmate.dashboard.formats import ending_of, formats
 from trackmate.dashboard.listing import set_filters
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported
@@ -49,7 +50,7 @@ class Download:
     filters: ActivityFilters
     place: Place
     format: str
-    begun: datetime = field(default_factory=timezone.now, init=False)
+    begun: datetime = field(default_factory=lambda: aware(timezone.now()), init=False)
     rows: int = field(default=0, init=False)
     is_complete: bool = field(default=False, init=False)
 
@@ -59,7 +60,7 @@ class Download:
         Raise BudgetExceededError or DatabaseError where not even the first of them can be read.
         """
         _label, media_type, write = formats()[self.format]
-        name = f"activities-{timezone.localtime():%Y%m%d-%H%M%S}.{self.format}"
+        name = f"activities-{timezone.localtime(self.begun):%Y%m%d-%H%M%S}.{ending_of(self.format)}"
         disposition = content_disposition_header(as_attachment=True, filename=name) or ""
         headers = {"Content-Disposition": disposition}
         if self.request.method == "HEAD":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -68,6 +69,12 @@ def write_csv(rows: Iterable[ActivityLog], names: Sequence[str]) -> Iterator[byt
     for row in rows:
         cells = [harmless(cell(value)) for value in values(row, names).values()]
         yield writer.writerow(cells)
+
+
+def write_marked_csv(rows: Iterable[ActivityLog], names: Sequence[str]) -> Iterator[bytes]:
+    """Write the same behind a byte order mark, which tells Excel that it is UTF-8."""
+    yield BOM_UTF8
+    yield from write_csv(rows, names)
 
 
 def values(row: ActivityLog, names: Sequence[str]) -> dict[str, Any]:

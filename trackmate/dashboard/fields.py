@@ -23,7 +23,8 @@ class TypedField(forms.CharField):
     """A text that is read as a condition on rows."""
 
     def __init__(self, *, reading: Callable[[str], Q], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        # A form takes blanks off before this; those of a settled value belong to it.
+        super().__init__(strip=False, **kwargs)
         self.reading = reading
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -133,10 +134,14 @@ class MomentField(forms.DateTimeField):
 
     widget = MomentInput(attrs={"step": 1})
 
+    def __init__(self, *, is_end: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_end = is_end
+
     def to_python(self, value: Any) -> datetime | None:
         """Return the moment; the message names the text, since the picker does not show it."""
         try:
-            return super().to_python(value)
+            return times.read(value, is_end=self.is_end)
         except ValidationError:
             raise ValidationError(
                 _("“%(text)s” is not a date and time."), params={"text": str(value)[:100]}

@@ -95,7 +95,7 @@ class WindowForm(forms.Form):
         label=_("Time"), choices=windows.choices, widget=forms.RadioSelect, required=False
     )
     start = MomentField(label=_("From"), required=False)
-    end = MomentField(label=_("To"), required=False)
+    end = MomentField(label=_("To"), required=False, is_end=True)
 
     window: Window
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from django.conf import settings as django_settings
 from django.templatetags.static import static
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
@@ -32,7 +33,15 @@ def content_security_policy() -> str:
 
 
 def _static_origin() -> list[str]:
-    parts = urlsplit(static("trackmate/trackmate.css"))
+    parts = urlsplit(_static_url())
     if not parts.netloc:
         return []
     return [f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc]
+
+
+def _static_url() -> str:
+    try:
+        return static("trackmate/trackmate.css")
+    except ValueError:
+        # A manifest knows no file before `collectstatic`; a redirect needs none.
+        return django_settings.STATIC_URL or ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured
 
 from trackmate import selectors
 from trackmate.conf import get_settings
@@ -15,6 +16,7 @@ from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
 from trackmate.enums import Status
+from trackmate.keys import key_text
 from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
@@ -60,6 +62,9 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
     try:
         with within_budget():
             return History(events=_events(instance, request, limit), url=_url(instance, request))
+    except ImproperlyConfigured as error:
+        logger.error("The history of %r could not be shown: %s", type(instance), error)
+        return History(failed=True)
     except Exception as error:  # noqa: BLE001 (it is on a page of the project's)
         logger.error("The history of %r could not be shown: %s", type(instance), place_of(error))
         return History(failed=True)
@@ -67,8 +72,11 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
 
 def _events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[Event, ...]:
     with_payload = request is not None and access.may_see_payload(request)
+    key = key_text(instance)
+    if key is None:
+        return ()
     kind = ContentType.objects.get_for_model(instance)
-    rows = _rows(request).filter(content_type_id=kind.pk, object_id=str(instance.pk))
+    rows = _rows(request).filter(content_type_id=kind.pk, object_id=key)
     more = ("changes",) if with_payload else ()
     return tuple(_event(row) for row in selectors.newest(rows, limit, *more))
 
@@ -93,7 +101,8 @@ def _event(row: ActivityLog) -> Event:
 
 
 def _url(instance: Model, request: HttpRequest | None) -> str:
-    if request is None or instance.pk is None or not access.may_open(request):
+    key = key_text(instance)
+    if request is None or key is None or not access.may_open(request):
         return ""
     kind = ContentType.objects.get_for_model(instance)
-    return url_of("object", f"{kind.app_label}.{kind.model}/{instance.pk}")
+    return url_of("object", f"{kind.app_label}.{kind.model}/{key}")

@@ -136,6 +136,11 @@ class Listing:
         return with_query(reverse("trackmate:export"), self._question)
 
     @property
+    def sort(self) -> str:
+        """How it is sorted, as a parameter; empty for the usual order."""
+        return self.asked.get(looks.SORT, "")
+
+    @property
     def query(self) -> str:
         """What is asked here, as a query string."""
         return encoded(self.asked)

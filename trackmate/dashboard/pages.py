@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.decorators import method_decorator
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from trackmate.selectors import Rows
 
 
-# Also where the project has no middleware for it.
+# The first, for it tells a fragment from a page when it sends somebody to log in, and
+# LoginRequiredMiddleware does not; the second, also where the project has no middleware for it.
+@method_decorator(login_not_required, name="dispatch")
 @method_decorator(csrf_protect, name="dispatch")
 class DashboardView(View):
     """A page or fragment that only those see who may open the dashboard.
@@ -134,8 +137,7 @@ def _anyway_url(request: HttpRequest) -> str:
 
 
 def _admin_url(request: HttpRequest) -> str:
-    user = access.user_of(request)
     try:
-        return reverse("admin:index") if user is not None and user.is_staff else ""
+        return reverse("admin:index") if access.is_staff(access.user_of(request)) else ""
     except NoReverseMatch:
         return ""

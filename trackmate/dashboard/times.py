@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import aware
+from trackmate.clock import aware, of_wall_clock
 from trackmate.dashboard import windows
 from trackmate.dashboard.windows import BEGINNING, CUSTOM, PRESETS, Window
 
@@ -35,7 +35,7 @@ def typed(text: str) -> Window:
             params={"text": text},
         )
     start = max(BEGINNING, _moment(first, now)) if first else BEGINNING
-    end = min(_moment(last, now), now) if last else now
+    end = min(_moment(last, now, is_end=True), now) if last else now
     if start >= end:
         raise ValidationError(
             _("“%(text)s” begins in the future, or after its end."), params={"text": text}
@@ -57,7 +57,7 @@ def answers(text: str) -> dict[str, str]:
         return {"range": next(names, f"{first}..")}
     if _is_date(first) and (is_open or _is_date(last)):
         now = aware(timezone.now())
-        end = {} if is_open else {"end": windows.written(_moment(last, now))}
+        end = {} if is_open else {"end": windows.written(_moment(last, now, is_end=True))}
         return {"range": CUSTOM, "start": windows.written(_moment(first, now)), **end}
     return {"range": text}
 
@@ -72,20 +72,42 @@ def text_of(answered: Mapping[str, str], usual: str) -> str:
     if name in PRESETS:
         return f"-{name}.."
     try:
-        text = f"{_short(start)}..{end and _short(end)}" if name == CUSTOM else name
+        text = f"{_short(start)}..{end and _short(end, is_end=True)}" if name == CUSTOM else name
         typed(text)
     except (ValidationError, OverflowError):
         return ""
     return text
 
 
-def _moment(text: str, now: datetime) -> datetime:
+def read(value: Any, *, is_end: bool = False) -> datetime | None:
+    """Return the moment that a field of the form says, also in an hour that clocks repeat or skip.
+    Raise ValidationError for what is no date and time."""
+    field = forms.DateTimeField(required=False)
+    try:
+        moment = field.to_python(value)
+    except ValidationError as error:
+        if error.code != "ambiguous_timezone":
+            raise
+        # What the clocks show is the same text in a zone that never changes them.
+        with timezone.override(UTC):
+            moment = cast("datetime", field.to_python(value)).replace(tzinfo=None)
+    if moment is None:
+        return None
+    return of_wall_clock(moment, is_end=is_end) if timezone.is_naive(moment) else aware(moment)
+
+
+def _moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
     if text.lower() == "now":
         return now
     try:
         if (length := _ago(text)) is not None:
             return now - length
-        if (when := parse_date(text) or parse_datetime(text)) and aware(when) > BEGINNING:
+        day, when = parse_date(text), parse_datetime(text)
+        if day is not None:
+            when = aware(day)
+        elif when is not None and timezone.is_naive(when):
+            when = of_wall_clock(when, is_end=is_end)
+        if when is not None and aware(when) > BEGINNING:
             return aware(when)
     except (ValueError, OverflowError):
         pass
@@ -103,6 +125,7 @@ def _is_date(text: str) -> bool:
     return text[:1].isdigit()
 
 
-def _short(text: str) -> str:
+def _short(text: str, *, is_end: bool = False) -> str:
     """Return a moment of the form, without the zeros that a date does not need."""
-    return _ZEROS.sub("", windows.written(forms.DateTimeField().clean(text)))
+    moment = read(text, is_end=is_end)
+    return _ZEROS.sub("", windows.written(moment)) if moment else ""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.renderers import DjangoTemplates
-from django.forms.utils import to_current_timezone
 from django.template.loader import get_template
 from django.utils.html import conditional_escape
 from django.utils.safestring import mark_safe
 from django.utils.timezone import get_current_timezone_name
+
+from trackmate.clock import naive
+from trackmate.dashboard import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -31,10 +33,10 @@ class MomentInput(forms.DateTimeInput):
     def format_value(self, value: Any) -> str | None:
         """Return what the picker can show: it takes one form, and any other is no valid HTML."""
         try:
-            moment = to_current_timezone(forms.DateTimeField(required=False).clean(value))
+            moment = times.read(value)
+            return naive(moment).isoformat(timespec="seconds") if moment else None
         except (ValidationError, OverflowError):
             return None
-        return moment.isoformat(timespec="seconds") if moment else None
 
 
 class BoundField(forms.BoundField):

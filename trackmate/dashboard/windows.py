@@ -12,7 +12,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import aware, lowest_uuid7
+from trackmate.clock import aware, comes_twice, lowest_uuid7
 from trackmate.conf import get_settings
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def preset(name: str) -> Window:
         return Window(start=BEGINNING, say=lambda: gettext("all time"))
     if name in PRESETS:
         length, _short, said = PRESETS[name]
-        return Window(start=timezone.now() - length, say=lambda: str(said))
-    return last(_default_length(), timezone.now())
+        return Window(start=aware(timezone.now()) - length, say=lambda: str(said))
+    return last(_default_length(), aware(timezone.now()))
 
 
 def last(length: timedelta, now: datetime) -> Window:
@@ -130,9 +130,9 @@ def reaching(moment: datetime) -> dict[str, str]:
 def written(moment: datetime) -> str:
     """Return a moment as the form takes it: local, in whole seconds."""
     local = timezone.localtime(aware(moment))
-    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
-        local = local.replace(tzinfo=None)
     # In the hour that comes twice, only the offset tells which one it is.
+    if not comes_twice(local):
+        local = local.replace(tzinfo=None)
     return local.isoformat(timespec="seconds")
 
 
@@ -183,4 +183,5 @@ def _dates_text(start: datetime, end: datetime | None) -> str:
 def _date_text(moment: datetime) -> str:
     with suppress(OverflowError):  # the last day of all has no local time everywhere
         moment = timezone.localtime(aware(moment))
-    return formats.date_format(moment, "SHORT_DATETIME_FORMAT")
+    text = formats.date_format(moment, "SHORT_DATETIME_FORMAT")
+    return f"{text} {moment.tzname()}" if comes_twice(moment) else text
