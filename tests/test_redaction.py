@@ -671,3 +671,28 @@ def test_no_text_forges_or_reorders_a_line(text, line):
 
 def test_a_text_keeps_its_lines_and_tabs():
     assert clean_text("a\r\nb\tc\nd\0") == "a\nb\tc\nd\ufffd"
+
+
+# --- whatever comes --------------------------------------------------------------------------
+
+ODD = {
+    "a lone surrogate": "\ud800",
+    "a surrogate in an address": "see /\ud800%20?x#token=1",
+    "a brace for a value": "password: {",
+    "a brace behind an arrow": "pin=>{;",
+    "a bracket for a value": "password=[",
+    "nested fragments": "/a#-" * 260,
+    "addresses in fragments": "=#http://a.b/" * 200,
+    "quotes alone": "password='",
+    "an encoded surrogate": "%ED%A0%80",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("about", [False, True])
+def test_odd_texts_are_no_reason_to_fail(text, about):
+    rules = redactor(is_authentication=about)
+    rules.value({"token": text, "note": text, text: text, "name": text, "value": text})
+    for mask in (rules.text, rules.address, rules.path, rules.query):
+        assert isinstance(mask(text), str)
+    assert isinstance(rules.found.mask(text), str)

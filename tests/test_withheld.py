@@ -246,3 +246,8 @@ def test_a_text_of_a_database_within_another_text_is_masked():
     assert redactor().text("Duplicate entry 'hunter2' for key 'a'") == (
         f"Duplicate entry '{MASK}' for key 'a'"
     )
+
+
+def test_a_secret_that_nothing_encodes_costs_no_row(client):
+    client.post("/echo/", '{"password": "\\ud800", "a": "rest"}', content_type=JSON)
+    assert ActivityLog.objects.count() == 2

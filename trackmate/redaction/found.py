@@ -90,7 +90,7 @@ def _written(value: str) -> set[str]:
         value.strip(),
         repr(value)[1:-1],
         json.dumps(value)[1:-1],
-        quote(value, safe=""),
-        quote_plus(value),
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
         escape(value),
     }

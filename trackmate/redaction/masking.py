@@ -183,7 +183,8 @@ class Redactor:
         if level == Sensitivity.ALWAYS and not is_quoted and sign[2] != "=":
             # "password: two words", up to the next name with its value.
             words = WORDS.match(text, sign.end())
-            assert words is not None  # what matched VALUE begins like that
+            if words is None:
+                return found[0]
             following = NAME_AND_SIGN.search(text, sign.end(), words.end())
             return (words[0][: following.start() - sign.end()] if following else words[0]).rstrip()
         return found[0]
@@ -234,7 +235,7 @@ class Redactor:
     def _fragment(self, fragment: str) -> str:
         if fragment.startswith(("/", "!/")) and self.layers:
             return self._inside().address(fragment)
-        return self.text(fragment)
+        return self._inside().text(fragment)
 
     def path(self, path: str, *, encoded: bool = False) -> str:
         """Return a path with those parts masked that its route calls secret or that look so.
@@ -249,7 +250,9 @@ class Redactor:
         if masked == decoded:
             self.clean.note(path, *context)
             return path
-        return quote(masked, safe="/[]:@!$&'()*+,;=~-._") if decoded != path else masked
+        if decoded == path:
+            return masked
+        return quote(masked, safe="/[]:@!$&'()*+,;=~-._", errors="replace")
 
     def _unquoted(self, path: str) -> str:
         for _layer in range(LAYERS):

@@ -11,6 +11,8 @@ SHORT = 16
 """Characters of one that is suspicious because of its name, such as `code`."""
 FEW = 7
 """Different characters that even a short hexadecimal token has."""
+LONGEST = 256
+"""Characters that are looked at."""
 SLACK = 4
 """Signs between that many characters are no part of what was drawn."""
 
@@ -43,6 +45,8 @@ def looks_random(text: str, length: int = LONG) -> bool:
     """Return True if a text of at least `length` characters is no word, number or UUID."""
     if len(text) < length or not text.isascii() or " " in text:
         return False
+    # The rest says no more, and must not cost more: it is the client's.
+    text = text[:LONGEST]
     text = _UUID.sub("", text)
     parts = _SIGNS.split(text)
     drawn = "".join(parts)
