@@ -164,6 +164,9 @@ def enrich(activity: Activity) -> Activity:
 _PAYLOADS = ("data", "changes")
 _DATA = frozenset({*_PAYLOADS, "response", "extra"})
 
+FAILURE = 400
+"""The first status code that is a failure (RFC 9110, 15.5)."""
+
 WITHHELD = "[withheld: the data of the request are not known]"
 """What takes the place of a text that may quote what trackmate has not seen."""
 
@@ -181,7 +184,7 @@ def redact(activity: Activity) -> Activity:
         if (value := getattr(activity, name)) is not None:
             masked[name] = rules.value(value, may_be_quoted=name == "data")
     if activity.response is not None:
-        masked["response"] = replace(rules, is_answer=True).value(activity.response)
+        masked["response"] = _for_answer(rules, activity).value(activity.response)
     if isinstance(activity.extra, dict):
         masked["extra"] = _redacted_extra(rules, activity.extra)
     elif activity.extra is not None:
@@ -214,6 +217,11 @@ def _rules_for(activity: Activity, scope: Scope | None) -> Redactor:
         return rules
     about = is_about_authentication(activity.action)
     return replace(rules, is_authentication=True) if about else rules
+
+
+def _for_answer(rules: Redactor, activity: Activity) -> Redactor:
+    is_error = (activity.status_code or 0) >= FAILURE
+    return replace(rules, is_answer=True, is_error=is_error)
 
 
 def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -37,7 +37,7 @@ class FoundSecrets:
         return value in self._values
 
     def add(self, value: Any) -> None:
-        """Remember a secret: a text, a number, or what such a mapping or list contains."""
+        """Remember a secret: a text, a number, or a list of them."""
         for text in _texts_in(value):
             if not text.strip() or text == MASK:
                 continue
@@ -53,19 +53,19 @@ class FoundSecrets:
             return value
         if self._replace is None:
             self._replace = _replacement(self._values)
-        return self._replace(value) if isinstance(value, str) else Sanitizer(self._replace)(value)
+        if isinstance(value, str):
+            return self._replace(value)
+        return Sanitizer(self._replace, is_thorough=True)(value)
 
 
-def _texts_in(value: Any, depth: int = 5) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, (int, float)):
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        # What is in them was judged as a whole, and is no container itself.
+        yield from (str(each) for each in value if isinstance(each, (str, int, float)))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield str(value)
-    elif isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth:
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts_in(item, depth - 1)
 
 
 def _replacement(values: set[str]) -> Callable[[str], str]:

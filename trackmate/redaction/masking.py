@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
@@ -21,7 +21,8 @@ from trackmate.redaction.addresses import (
     name_of,
 )
 from trackmate.redaction.found import MASK, FoundSecrets
-from trackmate.redaction.names import PAIRED, SecretNames, Sensitivity
+from trackmate.redaction.judging import Beside, Judge
+from trackmate.redaction.names import SecretNames, Sensitivity
 from trackmate.redaction.patterns import (
     ELEMENT,
     NAME_AND_SIGN,
@@ -32,9 +33,9 @@ from trackmate.redaction.patterns import (
     mask_cards,
     mask_forms,
 )
-from trackmate.redaction.randomness import SHORT, is_symbol, looks_random, reads_like_words
+from trackmate.redaction.randomness import looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
-from trackmate.redaction.vocabulary import ACCOUNT_NAMES, IDS, NEIGHBOURS, ONE_TIME
+from trackmate.redaction.vocabulary import IDS
 
 URL_MASK = "REDACTED"
 """What takes the place of a value in a query, where brackets would be encoded."""
@@ -43,8 +44,6 @@ LAYERS = 3
 """How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
 
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-_DIGITS_OF_CODE = re.compile(r"\d{4,8}|(?=[A-Z0-9-]*\d)[A-Z0-9]{3,6}-?[A-Z0-9]{3,6}")
-_IMAGE = re.compile(r"\s*(?:data:image/|<\?xml|<svg)", re.IGNORECASE)
 
 
 class CleanTextCache(set[Hashable]):
@@ -81,6 +80,8 @@ class Redactor:
     """Whether this is about a login, a reset, a token and the like, where a `code` is a secret."""
     is_answer: bool = False
     """Whether the data are an answer, in which a `code` may be the symbol of an error."""
+    is_error: bool = False
+    """Whether that answer says that something failed, so that its texts say why."""
     layers: int = LAYERS
     """How many layers of encoding may be taken off."""
 
@@ -192,7 +193,7 @@ class Redactor:
     def _is_secret_text(self, level: int, name: str, value: str) -> bool:
         if level == Sensitivity.SECRET and value.isdigit() and name.lower().endswith("s"):
             return False  # a count: "tokens: 512"
-        return self.is_secret(level, value)
+        return self._judge().is_secret(level, name, value)
 
     def _masked_groups(
         self,
@@ -307,16 +308,19 @@ class Redactor:
         if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        fields = dict(pairs)
-        masked = [(self.text(name), self._parameter(name, value, fields)) for name, value in pairs]
+        judge = self._judge()
+        beside = judge.beside(dict(pairs))
+        masked = [
+            (self.text(name), self._parameter(judge, name, value, beside)) for name, value in pairs
+        ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
         self.clean.note(query, *context)
         return query
 
-    def _parameter(self, name: str, value: str, fields: Mapping[str, str]) -> str:
-        level = self.names.sensitivity(name)
-        if (level and self.is_secret(level, value, fields)) or self._is_paired(name, fields):
+    def _parameter(self, judge: Judge, name: str, value: str, beside: Beside) -> str:
+        level = judge.level(name, value, 0, beside)
+        if level and judge.is_secret(level, name, value, beside):
             self.found.add(value)
             return URL_MASK
         return self.text(value, mask=URL_MASK)
@@ -344,12 +348,14 @@ class Redactor:
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
             self.text,
-            names=self.names,
-            is_secret=self.is_secret,
-            is_paired=self._is_paired,
+            judge=self._judge(),
             mask=self.mask,
+            is_thorough=bool(self.patterns),
             **bounds,  # type: ignore[arg-type]
         )
+
+    def _judge(self) -> Judge:
+        return Judge(self.names, self.is_authentication, self.is_answer, self.is_error)
 
     def mask(self, value: Any) -> str:
         """Return the mask for a value, and remember the value."""
@@ -369,59 +375,6 @@ class Redactor:
             self.clean.note(value, *context)
         return masked
 
-    def is_secret(self, level: int, value: Any, siblings: Mapping[str, Any] | None = None) -> bool:
-        """Return True if a value is a secret, given what its name says and what is beside it."""
-        if value is None or value is True or value is False or value == "":
-            return False
-        if isinstance(value, (int, float)):
-            return level == Sensitivity.ALWAYS or (
-                self.is_authentication and abs(value) > LARGEST_COUNT
-            )
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return any(self.is_secret(level, item, siblings) for item in value)
-        if level >= Sensitivity.SECRET or not isinstance(value, str):
-            return level > Sensitivity.CONTEXTUAL
-        if level == Sensitivity.LIKELY:
-            return not reads_like_words(value)
-        if self.is_answer and is_symbol(value):
-            return False
-        if self.is_authentication or looks_random(value, SHORT):
-            return True
-        return siblings is not None and self._is_code_beside(value, siblings)
-
-    def _is_code_beside(self, value: str, siblings: Mapping[str, Any]) -> bool:
-        """Return True if what is beside a `code` or `key` says that it is a secret."""
-        for name, other in siblings.items():
-            if not other or other is value or not isinstance(name, str):
-                continue
-            if self.names.sensitivity(name) >= Sensitivity.SECRET:
-                return True
-            words = re.split(r"[\W_]+", name.lower())
-            if not NEIGHBOURS.isdisjoint(words[:1]) or words == ["state"]:
-                return True
-            is_one_time = isinstance(other, str) and other.lower() in ONE_TIME
-            if is_one_time or not ACCOUNT_NAMES.isdisjoint(words):
-                return _DIGITS_OF_CODE.fullmatch(value) is not None
-        return False
-
-    def _is_paired(self, name: str, siblings: Mapping[str, Any]) -> bool:
-        """Return True for the value of a pair whose name, in another field, is one of a secret.
-
-        `{"name": "password", "value": "..."}`, as in lists of headers, fields and settings, and
-        the same in a form: `fields[0][name]=password&fields[0][value]=...`.
-        """
-        split = PAIRED.fullmatch(name)
-        if split is None:
-            return False
-        start, end = split[1], split[3]
-        for naming in NAMING:
-            other = siblings.get(f"{start}{naming}{end}")
-            names = other if isinstance(other, list) else [other]
-            for each in names:
-                if isinstance(each, str) and self.names.sensitivity(each) >= Sensitivity.LIKELY:
-                    return True
-        return False
-
 
 MOST_NODES, MOST_CHARACTERS = 50_000, 1_000_000
 """Bounds of what is searched for secrets that a text may quote."""
@@ -429,12 +382,8 @@ PUNCTUATION = ".,;:!?)]}"
 """What comes after an address in a sentence."""
 MAX_PATH = 512
 """Characters of a path in which words are looked for."""
-LARGEST_COUNT = 999
-"""A number above this may be a one-time code where the context says so."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Characters of a random part of a path, elsewhere and on routes about authentication."""
-NAMING = ("name", "key", "field", "param", "parameter", "header", "label", "property", "id")
-"""What a field is called that contains the name of another one."""
 
 
 def _is_id(name: str) -> bool:
