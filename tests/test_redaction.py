@@ -4,6 +4,7 @@ import json
 from urllib.parse import parse_qsl, quote
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
@@ -194,6 +195,14 @@ FORMS = {
     "unsigned JWT": "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0In0.",
     "PEM block": PEM,
     "half a PEM block": PEM[:50],
+    "Django's password hash": PBKDF2PasswordHasher().encode("x", "saltsalt", 5),
+    "argon2": "argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+    "bcrypt": "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "Google's client secret": "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",
+    "Vault token": "hvs.CAESIk3Jx9QpL2mVt7RwZ8aBck3Jx",
+    "DigitalOcean token": "dop_v1_9944b09199c62bcf9418ad846dd0e4bb9944b09199c62bcf9418ad846dd0e4bb",
+    "signature of another algorithm": Signer(algorithm="sha512").sign("7"),
+    "signature with another sign": Signer(sep="|").sign("7"),
     "AWS key": "AKIAIOSFODNN7EXAMPLE",
     "temporary AWS key": "ASIAIOSFODNN7EXAMPLE",
     "GitHub token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
@@ -297,9 +306,142 @@ def test_the_rest_of_a_text_stays(text, masked):
     assert redactor().text(text) == masked
 
 
+Z = "Zebra77Tulip"
+NAMED = [
+    "password: {Zebra77Tulip",
+    "password: [Zebra77Tulip]",
+    "password: (Zebra77Tulip)",
+    "password: Zebra77Tulip:77",
+    "password: Zebra77Tulip=x y",
+    "password: http://Zebra77Tulip",
+    "password: p&ssZebra77Tulip",
+    "password: pass,Zebra77Tulip",
+    "password=a;Zebra77Tulip",
+    "password=a)Zebra77Tulip",
+    "password: p(a)ss)Zebra77Tulip",
+    "password    :    Zebra77Tulip",
+    "password -> Zebra77Tulip",
+    "password：Zebra77Tulip",  # noqa: RUF001
+    "Password (again): Zebra77Tulip",
+    "**password:** Zebra77Tulip",
+    "`password`: `Zebra77Tulip`",
+    "_password: Zebra77Tulip",
+    "API key: Zebra77Tulip",
+    "the secret key = Zebra77Tulip",
+    "Mot de passe : Zebra77Tulip",
+    "recovery codes: abcd1234, Zebra77Tulip",
+    "Server=x;Uid=sa;Pwd=two Zebra77Tulip;",
+    "A=1\nDB_PASSWORD=two Zebra77Tulip\nB=2",
+    "{'password': ['Zebra77Tulip']}",
+    "{'password': {'a': [\"Zebra77Tulip\"]}}",
+    '{"password": ["a", "Zebra77Tulip"], oops',
+    "{'password': b'Zebra77Tulip'}",
+    "{'password': u\"Zebra77Tulip\", 1: 2}",
+    "{'password': Secret('Zebra77Tulip')}",
+    "<QueryDict: {'password': ['Zebra77Tulip'], 'a': ['1']}>",
+    "OrderedDict([('password', 'Zebra77Tulip')])",
+    '["password", "Zebra77Tulip"',
+    '{"name": "password", "value": "Zebra77Tulip"',
+    "password = '''Zebra77Tulip'''",
+    'login(password: """Zebra77Tulip""")',
+    "user: bob\npassword: |\n  Zebra77Tulip\n",
+    "passwords:\n  - Zebra77Tulip",
+    "password: “Zebra77Tulip”",
+    "password: «Zebra77Tulip»",
+    "&quot;password&quot;: &quot;Zebra77Tulip&quot;",
+    "\\u0022password\\u0022: \\u0022Zebra77Tulip\\u0022",
+    "password='it''s Zebra77Tulip'",
+    "token=AKIAIOSFODNN7EXAMPLE/Zebra77Tulip",
+    "token=[redacted]Zebra77Tulip",
+    "password: REDACTEDZebra77Tulip",
+    "Authorization: Api-Key two Zebra77Tulip",
+    "Authorization: NTLM Zebra77Tulip",
+    'Authorization: Digest username="bob", response="Zebra77Tulip"',
+    "the password was Zebra77Tulip",
+    "Password (Zebra77Tulip) wrong",
+    "ALTER USER bob WITH PASSWORD 'Zebra77Tulip'",
+    "IDENTIFIED BY 'Zebra77Tulip'",
+    '--password "two Zebra77Tulip"',
+    "--passwd\nZebra77Tulip",
+    "<password><![CDATA[a<Zebra77Tulip]]></password>",
+    '<input type="password" value="Zebra77Tulip">',
+    "<input name=\"csrfmiddlewaretoken\" value='Zebra77Tulip'>",
+    '<field name="password">Zebra77Tulip</field>',
+    '<add key="password" value="Zebra77Tulip"/>',
+    "<key>password</key><string>Zebra77Tulip</string>",
+    "https://Zebra77Tulip:x-oauth-basic@github.com/",
+    "https://Zebra77Tulip:@api.stripe.com/",
+    "name=password&value=Zebra77Tulip",
+    "a=1&user%5Bpassword%5D=Zebra77Tulip",
+    'x={"password": ["Zebra77Tulip"]};',
+    ')]}\',\n{"password": ["Zebra77Tulip"]}',
+    '"{\\"password\\": [\\"Zebra77Tulip\\"]}"',
+]
+
+
+@pytest.mark.parametrize("text", NAMED, ids=range(len(NAMED)))
+def test_a_secret_is_masked_however_a_text_is_written(text):
+    rules = redactor()
+    assert Z not in rules.text(text)
+    assert MASK in rules.text(text) or "REDACTED" in rules.text(text)
+    assert Z not in json.dumps(rules.value({"note": text}))
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "OTP 482913",
+        "OTP 4829.",
+        "2FA 482913",
+        "my 2FA 482 913",
+        "OTP for bob is 482913",
+        "the one-time code 482913 was wrong",
+        "482913 is your verification code",
+        "G-482913 is your Google verification code",
+        "Use 482913 to sign in",
+        "Enter code 482913 to verify",
+        "482913 as your login code: use 482913 as your login code",
+        "Ihr Code lautet 482913",
+        "Dein Code: 482913",
+        "Votre code est 482913",
+        "Su código es 482913",
+        "your code for github is 482913",
+        "verification code (482913)",
+        "PIN 482913",
+    ],
+)
+def test_a_one_time_code_is_masked_whole(text):
+    masked = redactor().text(text)
+    for digits in ("4829", "2913", "913", "482 "):
+        assert digits not in masked.replace("482913 as your login code: use", "")
+
+
+@pytest.mark.parametrize("code", ["ABCD-1234", "NWLZ-PXTL", "K7QX2P", "482-913"])
+def test_a_one_time_code_may_have_letters(code):
+    assert redactor().text(f"Your login code is {code}.") == f"Your login code is {MASK}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line 12: unexpected indent",
+        "Address line 2: Flat 7, Line 3: Berlin",
+        "EAN 4006381333931, Tel. +4915112345678, 0049 30 901820 12345",
+        "IMEI 490154203237518 and 356938035643809",
+        "The password must contain 8 characters. Password: must contain 8 characters",
+        "Your password: where to find it",
+        "token: expired, token=missing, pin: see board",
+        "session: 12:30, ticket: #4711, auth=oauth2",
+        "Bearer certificates and bearer instruments are banned",
+        "basic knowledge101, Basic 12345678, Token 123456789, Token ring802.5",
+        "sk-learn-model-version-2024-final npm_config_registry_version_1",
+        "ST-1234-boulevard, PT-109-memorial-site",
+        "OTP 2024, MFA 2024 rollout, one-time fee 1500, the code is 1234 lines",
+        "Your code review 1234 is done, use 2000 to 3000",
+        "use --password to set it, --password or --token, --password FILE",
+        "see http://foo: write to bob@example.org",
+        "prompt tokens: 512, tokens: 1,024",
+        "password: None, password=false, {'token': None}",
         "4111111111111112",  # the check digit is wrong
         "order 20260102030405 of 2026",
         "1.4111111111111111",
@@ -464,7 +606,6 @@ def test_data_are_masked_at_any_depth(value, masked):
     assert redactor().value(value) == masked
 
 
-Z = "Zebra77Tulip"
 PAIRS = [
     {"Name": "password", "Value": Z},
     {"NAME": "password", "VALUE": Z},
@@ -803,7 +944,9 @@ def test_a_keyed_hash_is_stable_and_differs_by_purpose_and_key(settings):
 HEX = "0123456789abcdef"
 
 
-@pytest.mark.parametrize("alphabet", [HEX, HEX.upper(), "", "-_" + HEX], ids=str)
+@pytest.mark.parametrize(
+    "alphabet", [HEX, HEX.upper(), "", "-_" + 4 * HEX], ids=["hex", "HEX", "base 62", "with signs"]
+)
 @pytest.mark.parametrize("length", [24, 32, 64])
 def test_what_was_drawn_at_random_looks_so(alphabet, length):
     drawn = [get_random_string(length, alphabet or RANDOM) for _ in range(50)]
@@ -881,6 +1024,24 @@ ADVERSARIES = {
     "groups": "4111.1111." * (MAX_TEXT // 10),
     "at signs": "://a:" + "@" * MAX_TEXT,
     "inline": 'a:"' * (MAX_TEXT // 3),
+    "weak names": ".key://value" * (MAX_TEXT // 12),
+    "weak names of runs": "key=" * (MAX_TEXT // 4),
+    "brackets": "pin=[" * (MAX_TEXT // 5),
+    "calls": "pin=a(" * (MAX_TEXT // 6),
+    "lists": "codes: a, " * (MAX_TEXT // 10),
+    "secret runs": "pin=a&b" * (MAX_TEXT // 7),
+    "triple quotes": "pin='''" * (MAX_TEXT // 7),
+    "escaped quotes in quotes": 'pin=\\"' * (MAX_TEXT // 6),
+    "entities": "pin=&quot;" * (MAX_TEXT // 10),
+    "blocks": "pin: |\\n " * (MAX_TEXT // 8),
+    "tuples": "('pin', " * (MAX_TEXT // 8),
+    "spoken": "password is " * (MAX_TEXT // 12),
+    "tags": "<a name=pin>" * (MAX_TEXT // 12),
+    "CDATA": "<pin><![CDATA[" * (MAX_TEXT // 14),
+    "forms": "a=1&" * (MAX_TEXT // 4),
+    "users": "://a" * (MAX_TEXT // 4),
+    "phrases": "your a code for b " * (MAX_TEXT // 18),
+    "hashes": "md5$" * (MAX_TEXT // 4),
 }
 
 

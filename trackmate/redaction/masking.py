@@ -22,17 +22,9 @@ from trackmate.redaction.addresses import (
 )
 from trackmate.redaction.found import MASK, FoundSecrets
 from trackmate.redaction.judging import Beside, Judge
+from trackmate.redaction.named import NamedSecrets
 from trackmate.redaction.names import SecretNames, Sensitivity
-from trackmate.redaction.patterns import (
-    ELEMENT,
-    NAME_AND_SIGN,
-    OPTION,
-    VALUE,
-    WORDS,
-    is_harmless,
-    mask_cards,
-    mask_forms,
-)
+from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
 from trackmate.redaction.randomness import looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
 from trackmate.redaction.vocabulary import IDS
@@ -43,6 +35,10 @@ URL_MASK = "REDACTED"
 LAYERS = 3
 """How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
 
+_AROUND_JSON = " \t\r\n\ufeff\ufffd"
+_FIRST_OF_JSON = (*'{["', *_AROUND_JSON)
+_FORM = re.compile(r"[\w.%\[\]+-]{1,64}=[^&\s]*+(?:&[\w.%\[\]+-]{1,64}=[^&\s]*+)++")
+"""A form within a text."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -91,7 +87,7 @@ class Redactor:
         """Return `text` with every secret in it masked: by form and, if `named`, by name."""
         if not self.patterns and is_harmless(text):
             return text
-        may_be_encoded = "%" in text or text[0] in "{["
+        may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
         text = mask_forms(text, mask)
@@ -115,14 +111,17 @@ class Redactor:
 
     def _decoded(self, text: str) -> str | None:
         """Return a text that is JSON or encoded, if there is a secret in it, decoded and masked."""
-        if text[0] in "{[" and text[-1] in "}]" and len(text) <= MAX_TEXT:
+        bare = text.strip(_AROUND_JSON)
+        if bare[:1] in _FIRST_OF_JSON and bare[-1:] in '}]"' and len(text) <= MAX_TEXT:
             try:
-                data = json.loads(text)
+                data = json.loads(bare)
             except (ValueError, RecursionError):
                 data = None
             if data is not None:
                 safe = self._inside().value(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
+        if "&" in text and _FORM.fullmatch(text) and (form := self._inside().query(text)) != text:
+            return form
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
             if decoded != text and (masked := self._inside().text(decoded)) != decoded:
@@ -145,77 +144,7 @@ class Redactor:
 
     def _assignments(self, text: str, mask: str) -> str:
         """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
-        if "=" in text or ":" in text:
-            text = self._masked_values(text, mask)
-        if "-" in text and OPTION.search(text):
-            text = self._masked_groups(OPTION, text, mask, value=VALUE)
-        if "</" in text:
-            text = self._masked_groups(ELEMENT, text, mask)
-        return text
-
-    def _masked_values(self, text: str, mask: str) -> str:
-        parts, done = [], 0
-        for sign in NAME_AND_SIGN.finditer(text):
-            if sign.start() < done:
-                continue
-            level = self.names.sensitivity(sign[1])
-            if not level:
-                continue
-            value = self._value_after(text, sign, level)
-            if value is None or value.startswith((MASK, URL_MASK)):
-                continue
-            bare = value.strip("\\\"' ")
-            if not self._is_secret_text(level, sign[1], bare):
-                continue
-            self.found.add(bare)
-            start = sign.end()
-            before, after = _quotes_around(value)
-            parts += [text[done:start], before, mask, after]
-            done = start + len(value)
-        return "".join((*parts, text[done:])) if parts else text
-
-    def _value_after(self, text: str, sign: re.Match[str], level: Sensitivity) -> str | None:
-        found = VALUE.match(text, sign.end())
-        if found is None:
-            return None
-        is_quoted = found[0][:1] in "\"'\\"
-        if found[0].startswith(MASK):
-            return found[0]
-        if level == Sensitivity.ALWAYS and not is_quoted and sign[2] != "=":
-            # "password: two words", up to the next name with its value.
-            words = WORDS.match(text, sign.end())
-            if words is None:
-                return found[0]
-            following = NAME_AND_SIGN.search(text, sign.end(), words.end())
-            return (words[0][: following.start() - sign.end()] if following else words[0]).rstrip()
-        return found[0]
-
-    def _is_secret_text(self, level: int, name: str, value: str) -> bool:
-        if level == Sensitivity.SECRET and value.isdigit() and name.lower().endswith("s"):
-            return False  # a count: "tokens: 512"
-        return self._judge().is_secret(level, name, value)
-
-    def _masked_groups(
-        self,
-        pattern: re.Pattern[str],
-        text: str,
-        mask: str,
-        *,
-        value: re.Pattern[str] | None = None,
-    ) -> str:
-        """Mask what a pattern finds behind a name: its second group, or a `value` after it."""
-        parts, done = [], 0
-        for found in pattern.finditer(text):
-            if found.start() < done or self.names.sensitivity(found[1]) < Sensitivity.SECRET:
-                continue
-            after = value.match(text, found.end()) if value else None
-            start, end = after.span() if after else found.span(2) if not value else (0, 0)
-            if start == end or text[start:end].strip() in ("", MASK, mask):
-                continue
-            self.found.add(text[start:end].strip("\\\"' "))
-            parts += [text[done:start], mask]
-            done = end
-        return "".join((*parts, text[done:])) if parts else text
+        return NamedSecrets(self._judge(), self.found.add, mask)(text)
 
     # --- addresses
 
@@ -264,7 +193,11 @@ class Redactor:
 
     def path_by_form(self, path: str) -> str:
         """Return a path whose route is known to call none of it secret, masked by form and name."""
-        masked = self._assignments(mask_forms(path, MASK), MASK)
+        masked = mask_forms(path, MASK)
+        if "=" in masked or ":" in masked:
+            # Each part by itself: ";jsessionid=..." ends with it.
+            parts = masked.split("/")
+            masked = "/".join(self._assignments(part, MASK) if part else part for part in parts)
         masked = mask_cards(masked, MASK, is_path=True)
         for pattern in self.patterns:
             masked = pattern.sub(MASK, masked)
@@ -388,13 +321,6 @@ LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 
 def _is_id(name: str) -> bool:
     return name.lower().rpartition("_")[2] in IDS
-
-
-def _quotes_around(value: str) -> tuple[str, str]:
-    """Return the quotes, perhaps escaped, that a value begins and ends with."""
-    before = re.match(r"\\{0,3}[\"']", value)
-    after = re.search(r"\\{0,3}[\"']\Z", value[before.end() :]) if before else None
-    return before[0] if before else "", after[0] if after else ""
 
 
 @per_settings

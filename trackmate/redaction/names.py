@@ -101,9 +101,12 @@ class SecretNames:
         own = [words_of(name) for name in more]
         self._own_words = frozenset(words[0] for words in own if len(words) == 1)
         self._own_phrases = frozenset(words for words in own if len(words) > 1)
+        phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._own_phrases)
+        self._ends = frozenset(words[-1].removesuffix("s") for each in phrases for words in each)
         self._exempt = frozenset(words_of(name) for name in exempt)
         # Names come from clients, so the memory is bounded in count and in length.
         self.sensitivity = lru_cache(maxsize=4096)(self._sensitivity)
+        self.may_end_a_phrase = lru_cache(maxsize=4096)(self._may_end_a_phrase)
         self.context_of = lru_cache(maxsize=4096)(self._context_of)
         self.says_something = lru_cache(maxsize=4096)(self._says_something)
 
@@ -156,6 +159,10 @@ class SecretNames:
         return is_short and (
             self.sensitivity(text) >= Sensitivity.SECRET or not COMMON.isdisjoint(words_of(text))
         )
+
+    def _may_end_a_phrase(self, name: str) -> bool:
+        words = words_of(name)
+        return len(words) == 1 and words[0].removesuffix("s") in self._ends
 
     def ends_with_phrase(self, text: str) -> Sensitivity:
         """Return what the last words of a text say together: "the API key"."""

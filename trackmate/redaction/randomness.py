@@ -13,7 +13,7 @@ SHORT = 16
 """Characters of one that is suspicious because of its name, such as `code`."""
 FEW = 7
 """Different characters that even a short hexadecimal token has."""
-LONGEST = 256
+LONGEST = 96
 """Characters that are looked at."""
 SLACK = 4
 """Signs between that many characters are no part of what was drawn."""

@@ -202,6 +202,20 @@ NAMES_OF_FIELDS = _words("""
 """)
 """Last words of lists of names, in which no item is the value of the one before."""
 
+REMARKS = frozenset(
+    """
+    a above an below denied empty expired he invalid it missing n/a optional pending required
+    revoked see she that the they this to unknown we wrong you
+    """.split()  # noqa: SIM905 (a list to read)
+)
+"""What a text says of a secret in its place: "token: expired", "token: the smallest unit"."""
+
+GUIDANCE = _words("""
+    forgotten how must never oublie oublié please see should siehe vergessen voir what when where
+    why
+""")
+"""First words of what a text says of a password in its place: "password: see the manual"."""
+
 COMMON = _words("email mail name user username")
 """Words of names that are beside the name of a secret more often than any other."""
 
