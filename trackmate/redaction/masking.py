@@ -22,7 +22,7 @@ from trackmate.redaction.addresses import (
 )
 from trackmate.redaction.found import MASK, FoundSecrets
 from trackmate.redaction.judging import Beside, Judge
-from trackmate.redaction.named import NamedSecrets
+from trackmate.redaction.named import NamedSecrets, may_name
 from trackmate.redaction.names import SecretNames, Sensitivity
 from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
 from trackmate.redaction.randomness import looks_random, reads_like_words
@@ -36,7 +36,7 @@ LAYERS = 3
 """How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
 
 _AROUND_JSON = " \t\r\n\ufeff\ufffd"
-_FIRST_OF_JSON = (*'{["', *_AROUND_JSON)
+_FIRST_OF_JSON = f'{{["{_AROUND_JSON}'
 _FORM = re.compile(r"[\w.%\[\]+-]{1,64}=[^&\s]*+(?:&[\w.%\[\]+-]{1,64}=[^&\s]*+)++")
 """A form within a text."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
@@ -81,6 +81,11 @@ class Redactor:
     layers: int = LAYERS
     """How many layers of encoding may be taken off."""
 
+    @property
+    def judge(self) -> Judge:
+        """What decides by a name and its value."""
+        return Judge(self.names, self.is_authentication, self.is_answer, self.is_error)
+
     # --- texts
 
     def text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
@@ -90,13 +95,13 @@ class Redactor:
         may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
-        text = mask_forms(text, mask)
+        outside = text = mask_forms(text, mask)
         if "/" in text and self.layers:
-            text = self._addresses(text, mask)
+            text, outside = self._addresses(text, mask)
         else:
             text = mask_cards(text, mask)
-        if named:
-            text = self._assignments(text, mask)
+        if named and may_name(outside):
+            text = self._without_named(text, mask)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text
@@ -133,18 +138,21 @@ class Redactor:
         about = self.is_authentication if is_authentication is None else is_authentication
         return replace(self, layers=max(0, self.layers - 1), is_authentication=about)
 
-    def _addresses(self, text: str, mask: str) -> str:
-        """Mask the addresses in a text, and numbers of cards outside of them."""
-        parts, done = [], 0
+    def _addresses(self, text: str, mask: str) -> tuple[str, str]:
+        """Mask the addresses in a text, and numbers of cards outside; return that outside too."""
+        parts, outside, done = [], [], 0
         for found in ADDRESS.finditer(text):
             address = found[0].rstrip(PUNCTUATION)
-            parts += [mask_cards(text[done : found.start()], mask), self.address(address)]
+            before = mask_cards(text[done : found.start()], mask)
+            parts += [before, self.address(address)]
+            outside.append(before)
             done = found.start() + len(address)
-        return "".join((*parts, mask_cards(text[done:], mask)))
+        rest = mask_cards(text[done:], mask)
+        return "".join((*parts, rest)), "".join((*outside, rest))
 
-    def _assignments(self, text: str, mask: str) -> str:
+    def _without_named(self, text: str, mask: str) -> str:
         """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
-        return NamedSecrets(self._judge(), self.found.add, mask)(text)
+        return NamedSecrets(self.judge, self.found.add, mask)(text)
 
     # --- addresses
 
@@ -197,7 +205,7 @@ class Redactor:
         if "=" in masked or ":" in masked:
             # Each part by itself: ";jsessionid=..." ends with it.
             parts = masked.split("/")
-            masked = "/".join(self._assignments(part, MASK) if part else part for part in parts)
+            masked = "/".join(self._without_named(part, MASK) if part else part for part in parts)
         masked = mask_cards(masked, MASK, is_path=True)
         for pattern in self.patterns:
             masked = pattern.sub(MASK, masked)
@@ -241,7 +249,7 @@ class Redactor:
         if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        judge = self._judge()
+        judge = self.judge
         beside = judge.beside(dict(pairs))
         masked = [
             (self.text(name), self._parameter(judge, name, value, beside)) for name, value in pairs
@@ -281,14 +289,11 @@ class Redactor:
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
             self.text,
-            judge=self._judge(),
+            judge=self.judge,
             mask=self.mask,
             is_thorough=bool(self.patterns),
             **bounds,  # type: ignore[arg-type]
         )
-
-    def _judge(self) -> Judge:
-        return Judge(self.names, self.is_authentication, self.is_answer, self.is_error)
 
     def mask(self, value: Any) -> str:
         """Return the mask for a value, and remember the value."""
@@ -311,7 +316,7 @@ class Redactor:
 
 MOST_NODES, MOST_CHARACTERS = 50_000, 1_000_000
 """Bounds of what is searched for secrets that a text may quote."""
-PUNCTUATION = ".,;:!?)]}"
+PUNCTUATION = ".,;:=!?)]}*_~…。、"
 """What comes after an address in a sentence."""
 MAX_PATH = 512
 """Characters of a path in which words are looked for."""

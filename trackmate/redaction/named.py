@@ -15,11 +15,13 @@ from trackmate.redaction.judging import Judge
 from trackmate.redaction.names import Sensitivity
 from trackmate.redaction.vocabulary import GUIDANCE, REMARKS
 
-_CLOSING = r"(?:\\{0,3}['\"`]|&(?:quot|#39|#x27);|\\(?:u00|x)22|[”“»«’*]{1,2})?"  # noqa: RUF001
-_SIGN = r"\s{0,8}(?:=>|->|→|[:!=]?=|[:：])\s{0,8}"  # noqa: RUF001
+_CLOSING = (
+    r"(?:(?=[\\'\"`&”“»«’*])(?:\\{0,3}['\"`]|&(?:quot|#39|#x27);|\\(?:u00|x)22|[”“»«’*]{1,2}))?"  # noqa: RUF001
+)
+_SIGN = r"\s{0,8}(?=[=:!→：-])(?:=>|->|→|[:!=]?=|[:：])\s{0,8}"  # noqa: RUF001
 NAME_AND_SIGN = re.compile(
     r"(?<![\w.-])(?:--?)?([^\W\d][\w.-]{1,199}+(?:\[[^\]\s]{0,64}\]){0,8})"
-    rf"{_CLOSING}(?:\s?(?:\(\w{{1,20}}\)|#?\d{{1,2}}))?({_SIGN})"
+    rf"{_CLOSING}(?:(?=\s?[(#\d])\s?(?:\(\w{{1,20}}\)|#?\d{{1,2}}))?({_SIGN})"
 )
 """A name and what is between it and its value: `name=`, `name: `, `"name": `, `name => `."""
 _BEFORE = re.compile(r"(?<![^\W_])((?:[^\W\d_]{1,20}[ -]){1,2})\Z")
@@ -97,6 +99,29 @@ _IS_NAME = re.compile(r"\s{0,3}[:=]")
 Span = tuple[int, int]
 
 
+def may_name(text: str) -> bool:
+    """Return False at a glance for most texts, which name nothing."""
+    # Written out: this is asked of every text.
+    return (
+        "=" in text
+        or ":" in text
+        or "<" in text
+        or ("-" in text and (" -" in text or text.startswith("-")))
+        or ("," in text and ('"' in text or "'" in text))
+        or (
+            " " in text
+            and (
+                "ass" in text
+                or "PASS" in text
+                or "pwd" in text
+                or "dentif" in text
+                or "DENTIF" in text
+            )
+        )
+        or (not text.isascii() and ("→" in text or "：" in text))  # noqa: RUF001
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class NamedSecrets:
     """Masks the values that a text names."""
@@ -111,7 +136,7 @@ class NamedSecrets:
             text = self._assigned(text)
         if "-" in text and _OPTION.search(text):
             text = self._after(_OPTION, text)
-        if '"' in text or "'" in text:
+        if ("," in text) and ('"' in text or "'" in text):
             text = self._after(_PAIR, text)
             text = self._after(_TUPLE, text, is_name=self.judge.names.is_name)
         lowered = text.lower()
