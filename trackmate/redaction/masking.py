@@ -14,18 +14,20 @@ from django.http import HttpRequest
 from trackmate.conf import get_settings, per_settings
 from trackmate.redaction.addresses import (
     ADDRESS,
+    RELATIVE,
     Argument,
     Parts,
     Site,
     is_about_authentication,
     name_of,
+    variants_of,
 )
 from trackmate.redaction.found import MASK, FoundSecrets
 from trackmate.redaction.judging import Beside, Judge
 from trackmate.redaction.named import NamedSecrets, may_name
 from trackmate.redaction.names import SecretNames, Sensitivity
 from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
-from trackmate.redaction.randomness import looks_random, reads_like_words
+from trackmate.redaction.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
 from trackmate.redaction.vocabulary import IDS
 
@@ -39,6 +41,13 @@ _AROUND_JSON = " \t\r\n\ufeff\ufffd"
 _FIRST_OF_JSON = f'{{["{_AROUND_JSON}'
 _FORM = re.compile(r"[\w.%\[\]+-]{1,64}=[^&\s]*+(?:&[\w.%\[\]+-]{1,64}=[^&\s]*+)++")
 """A form within a text."""
+_HOLDS_MORE = re.compile(r"\A\s*[\[{]|%[0-9A-Fa-f]{2}|(?<!\w)/\w[^\s/]*/")
+"""JSON, something encoded, or an address."""
+_CODE = re.compile(
+    r"(?!(?:19|20)\d\d\Z)\d{4,8}|[A-Z]{4,5}-[A-Z]{4,5}"
+    r"|(?=[^\d]*\d)(?=[^a-zA-Z]*[a-zA-Z])(?!.*[a-zA-Z]{4})[0-9A-Za-z]{2,8}(?:-?[0-9A-Za-z]{2,8}){1,3}"
+)
+"""A one-time code: digits, or digits among letters that are no word."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -92,6 +101,8 @@ class Redactor:
         """Return `text` with every secret in it masked: by form and, if `named`, by name."""
         if not self.patterns and is_harmless(text):
             return text
+        if not self.layers and named and _HOLDS_MORE.search(text):
+            return mask  # nobody looks so deep
         may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
@@ -147,6 +158,9 @@ class Redactor:
             parts += [before, self.address(address)]
             outside.append(before)
             done = found.start() + len(address)
+        if not done and text[-1] == "/" and self.site and RELATIVE.fullmatch(text):
+            masked = self.path(f"/{text}")
+            return (masked[1:], "") if masked != f"/{text}" else (text, text)
         rest = mask_cards(text[done:], mask)
         return "".join((*parts, rest)), "".join((*outside, rest))
 
@@ -160,11 +174,12 @@ class Redactor:
         """Return an address with the secrets in its host, path, query and fragment masked."""
         if "@" in address:
             address = mask_forms(address, MASK)
-        origin, path, query, fragment = Parts.of(address)
-        if path:
-            path = self.path(path, encoded=True)
+        origin, plain_path, query, fragment = Parts.of(address)
+        if origin.startswith("//") and self._is_path(f"{origin}{plain_path}"):
+            origin, plain_path = "", f"{origin}{plain_path}"
+        path = self.path(plain_path, encoded=True) if plain_path else ""
         if query:
-            about = self.is_authentication or is_about_authentication(path[:MAX_PATH])
+            about = self._leads_to_authentication(plain_path)
             query = f"?{self._inside(is_authentication=about).query(query[1:])}"
         if fragment:
             fragment = f"#{self._fragment(fragment[1:])}"
@@ -174,6 +189,24 @@ class Redactor:
         if fragment.startswith(("/", "!/")) and self.layers:
             return self._inside().address(fragment)
         return self._inside().text(fragment)
+
+    def _is_path(self, path: str) -> bool:
+        """Return True for "//invite/..." if it is a path of the site with a slash too many."""
+        plain = next(variants_of(path), path)
+        return self.site is not None and bool(self.site.arguments(self._unquoted(plain))[0])
+
+    def _leads_to_authentication(self, path: str) -> bool:
+        if self.is_authentication or is_about_authentication(path[:MAX_PATH]):
+            return True
+        if self.site is None or not path.startswith("/"):
+            return False
+        context = ("elsewhere", self.site.key)
+        if (path, *context) in self.clean:
+            return False
+        about = is_about_authentication(self.site.arguments(self._unquoted(path))[1])
+        if not about:
+            self.clean.note(path, *context)
+        return about
 
     def path(self, path: str, *, encoded: bool = False) -> str:
         """Return a path with those parts masked that its route calls secret or that look so.
@@ -214,8 +247,15 @@ class Redactor:
     def _path_by_route(self, path: str) -> str:
         if self.site is None or not path.startswith("/"):
             return path
-        arguments, route = self.site.arguments(path)
-        return self.masked_arguments(path, arguments, route)
+        for each in (path, *variants_of(path)):
+            arguments, route = self.site.arguments(each)
+            if route:
+                break
+        if not arguments:
+            return path
+        rest = path[len(each) :] if path.startswith(each) else ""
+        masked = self.masked_arguments(each, arguments, route)
+        return masked + rest if masked != each else path
 
     def masked_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
         """Return a path in which what its route took out of it is masked where it is secret."""
@@ -237,7 +277,7 @@ class Redactor:
             return not reads_like_words(text)
         if _is_id(name):
             return False
-        return any(
+        return (about and _CODE.fullmatch(text) is not None) or any(
             looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
             for part in text.split("/")
             if "." not in part[-6:]
@@ -252,7 +292,8 @@ class Redactor:
         judge = self.judge
         beside = judge.beside(dict(pairs))
         masked = [
-            (self.text(name), self._parameter(judge, name, value, beside)) for name, value in pairs
+            (self._name(name, value), self._parameter(judge, name, value, beside))
+            for name, value in pairs
         ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
@@ -261,10 +302,19 @@ class Redactor:
 
     def _parameter(self, judge: Judge, name: str, value: str, beside: Beside) -> str:
         level = judge.level(name, value, 0, beside)
-        if level and judge.is_secret(level, name, value, beside):
+        is_secret = level and judge.is_secret(level, name, value, beside)
+        if is_secret or (self._opens_something(value) and not _is_id(name)):
             self.found.add(value)
             return URL_MASK
         return self.text(value, mask=URL_MASK)
+
+    def _name(self, name: str, value: str) -> str:
+        # "/activate?4f9d2b7c61e8..."
+        return URL_MASK if not value and self._opens_something(name) else self.text(name)
+
+    def _opens_something(self, value: str) -> bool:
+        """Return True for what looks random where it is about authentication, whatever its name."""
+        return self.is_authentication and "/" not in value and looks_random(value, SHORT)
 
     # --- data
 
@@ -320,6 +370,8 @@ PUNCTUATION = ".,;:=!?)]}*_~…。、"
 """What comes after an address in a sentence."""
 MAX_PATH = 512
 """Characters of a path in which words are looked for."""
+SHORTEST_CODE = 4
+"""Characters of a one-time code."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Characters of a random part of a path, elsewhere and on routes about authentication."""
 
@@ -349,15 +401,22 @@ def redactor(**values: Any) -> Redactor:
 def redactor_of(request: HttpRequest, **values: Any) -> Redactor:
     """Return a redactor for what a request contains; its route should be known by now."""
     match = request.resolver_match
-    about = name_of(match) if match else request.path_info[:MAX_PATH]
-    is_authentication = is_about_authentication(about)
-    return redactor(site=Site.of(request), is_authentication=is_authentication, **values)
+    site = Site.of(request)
+    if match:
+        about = name_of(match)
+    else:
+        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
+        about = f"{request.path_info[:MAX_PATH]} {site.arguments(request.path_info)[1]}"
+    return redactor(site=site, is_authentication=is_about_authentication(about), **values)
 
 
-def may_be_secret(name: str, value: Any) -> bool:
-    """Return False at a glance for an argument of a route that is no secret, as most are none."""
+def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
+    """Return False at a glance for an argument of a route that is no secret, as most are none.
+
+    `about` says that the route is about authentication.
+    """
     return bool(secret_names().sensitivity(name)) or (
-        not isinstance(value, int) and len(str(value)) >= SHORT_IN_CONTEXT
+        not isinstance(value, int) and len(str(value)) >= (SHORTEST_CODE if about else LONG_IN_PATH)
     )
 
 

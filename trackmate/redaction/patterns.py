@@ -63,7 +63,7 @@ _RESET_TOKEN = re.compile(
 # base 64, with any usual separator.
 _SIGNED = re.compile(
     r"(?<![\w.+@-])[\w.+@-]{0,4096}+([:|~])(?:[0-9A-Za-z]{6}\1)?"
-    r"(?=[a-z_-]{0,85}[0-9A-Z])(?:[\w-]{86}|[\w-]{43}|[\w-]{27})(?![\w-])"
+    r"(?=[a-z_-]{0,85}[0-9A-Z])([\w-]{86}|[\w-]{43}|[\w-]{27})(?![\w-])"
 )
 # itsdangerous: the same with points.
 _SIGNED_BY_POINTS = re.compile(
@@ -211,7 +211,7 @@ def _without_tokens(text: str, mask: str) -> str:
     if "/" in text:
         text = _HOOK.sub(rf"\1{mask}", text)
     if ":" in text or "|" in text or "~" in text:
-        text = _SIGNED.sub(mask, text)
+        text = _SIGNED.sub(lambda found: _unless_words(found, mask), text)
     if "." in text:
         text = _SIGNED_BY_POINTS.sub(mask, text)
     if "-" in text:
