@@ -195,6 +195,8 @@ def mask_forms(text: str, mask: str) -> str:
         text = _without_tokens(text, mask)
     elif "T-" in text or "U-" in text or "C-" in text:
         text = _TICKET.sub(lambda found: _unless_words(found, mask), text)
+    if " " not in text and "=" not in text and ":" not in text:
+        return text  # one word, as an address is, quotes nothing
     if _quotes_a_database(lowered):
         text = _DATABASE.sub(lambda found: _after_group(found, mask), text)
     if _names_a_code(lowered) and _THREE_DIGITS.search(text):
