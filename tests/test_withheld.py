@@ -67,7 +67,13 @@ def remark(request, response):
     return f"got {text_of(request)}"
 
 
+def quote_query(request):
+    quoting(request.GET["token"])
+    raise ValueError(f"bad: {request.GET['token']}")
+
+
 views = {
+    "quote-query": quote_query,
     "echo": echo,
     "fail": fail,
     "stream": fail_after_streaming,
@@ -175,6 +181,19 @@ def test_data_of_the_request_are_not_withheld(client):
     row = ActivityLog.objects.get(source="request")
     assert row.data == {"a": "rest", "password": MASK}
     assert row.response == {"echo": f'said {{"a": "rest", "password": "{MASK}"}}'}
+
+
+@pytest.mark.parametrize("view", ["echo", "fail", "private", "fail-private", "remark"])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_name_beside_a_password_is_in_no_text(client, configure, view, is_kept):
+    configure(CAPTURE_DATA=is_kept)
+    client.post(f"/{view}/", {"username": "MyS3cretTyped", "password": "x"}, content_type=JSON)
+    assert "MyS3cretTyped" not in rows()
+
+
+def test_a_secret_in_a_query_beyond_what_is_kept_is_in_no_text(client):
+    client.get(f"/quote-query/?pad={'x' * 3_000}&token={SECRET}")
+    assert SECRET not in rows()
 
 
 # --- the texts of databases ----------------------------------------------------------------------

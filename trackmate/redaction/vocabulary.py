@@ -196,6 +196,18 @@ ACCOUNT_NAMES = _words("email login mail mobile phone user username")
 ONE_TIME = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
 """What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
 
+LOGIN_NAMES = _words("""
+    account benutzer benutzername email identifiant identifier login loginid loginname mail mobile
+    nickname phone principal uid user userid username usuario utilisateur
+""")
+"""First or last words of what forms call the name of an account."""
+
+LOGIN_SECRETS = _words("credential credentials passe pin secret")
+"""What they call the password beside it, if they do not call it so."""
+
+UNTYPED = _words("agent group language locale role subject timezone type")
+"""Last words of what is no name of an account: `user_agent`."""
+
 NAMES_OF_FIELDS = _words("""
     columns exclude excluded fields filters groups include keys methods names only order ordering
     permissions required scope scopes select sort tags
