@@ -844,6 +844,29 @@ def test_an_answer_shows_no_secret(value):
     assert rules.value(value) == {name: MASK}
 
 
+SVG, PNG = "<svg xmlns='x'></svg>", "data:image/png;base64,iVBORw0KGgo"
+
+
+@pytest.mark.parametrize("name", ["qr", "svg", "image", "qrCodeUrl", "uri", "img", "data"])
+@pytest.mark.parametrize("picture", [SVG, PNG])
+def test_an_answer_shows_no_picture_of_a_key(name, picture):
+    rules = redactor(is_authentication=True, is_answer=True)
+    assert rules.value({"a": {name: picture}}) == {"a": {name: MASK}}
+    assert redactor(is_answer=True).value({name: picture})[name].startswith(picture[:4])
+
+
+@pytest.mark.parametrize("name", ["base32", "manual", "secret32", "a"])
+@pytest.mark.parametrize("key", ["JBSWY3DPEHPK3PXP", "JBSW Y3DP EHPK 3PXP"])
+def test_an_answer_shows_no_key_of_a_second_factor(name, key):
+    assert redactor(is_authentication=True, is_answer=True).value({name: key}) == {name: MASK}
+
+
+def test_an_answer_may_have_other_pictures():
+    value = {"avatar": PNG, "provider_logo": SVG, "text": "WELCOME", "name": "ALICE"}
+    masked = redactor(is_authentication=True, is_answer=True).value(value)
+    assert MASK not in masked.values()
+
+
 @pytest.mark.parametrize("value", [{"key": TOKEN}, {"password": "hunter2"}, {"token": Z}], ids=str)
 def test_no_error_shows_one_either(value):
     (name,) = value
@@ -871,6 +894,18 @@ def test_a_project_adds_patterns(configure):
     assert redactor().value(["id PL1234", "PL12345"]) == [f"id {MASK}", "PL12345"]
 
 
+def test_a_pattern_of_a_project_is_looked_for_everywhere(configure):
+    configure(REDACT_PATTERNS=[r"\b\d{9}\b", r"PL\d{4}", r"secret-host\.example"])
+    rules = redactor()
+    assert rules.value({"a": 123456789, "PL1234": [123456789], "b": 12}) == {
+        "a": MASK,
+        MASK: [MASK],
+        "b": 12,
+    }
+    assert rules.header("Referer", "https://secret-host.example/x") == f"https://{MASK}/x"
+    assert rules.text("see https://secret-host.example/x") == f"see https://{MASK}/x"
+
+
 # --- what was found --------------------------------------------------------------------------
 
 
@@ -893,6 +928,14 @@ def found_in(value):
         ({"password": "a<b>c"}, "a&lt;b&gt;c", MASK),
         ({"password": " padded "}, "it was padded", f"it was {MASK}"),
         ({"password": "x"}, "x marks the spot", "x marks the spot"),
+        ({"password": "pa's\"s"}, json.dumps(json.dumps("pa's\"s")), json.dumps(json.dumps(MASK))),
+            {"password": "pa's\"s"},
+            json.dumps({"x": json.dumps("pa's\"s")}),
+            json.dumps({"x": json.dumps(MASK)}),
+        ),
+        ({"password": "it's secret"}, "SELECT 'it''s secret'", f"SELECT '{MASK}'"),
+        ({"password": "ab\0cd12345"}, "ab\ufffdcd12345", MASK),
+        ({"otp": "482913"}, {"n": [482913], "482913": 1}, {"n": [MASK], MASK: 1}),
     ],
 )
 def test_what_was_masked_is_masked_however_a_text_writes_it(value, text, masked):

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tests.shop.models import Country
-from trackmate import track, tracker
+from trackmate import bind, track, tracker
 from trackmate.database_errors import primary_message
 from trackmate.models import ActivityLog
 from trackmate.processors import WITHHELD
@@ -72,7 +72,23 @@ def quote_query(request):
     raise ValueError(f"bad: {request.GET['token']}")
 
 
+def name_everything(request):
+    token = json.loads(request.body)["token"]
+    extra = {token: 1, "n": [47114711]}
+    with bind(actor=f"key {token}", request_id=f"r-{token}"):
+        track(f"used {token}", action_type=f"T {token}", remarks=token, extra=extra)
+    return JsonResponse({"n": 47114711, token: 1})
+
+
+def approve(request):
+    with bind(actor="superuser"):
+        track("invoice.approved", action_type="Approved")
+    return HttpResponse("ok")
+
+
 views = {
+    "approve": approve,
+    "names": name_everything,
     "quote-query": quote_query,
     "echo": echo,
     "fail": fail,
@@ -196,6 +212,24 @@ def test_a_secret_in_a_query_beyond_what_is_kept_is_in_no_text(client):
     assert SECRET not in rows()
 
 
+def test_a_secret_is_in_no_name_key_or_number(client):
+    client.post("/names/", {"token": "Zebra77Tulip", "otp": "47114711"}, content_type=JSON)
+    assert "Zebra77Tulip" not in rows()
+    assert "47114711" not in rows()
+    assert ActivityLog.objects.get(source="custom").action == f"used {MASK}"
+
+
+def test_nobody_hides_an_action_by_sending_its_name_as_a_secret(client):
+    data = {"token": "invoice.approved", "password": "superuser", "pin": "Approved"}
+    client.post("/approve/", data, content_type=JSON)
+    row = ActivityLog.objects.get(source="custom")
+    assert (row.action, row.action_type, row.actor_label) == (
+        "invoice.approved",
+        "Approved",
+        "superuser",
+    )
+
+
 # --- the texts of databases ----------------------------------------------------------------------
 
 
@@ -234,6 +268,12 @@ SAID = {
     ),
     'syntax error at or near "SECRET"\nLINE 1: SELECT SECRET': "syntax error at or near [value]",
     'column "a" does not exist': 'column "a" does not exist',
+    "ungültige Eingabesyntax für Typ uuid: »SECRET«": (
+        "ungültige Eingabesyntax für Typ uuid: [value]"
+    ),
+    "syntaxe en entrée invalide pour le type integer : « SECRET »": (
+        "syntaxe en entrée invalide pour le type integer : [value]"
+    ),
     "UNIQUE constraint failed: a.b": "UNIQUE constraint failed: a.b",
     'near "SECRET": syntax error': "near [value]: syntax error",
     'unrecognized token: "SECRET': "unrecognized token: [value]",
@@ -257,6 +297,35 @@ def test_of_what_a_database_says_the_values_are_left_out(said, kept):
     is_numbered = kept.endswith(" (1062)")
     error = IntegrityError(1062, said) if is_numbered else IntegrityError(said)
     assert primary_message(error) == kept
+
+
+QUOTED = [
+    "DETAIL:  Failing row contains (1, a\nb hunter2).",
+    'invalid input syntax for type uuid: "hunter2"',
+    "ungültige Eingabesyntax für Typ uuid: »hunter2«",
+    "Schlüssel »(token)=(hunter2)« existiert bereits.",
+    "DETAIL:  Fehlgeschlagene Zeile enthält (1, hunter2).",
+    "La llave (lower(token::text))=(hunter2) ya existe.",
+    "(1366, \"Incorrect integer value: 'hunter2' for column `a`.`b` at row 1\")",
+    'value "hunter2" is out of range for type integer',
+    'COPY t, line 1, column token: "hunter2"',
+    "STATEMENT:  INSERT INTO t VALUES ('hunter2')",
+    "[SQL: INSERT INTO t VALUES ('hunter2')]",
+    "[parameters: ('hunter2',)]",
+    "syntax error\nLINE 1: SELECT 'hunter2'",
+    "unnamed portal parameter $1 = 'hunter2'",
+]
+
+
+@pytest.mark.parametrize("text", QUOTED)
+def test_a_database_is_quoted_in_no_text_and_in_no_language(text):
+    assert SECRET not in redactor().text(text)
+    assert SECRET not in redactor().text(f"it said: {text}" if "LINE" not in text else text)
+
+
+def test_a_message_with_many_names_takes_no_time():
+    message = 'on "a" ' * 20_000
+    assert primary_message(IntegrityError(message)) == message.strip()
 
 
 def test_a_text_of_a_database_within_another_text_is_masked():

@@ -255,11 +255,24 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
     if activity.response is not None:
         masked["response"] = found.mask(activity.response)
     if activity.extra and (texts := _free_texts_in(activity.extra)):
-        masked["extra"] = {**activity.extra, **found.mask(texts)}
+        rest = {name: value for name, value in activity.extra.items() if name not in texts}
+        masked["extra"] = {**rest, **found.mask(texts)}
+    for name in _names_of(activity):
+        masked[name] = found.mask_name(getattr(activity, name))
     if activity.target:
         text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
-    return activity.with_(**masked) if masked else activity
+    return _changed(activity, masked)
+
+
+def _names_of(activity: Activity) -> list[str]:
+    """Return which names of an activity a project may have made of what a client sent."""
+    names = ["action_type", "request_id"]
+    if activity.action != activity.route:
+        names.append("action")
+    if activity.actor_id is None:
+        names.append("actor_label")
+    return [name for name in names if getattr(activity, name)]
 
 
 def _withheld(activity: Activity) -> Activity:

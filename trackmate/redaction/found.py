@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from trackmate.redaction.values import MAX_TEXT, Sanitizer
+from trackmate.redaction.values import MAX_TEXT, Sanitizer, clean_text
 
 MASK = "[redacted]"
 
@@ -17,6 +17,7 @@ LONG = 8
 """A shorter secret is masked only where it is a word of its own: it is part of too many others."""
 SHORT = 3
 """A still shorter one says too little to be one."""
+_WORDS = re.compile(r"[^\W\d]+(?:[ .:-][^\W\d]+)*")
 MOST = 1_000
 """Values remembered from one request."""
 
@@ -57,6 +58,16 @@ class FoundSecrets:
             return self._replace(value)
         return Sanitizer(self._replace, is_thorough=True)(value)
 
+    def mask_name(self, text: str) -> str:
+        """Return the name of an action or an actor without secrets that are no words.
+
+        Otherwise a client could hide what it did by sending its name as a password.
+        """
+        for value in self._values:
+            if len(value) >= LONG and not _WORDS.fullmatch(value):
+                text = text.replace(value, MASK)
+        return text
+
 
 def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
@@ -88,8 +99,12 @@ def _written(value: str) -> set[str]:
     return {
         value,
         value.strip(),
+        clean_text(value),
         repr(value)[1:-1],
+        value.replace("'", "''"),
         json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(value))[3:-3],
         quote(value, safe="", errors="replace"),
         quote_plus(value, errors="replace"),
         escape(value),

@@ -111,10 +111,13 @@ class Judge:
             return True
         return beside is not None and beside.says_code(value)
 
+    @property
+    def may_provision(self) -> bool:
+        """Whether the data may contain the picture or the key of a second factor."""
+        return self.is_answer and self.is_authentication
+
     def is_provisioning(self, name: str, value: str) -> bool:
-        """Return True for the picture or the key of a second factor in an answer."""
-        if not (self.is_answer and self.is_authentication):
-            return False
+        """Return True for such a picture or key, whatever its name."""
         if _IMAGE.match(value):
             return PICTURES.isdisjoint(words_of(name))
         return _BASE_32.fullmatch(value) is not None and not value.isdecimal()

@@ -183,6 +183,8 @@ class Redactor:
             query = f"?{self._inside(is_authentication=about).query(query[1:])}"
         if fragment:
             fragment = f"#{self._fragment(fragment[1:])}"
+        for pattern in self.patterns:
+            origin = pattern.sub(MASK, origin)
         return f"{origin}{path}{query}{fragment}"
 
     def _fragment(self, fragment: str) -> str:

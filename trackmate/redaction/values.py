@@ -141,6 +141,7 @@ class Sanitizer:
         result: dict[str, Any] = {}
         judge, text = self.judge, self.text
         beside: Beside | None = None
+        may_provision = judge is not None and judge.may_provision
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -152,7 +153,9 @@ class Sanitizer:
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if judge and (inherited or judge.names.says_something(key_text)):
+            if judge and may_provision and type(item) is str and judge.is_provisioning(name, item):
+                result[name] = self.mask(item)
+            elif judge and (inherited or judge.names.says_something(key_text)):
                 beside = beside or judge.beside(value)
                 if inherited >= Sensitivity.SECRET and _is_drawn(key_text):
                     # {"tokens": {"4f9d2b7c": "active"}}
