@@ -1,6 +1,7 @@
 """Texts that quote what was sent: masked where it is known what that was, else withheld."""
 
 import json
+from base64 import b64decode, b64encode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -72,6 +73,11 @@ def quote_query(request):
     raise ValueError(f"bad: {request.GET['token']}")
 
 
+def quote_headers(request):
+    quoting(" ".join((request.headers["X-Thing-Key"], request.COOKIES["remember"])))
+    raise ValueError(f"bad: {b64decode(request.headers['Authorization'].split()[1])}")
+
+
 def name_everything(request):
     token = json.loads(request.body)["token"]
     extra = {token: 1, "n": [47114711]}
@@ -87,6 +93,7 @@ def approve(request):
 
 
 views = {
+    "headers": quote_headers,
     "approve": approve,
     "names": name_everything,
     "quote-query": quote_query,
@@ -205,6 +212,15 @@ def test_a_name_beside_a_password_is_in_no_text(client, configure, view, is_kept
     configure(CAPTURE_DATA=is_kept)
     client.post(f"/{view}/", {"username": "MyS3cretTyped", "password": "x"}, content_type=JSON)
     assert "MyS3cretTyped" not in rows()
+
+
+def test_no_header_is_quoted(client):
+    client.cookies["remember"] = "k3Jx9QpL2mVt7RwZ8aBc"
+    basic = b64encode(f"bob:{SECRET}".encode()).decode()
+    client.get("/headers/", headers={"X-Thing-Key": "abcdefgh", "Authorization": f"Basic {basic}"})
+    assert ActivityLog.objects.count() == 2
+    for secret in (SECRET, "abcdefgh", "k3Jx9QpL2mVt7RwZ8aBc", basic):
+        assert secret not in rows()
 
 
 def test_a_secret_in_a_query_beyond_what_is_kept_is_in_no_text(client):

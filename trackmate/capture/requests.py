@@ -26,7 +26,7 @@ from trackmate.context import Scope
 from trackmate.enums import Source, action_type_of, status_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import cut, describe_file, secret_names
+from trackmate.redaction import cut, describe_file, looks_random, password_of, secret_names
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -38,6 +38,8 @@ MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
 MAX_ENCODINGS = 40
 """Characters of a `Content-Encoding` that are quoted."""
+LONG = 8
+"""Characters of a header that may be a key."""
 LARGEST_SEARCHED = 1_000_000
 """Bytes of a body that is searched for secrets which a text may quote."""
 _REGEX = re.compile(r"[\^$(\\]")
@@ -302,11 +304,15 @@ def _remember_credentials(scope: Scope) -> None:
         # What is kept of it is searched when it is masked.
         scope.redactor.query(query)
     for name, value in request.COOKIES.items():
-        if name in names or name == django_settings.SESSION_COOKIE_NAME:
+        if name in names or name == django_settings.SESSION_COOKIE_NAME or looks_random(value):
             scope.secrets.add(value)
     for name, value in request.META.items():
-        if name.startswith("HTTP_") and name != "HTTP_COOKIE" and name in names:
+        if not name.startswith("HTTP_") or name == "HTTP_COOKIE":
+            continue
+        if name in names or (names.sensitivity(name) and len(str(value)) >= LONG):
             scope.secrets.add(str(value).split())
+        if name == "HTTP_AUTHORIZATION":
+            scope.secrets.add(password_of(str(value)))
 
 
 @guarded

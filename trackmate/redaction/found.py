@@ -17,6 +17,7 @@ LONG = 8
 """A shorter secret is masked only where it is a word of its own: it is part of too many others."""
 SHORT = 3
 """A still shorter one says too little to be one."""
+_DIGITS, _NO_DIGITS = re.compile(r"[\d -]{4,24}"), re.compile(r"\D+")
 _WORDS = re.compile(r"[^\W\d]+(?:[ .:-][^\W\d]+)*")
 MOST = 1_000
 """Values remembered from one request."""
@@ -96,8 +97,11 @@ def _replacement(values: set[str]) -> Callable[[str], str]:
 
 def _written(value: str) -> set[str]:
     """Return a value as it is, without blanks around, and as programs write it in a text."""
+    digits = _NO_DIGITS.sub("", value) if _DIGITS.fullmatch(value) else value
     return {
         value,
+        digits,
+        digits.lstrip("0") if digits.isdecimal() and len(digits) > SHORT else digits,
         value.strip(),
         clean_text(value),
         repr(value)[1:-1],

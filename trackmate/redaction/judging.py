@@ -11,6 +11,7 @@ from typing import Any
 from trackmate.redaction.names import MAX_NAME, Context, SecretNames, Sensitivity, words_of
 from trackmate.redaction.pairs import LABELS, LOOSE, role_of, stems_of
 from trackmate.redaction.randomness import (
+    LONG,
     SHORT,
     is_message,
     is_nothing,
@@ -19,7 +20,7 @@ from trackmate.redaction.randomness import (
     looks_random,
     reads_like_words,
 )
-from trackmate.redaction.vocabulary import ONE_TIME, PICTURES
+from trackmate.redaction.vocabulary import IDS, ONE_TIME, PICTURES
 
 LISTS = (list, tuple, set, frozenset)
 CONTAINERS = (Mapping, *LISTS)
@@ -111,16 +112,23 @@ class Judge:
             return True
         return beside is not None and beside.says_code(value)
 
-    @property
-    def may_provision(self) -> bool:
-        """Whether the data may contain the picture or the key of a second factor."""
-        return self.is_answer and self.is_authentication
+    def opens_something(self, name: str, value: str) -> bool:
+        """Return True for what is a secret whatever its name, where it is about authentication.
 
-    def is_provisioning(self, name: str, value: str) -> bool:
-        """Return True for such a picture or key, whatever its name."""
+        It looks random, or is the picture or the key of a second factor in an answer.
+        """
+        if "/" not in value[:LONG] and looks_random(value):
+            return not is_id(name)
+        if not self.is_answer:
+            return False
         if _IMAGE.match(value):
             return PICTURES.isdisjoint(words_of(name))
         return _BASE_32.fullmatch(value) is not None and not value.isdecimal()
+
+
+def is_id(name: str) -> bool:
+    """Return True for the name of what identifies something, however random."""
+    return name.lower().rpartition("_")[2] in IDS
 
 
 class Beside:

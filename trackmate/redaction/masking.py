@@ -23,13 +23,12 @@ from trackmate.redaction.addresses import (
     variants_of,
 )
 from trackmate.redaction.found import MASK, FoundSecrets
-from trackmate.redaction.judging import Beside, Judge
+from trackmate.redaction.judging import Beside, Judge, is_id
 from trackmate.redaction.named import NamedSecrets, may_name
 from trackmate.redaction.names import SecretNames, Sensitivity
 from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
 from trackmate.redaction.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
-from trackmate.redaction.vocabulary import IDS
 
 URL_MASK = "REDACTED"
 """What takes the place of a value in a query, where brackets would be encoded."""
@@ -274,10 +273,10 @@ class Redactor:
         if level == Sensitivity.ALWAYS or (level == Sensitivity.CONTEXTUAL and about):
             return True
         if level == Sensitivity.SECRET:
-            return not (text.isdigit() and _is_id(name))
+            return not (text.isdigit() and is_id(name))
         if level == Sensitivity.LIKELY:
             return not reads_like_words(text)
-        if _is_id(name):
+        if is_id(name):
             return False
         return (about and _CODE.fullmatch(text) is not None) or any(
             looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
@@ -305,7 +304,7 @@ class Redactor:
     def _parameter(self, judge: Judge, name: str, value: str, beside: Beside) -> str:
         level = judge.level(name, value, 0, beside)
         is_secret = level and judge.is_secret(level, name, value, beside)
-        if is_secret or (self._opens_something(value) and not _is_id(name)):
+        if is_secret or (self._opens_something(value) and not is_id(name)):
             self.found.add(value)
             return URL_MASK
         return self.text(value, mask=URL_MASK)
@@ -376,10 +375,6 @@ SHORTEST_CODE = 4
 """Characters of a one-time code."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Characters of a random part of a path, elsewhere and on routes about authentication."""
-
-
-def _is_id(name: str) -> bool:
-    return name.lower().rpartition("_")[2] in IDS
 
 
 @per_settings

@@ -246,12 +246,24 @@ def _without_credential(found: re.Match[str], mask: str) -> str:
 
 
 def _is_basic(credential: str) -> bool:
-    """Return True for "user:password" in base64 (RFC 7617)."""
-    whole = credential.rstrip("=")
+    return b":" in _decoded(credential)
+
+
+def password_of(header: str) -> str:
+    """Return the password in an `Authorization: Basic ...` (RFC 7617), if there is one."""
+    scheme, _blank, credential = header.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    return _decoded(credential.strip()).partition(b":")[2].decode(errors="replace")
+
+
+def _decoded(credential: str) -> bytes:
+    """Return base64 decoded, as far as it goes."""
+    whole = credential if len(credential) % 4 == 0 else credential.rstrip("=")
     try:
-        return b":" in a2b_base64(whole[: len(whole) // 4 * 4])
+        return a2b_base64(whole[: len(whole) // 4 * 4])
     except ValueError:
-        return False
+        return b""
 
 
 def _without_user(found: re.Match[str], mask: str) -> str:

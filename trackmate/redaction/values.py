@@ -141,7 +141,7 @@ class Sanitizer:
         result: dict[str, Any] = {}
         judge, text = self.judge, self.text
         beside: Beside | None = None
-        may_provision = judge is not None and judge.may_provision
+        is_strict = judge is not None and judge.is_authentication
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -153,7 +153,7 @@ class Sanitizer:
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if judge and may_provision and type(item) is str and judge.is_provisioning(name, item):
+            if judge and is_strict and type(item) is str and judge.opens_something(name, item):
                 result[name] = self.mask(item)
             elif judge and (inherited or judge.names.says_something(key_text)):
                 beside = beside or judge.beside(value)
