@@ -387,6 +387,25 @@ def test_a_secret_is_masked_however_a_text_is_written(text):
     assert Z not in json.dumps(rules.value({"note": text}))
 
 
+def test_names_in_a_tuple_of_a_text_are_no_secrets():
+    rules = redactor()
+    text = "INSERT INTO users ('password', 'email') and ('token', 'secret')"
+    assert rules.text(text) == text
+    assert not rules.found
+
+
+@pytest.mark.parametrize("password", ["never gonna give", "the quick fox", "see hunter2", "what"])
+def test_a_password_of_words_is_no_prose(password):
+    assert redactor().text(f"password: {password}") == f"password: {MASK}"
+    assert password not in redactor().text(f"{{'password': '{password}'}}")
+
+
+@pytest.mark.parametrize("password", ["invalid", "must be longer", "the", "vergessen"])
+def test_a_password_in_quotes_is_no_remark(password):
+    assert password not in redactor().text(f"{{'password': '{password}'}}")
+    assert password not in redactor().text(f"<password>{password}</password>")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -429,7 +448,7 @@ def test_a_one_time_code_may_have_letters(code):
         "EAN 4006381333931, Tel. +4915112345678, 0049 30 901820 12345",
         "IMEI 490154203237518 and 356938035643809",
         "The password must contain 8 characters. Password: must contain 8 characters",
-        "Your password: where to find it",
+        "Password: see the manual, Passwort: vergessen",
         "token: expired, token=missing, pin: see board",
         "session: 12:30, ticket: #4711, auth=oauth2",
         "Bearer certificates and bearer instruments are banned",

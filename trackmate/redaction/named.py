@@ -13,6 +13,7 @@ from typing import Any
 from trackmate.redaction.found import MASK
 from trackmate.redaction.judging import Judge
 from trackmate.redaction.names import Sensitivity
+from trackmate.redaction.randomness import reads_like_words
 from trackmate.redaction.vocabulary import GUIDANCE, REMARKS
 
 _CLOSING = (
@@ -189,7 +190,7 @@ class NamedSecrets:
             if opening := _OPENING.match(text, start):
                 return self._structure(text, start, opening, level)
         found = self._pattern(text, sign, level).match(text, start)
-        if found is None or not self._is_secret(level, name, text, found.span()):
+        if not found or not self._is_secret(level, name, text, found.span(), is_prose=True):
             return nowhere
         return found.start(), found.start() + len(found[0].rstrip())
 
@@ -221,10 +222,11 @@ class NamedSecrets:
             self.remember(each.strip("\"'"))
         return start, end
 
-    def _is_secret(self, level: int, name: str, text: str, span: Span) -> bool:
+    def _is_secret(
+        self, level: int, name: str, text: str, span: Span, *, is_prose: bool = False
+    ) -> bool:
         value = text[slice(*span)].strip("\\\"' ")
-        first = value.lower().partition(" ")[0].rstrip(".!,")
-        if not first or first in GUIDANCE or (first == value.lower() and first in REMARKS):
+        if not value or (is_prose and _is_remark(value)):
             return False
         if level == Sensitivity.SECRET and name[-1:] in "sS" and not value.strip("0123456789.,"):
             return False  # a count: "tokens: 1,024"
@@ -258,7 +260,9 @@ class NamedSecrets:
             ):
                 continue
             span = _inside(quoted) if quoted else value.span()
-            if not is_name(text[slice(*span)]) and self._is_secret(level, found[1], text, span):
+            if is_name(text[slice(*span)]):
+                continue
+            if self._is_secret(level, found[1], text, span, is_prose=quoted is None):
                 spans.append(span)
         return self._masked(text, spans)
 
@@ -310,6 +314,12 @@ class NamedSecrets:
 
 _STRINGS = re.compile(r"\"[^\"\\\r\n]{3,}+\"(?!\s?:)|'[^'\\\r\n]{3,}+'(?!\s?:)")
 """Strings in a structure that are no keys of it."""
+
+
+def _is_remark(value: str) -> bool:
+    """Return True for what prose says in the place of a secret: "expired", "must be longer"."""
+    first, _blank, rest = value.lower().rstrip(".!,").partition(" ")
+    return (not rest and first in REMARKS) or (first in GUIDANCE and reads_like_words(value))
 
 
 def _inside(quoted: re.Match[str]) -> Span:

@@ -223,8 +223,7 @@ REMARKS = frozenset(
 """What a text says of a secret in its place: "token: expired", "token: the smallest unit"."""
 
 GUIDANCE = _words("""
-    forgotten how must never oublie oublié please see should siehe vergessen voir what when where
-    why
+    forgotten must oublié please see should siehe vergessen voir
 """)
 """First words of what a text says of a password in its place: "password: see the manual"."""
 
