@@ -258,21 +258,20 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
         rest = {name: value for name, value in activity.extra.items() if name not in texts}
         masked["extra"] = {**rest, **found.mask(texts)}
     for name in _names_of(activity):
-        masked[name] = found.mask_name(getattr(activity, name))
+        text = getattr(activity, name)
+        if text and (without := found.mask_name(text)) != text:
+            masked[name] = without
     if activity.target:
         text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
-    return _changed(activity, masked)
+    return activity.with_(**masked) if masked else activity
 
 
-def _names_of(activity: Activity) -> list[str]:
+def _names_of(activity: Activity) -> tuple[str, ...]:
     """Return which names of an activity a project may have made of what a client sent."""
-    names = ["action_type", "request_id"]
-    if activity.action != activity.route:
-        names.append("action")
-    if activity.actor_id is None:
-        names.append("actor_label")
-    return [name for name in names if getattr(activity, name)]
+    action = () if activity.action == activity.route else ("action",)
+    actor = () if activity.actor_id is not None else ("actor_label",)
+    return ("action_type", "request_id", *action, *actor)
 
 
 def _withheld(activity: Activity) -> Activity:

@@ -17,12 +17,13 @@ from django.utils import translation
 from trackmate.redaction.names import words_of
 from trackmate.redaction.vocabulary import AUTHENTICATION
 
-_REST = r"(?:[^\s\"'<>\\`{}|,;&„“”«»‘’]|[|,;&](?!/))"  # noqa: RUF001 (quotes of many languages)
+_PLAIN = r"[^\s\"'<>\\`{}|,;&„“”«»‘’]*+"  # noqa: RUF001 (quotes of many languages)
+_REST = rf"(?=\S){_PLAIN}(?:[|,;&](?!/){_PLAIN})*+"
 ADDRESS = re.compile(
-    rf"(?:(?<![\w.+-])[a-z][a-z0-9+.-]{{1,20}}:)?//{_REST}+"
-    rf"|(?<![\w/<])/(?!/){_REST}+"
-    r"|(?<![\w.@/-])(?:localhost|(?:[\w-]{1,63}+\.){1,8}(?:[a-z]{2,24}+|\d{1,3}+))"
-    rf"(?::\d{{1,5}})?/{_REST}+",
+    rf"(?<![\w.@/+-])(?:[a-z][a-z0-9+.-]{{1,20}}://{_REST}"
+    r"|(?:localhost|(?:[\w-]{1,63}+\.){1,8}(?:[a-z]{2,24}+|\d{1,3}+))"
+    rf"(?::\d{{1,5}})?/{_REST})"
+    rf"|//{_REST}|/(?<![\w</]/){_REST}",
     re.IGNORECASE,
 )
 """An address within a text: with a scheme, from the root of the site, or with a host alone."""

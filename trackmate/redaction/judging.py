@@ -59,7 +59,9 @@ class Judge:
 
     def level(self, name: str, value: Any, inherited: int, beside: Beside) -> int:
         """Return how much is known of a value: by its name, by a pair, by what it is in."""
-        level = max(self.names.sensitivity(name), beside.level(name, value))
+        level: int = self.names.sensitivity(name)
+        if level < Sensitivity.SECRET:
+            level = max(level, beside.level(name, value))
         if level == Sensitivity.HARMLESS and inherited and not self.names.describes(name):
             return inherited
         return level
@@ -206,12 +208,12 @@ class Beside:
 
     @cached_property
     def _says(self) -> tuple[bool, bool]:
-        is_for_account = False
+        is_for_account, context_of = False, self._names.context_of
         for name, other in self._siblings.items():
-            if not isinstance(other, str) or not other or not isinstance(name, str):
+            if not isinstance(name, str):
                 continue
-            context = self._names.context_of(name[-MAX_NAME:])
-            if context is Context.NONE:
+            context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
+            if not context or not other or not isinstance(other, str):
                 continue
             if context is Context.AUTHENTICATION or (_OPENS.get(context, _never)(other)):
                 return True, True

@@ -153,7 +153,7 @@ class Sanitizer:
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if judge and is_strict and type(item) is str and judge.opens_something(name, item):
+            if is_strict and judge and type(item) is str and judge.opens_something(name, item):
                 result[name] = self.mask(item)
             elif judge and (inherited or judge.names.says_something(key_text)):
                 beside = beside or judge.beside(value)
