@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, register_converter
 
 from trackmate import track
 from trackmate.context import Scope
-from trackmate.redaction import MASK, Site, redactor, redactor_of
+from trackmate.redaction import MASK, Site, addresses, redactor, redactor_of
 
 RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
 UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
@@ -230,6 +230,19 @@ def test_the_query_of_a_redirect_to_a_slash_is_judged_as_that_of_its_aim(
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.common.CommonMiddleware"]
     assert client.get("/k?code=abc").status_code in (301, 404)
     assert activities[0].extra["query"] == "code=REDACTED"
+
+
+def test_a_flood_of_addresses_is_looked_up_within_bounds(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        addresses, "_arguments_of", lambda path, _urlconf: asked.append(path) or ([], "/")
+    )
+    rules = redactor(site=Site(__name__))
+    masked = rules.text(" ".join(f"/x/{number}/" for number in range(2_000)))
+    assert len(asked) == addresses.MOST_LOOKED_UP
+    assert masked.startswith("/x/0/ /x/1/")
+    assert masked.endswith(f"/{MASK} /{MASK}")
+    assert not rules.found.is_complete
 
 
 def test_below_a_script_name(activities):

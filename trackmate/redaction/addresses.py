@@ -97,6 +97,10 @@ def is_about_authentication(text: str) -> bool:
     )
 
 
+MOST_LOOKED_UP = 500
+"""Paths that are looked up for one request: to try all routes of a site takes its time."""
+
+
 class Site:
     """The routes by which a request is answered."""
 
@@ -104,6 +108,7 @@ class Site:
         self._urlconf = urlconf
         self._script_name = script_name.rstrip("/")
         self._language = language
+        self._looked_up = 0
 
     @classmethod
     def of(cls, request: HttpRequest) -> Site:
@@ -119,12 +124,18 @@ class Site:
         """What decides about a path beside the path itself."""
         return self._urlconf, self._script_name, self._language
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether so many paths were looked up for one request that no more are."""
+        return self._looked_up >= MOST_LOOKED_UP
+
     def arguments(self, path: str) -> tuple[Sequence[Argument], str]:
         """Return what a route takes out of a decoded path, and the text of that route.
 
         The path may lack the script name, the final slash or the language, all of which a redirect
         adds. Where no route matches, both are empty.
         """
+        self._looked_up += 1
         has_script_name = self._script_name and path.startswith(f"{self._script_name}/")
         start = len(self._script_name) if has_script_name else 0
         for language, added, candidate in self._candidates(path[start:]):

@@ -193,8 +193,10 @@ class Redactor:
 
     def _is_path(self, path: str) -> bool:
         """Return True for "//invite/..." if it is a path of the site with a slash too many."""
+        if self.site is None or self.site.is_exhausted:
+            return False
         plain = next(variants_of(path), path)
-        return self.site is not None and bool(self.site.arguments(self._unquoted(plain))[0])
+        return bool(self.site.arguments(self._unquoted(plain))[0])
 
     def _leads_to_authentication(self, path: str) -> bool:
         if self.is_authentication or is_about_authentication(path[:MAX_PATH]):
@@ -204,6 +206,8 @@ class Redactor:
         context = ("elsewhere", self.site.key)
         if (path, *context) in self.clean:
             return False
+        if self.site.is_exhausted:
+            return True
         about = is_about_authentication(self.site.arguments(self._unquoted(path))[1])
         if not about:
             self.clean.note(path, *context)
@@ -248,6 +252,9 @@ class Redactor:
     def _path_by_route(self, path: str) -> str:
         if self.site is None or not path.startswith("/"):
             return path
+        if self.site.is_exhausted:
+            self.found.is_complete = False
+            return f"/{MASK}"
         for each in (path, *variants_of(path)):
             arguments, route = self.site.arguments(each)
             if route:
