@@ -568,6 +568,7 @@ def test_an_address_is_masked_in_all_its_parts(url, masked):
 
 # --- data ------------------------------------------------------------------------------------
 
+UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
 TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
 
 
@@ -619,6 +620,10 @@ TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
         ({"note": '{"password": "x", "a": 1}'}, {"note": '{"password": "[redacted]", "a": 1}'}),
         ({"url": "/x?token=abc"}, {"url": "/x?token=REDACTED"}),
         ({"recovery_codes": ["a1", "b2"]}, {"recovery_codes": MASK}),
+        (
+            {"reset_token_uuid": UUID, "session_id": UUID},
+            {"reset_token_uuid": MASK, "session_id": MASK},
+        ),
     ],
 )
 def test_data_are_masked_at_any_depth(value, masked):

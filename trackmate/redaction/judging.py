@@ -103,7 +103,7 @@ class Judge:
 
     def _is_count_or_id(self, name: str, value: str) -> bool:
         if value.isdecimal() and not self.is_authentication:
-            return name[-1:] in "sS" or self.names.identifies(name)
+            return name.endswith(("s", "S")) or self.names.identifies(name)
         return is_uuid(value) and self.names.identifies(name)
 
     def _is_secret_code(self, name: str, value: str, beside: Beside | None) -> bool:

@@ -228,7 +228,11 @@ class NamedSecrets:
         value = text[slice(*span)].strip("\\\"' ")
         if not value or (is_prose and _is_remark(value)):
             return False
-        if level == Sensitivity.SECRET and name[-1:] in "sS" and not value.strip("0123456789.,"):
+        if (
+            level == Sensitivity.SECRET
+            and name.endswith(("s", "S"))
+            and not value.strip("0123456789.,")
+        ):
             return False  # a count: "tokens: 1,024"
         if not self.judge.is_secret(level, name, value):
             return False

@@ -157,7 +157,7 @@ ABOUT_LIKELY = _words("""
 """)
 """The same of a likely word: `session_title`, `ticket_price`."""
 
-IDENTIFIERS = _words("id ids pk uuid")
+IDENTIFIERS = _words("id ids pk")
 """Last words of what tells tokens apart without being one: `token_id`."""
 
 QUESTIONS = _words("accepts can count has is max min num requires total")
