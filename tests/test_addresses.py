@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, register_converter
 
 from trackmate import track
 from trackmate.context import Scope
-from trackmate.redaction import MASK, Site, redactor, redactor_of
+from trackmate.redaction import MASK, Site, addresses, redactor, redactor_of
 
 RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
 UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
@@ -46,6 +46,8 @@ urlpatterns = [
     path("files/<path:name>", view),
     path("objects/<str:object_id>/", view),
     path("coupons/<str:code>/", view),
+    path("check/<str:value>/", view, name="verify_phone"),
+    path("k/", view, name="verify_email"),
     path("confirm/<str:code>/", view),
     path("tokens/<int:token_id>/", view),
     path("events/<str:session>/", view),
@@ -96,6 +98,15 @@ PATHS = {
     "/member/abc": f"/member/{MASK}",
     "/invite/abc": f"/invite/{MASK}",
     "/p/4821-5000-3000-1000/": "/p/4821-5000-3000-1000/",
+    "/check/482913/": f"/check/{MASK}/",
+    "/check/A1B2C3/": f"/check/{MASK}/",
+    "/check/a7Xk2pQ9/": f"/check/{MASK}/",
+    "/check/NWLZ-PXTL/": f"/check/{MASK}/",
+    "/check/2026/": "/check/2026/",
+    "/check/change-history2/": "/check/change-history2/",
+    "/check/complete-step-3/": "/check/complete-step-3/",
+    "/invite//abc/": f"/invite/{MASK}/",
+    "/x/../invite/./abc/": f"/invite/{MASK}/",
 }
 
 
@@ -156,6 +167,82 @@ def test_an_address_within_something_else_is_masked_as_a_path_is(
     for secret in ("swordfish", "0DEADBEEF", RANDOM):
         assert secret not in kept
     assert harmless in unquote(unquote(unquote(kept)))
+
+
+WRITTEN = """
+/invite/swordfish/ (/invite/swordfish/) [x](/invite/swordfish/) `/invite/swordfish/`
+**/invite/swordfish/** "/invite/swordfish/" „/invite/swordfish/“ «/invite/swordfish/»
+/invite/swordfish/… /invite/swordfish/;x=1 /invite/swordfish/&a=1 /invite/swordfish/|next
+/invite/swordfish/:5 /invite/swordfish/—x path=/invite/swordfish/ /a,/invite/swordfish/
+example.org/invite/swordfish/ www.example.org/invite/swordfish localhost:8000/invite/swordfish/
+127.0.0.1/invite/swordfish/ //invite/swordfish/ //h//invite/swordfish/ ///invite/swordfish/
+http://h//invite/swordfish/ http://h/./invite/swordfish/ http://h/x/../invite/swordfish/
+/./invite/swordfish/ invite/swordfish/ ../invite/swordfish/ ./invite/swordfish/
+http:///invite/swordfish/ /x#/invite/swordfish/ %25252Finvite%25252Fswordfish%25252F
+/login/?next=/login/?next=/login/?next=/login/?next=/invite/swordfish/
+view-source:https://h/invite/swordfish/
+https://a.b/?url=https%3A%2F%2Fh%2Finvite%2Fswordfish%2F&data=1
+""".split()  # noqa: SIM905 (a list to read)
+
+
+@pytest.mark.parametrize("address", WRITTEN)
+def test_an_address_is_found_however_it_is_written(address):
+    rules = redactor(site=Site(__name__))
+    assert "swordfish" not in rules.text(address)
+    assert "swordfish" not in rules.text(f"see {address}") or address[0] in "i."
+    assert "swordfish" not in json.dumps(rules.value({"a": address}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "and/or, image/png, 12/24, ./a/b.txt, example.org/a/b, C:/x",
+        "invoices/2026/",
+        "see example.org/shop/orders/17/?page=2, or localhost:8000/a.",
+        "/x/../y//z/",
+    ],
+)
+def test_what_leads_nowhere_stays_as_it_was(text):
+    assert redactor(site=Site(__name__)).text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("asked", "query"),
+    [
+        ("/k/?code=abc", "code=REDACTED"),
+        (f"/k/?x={RANDOM}", "x=REDACTED"),
+        (f"/k/?{RANDOM}", "REDACTED="),
+        (f"/k/?id={RANDOM}", f"id={RANDOM}"),
+        (f"/?x={RANDOM}", f"x={RANDOM}"),
+        ("/?code=abc", "code=abc"),
+    ],
+)
+def test_a_query_is_judged_by_the_route_that_it_is_for(client, activities, asked, query):
+    client.get(asked)
+    referred(client, f"http://testserver{asked}")
+    assert activities[0].extra["query"] == query
+    assert activities[1].extra["headers"]["Referer"].endswith(query)
+
+
+def test_the_query_of_a_redirect_to_a_slash_is_judged_as_that_of_its_aim(
+    client, activities, settings
+):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.common.CommonMiddleware"]
+    assert client.get("/k?code=abc").status_code in (301, 404)
+    assert activities[0].extra["query"] == "code=REDACTED"
+
+
+def test_a_flood_of_addresses_is_looked_up_within_bounds(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        addresses, "_arguments_of", lambda path, _urlconf: asked.append(path) or ([], "/")
+    )
+    rules = redactor(site=Site(__name__))
+    masked = rules.text(" ".join(f"/x/{number}/" for number in range(2_000)))
+    assert len(asked) == addresses.MOST_LOOKED_UP
+    assert masked.startswith("/x/0/ /x/1/")
+    assert masked.endswith(f"/{MASK} /{MASK}")
+    assert not rules.found.is_complete
 
 
 def test_below_a_script_name(activities):

@@ -132,7 +132,34 @@ def refuses(request):
         ({"query": 'mutation { login(username: "MyS3cretTyped", password: "") }'}, 200, False),
         ({"query": 'mutation { buy(username: "MyS3cretTyped") }'}, 200, True),
         ({"body": '{"username": "MyS3cretTyped", "password": "x"}'}, 200, False),
-        ({"username": "MyS3cretTyped", "password1": "x"}, 200, True),
+        ({"username": "MyS3cretTyped", "password1": "x", "password2": "x"}, 200, True),
+        ({"email": "MyS3cretTyped", "new_password": "x", "password": "x"}, 200, True),
+        ({"username": "MyS3cretTyped", "has_usable_password": True}, 200, True),
+        ({"username": "MyS3cretTyped", "password1": "x"}, 200, False),
+        ({"user[username]": "MyS3cretTyped", "user[password]": "x"}, 200, False),
+        ({"user_name": "MyS3cretTyped", "password": "x"}, 200, False),
+        ({"emailAddress": "MyS3cretTyped", "passwordInput": "x"}, 200, False),
+        ({"usernameOrEmail": "MyS3cretTyped", "pin": 1234}, 200, False),
+        ({"login_id": "MyS3cretTyped", "mot_de_passe": "x"}, 200, False),
+        ({"phone": "MyS3cretTyped", "password": {"v": "x"}}, 200, False),
+        ({"log": "MyS3cretTyped", "pwd": "x"}, 200, False),
+        ({"benutzername": "MyS3cretTyped", "passwort": None}, 200, False),
+        ({"username_1": "MyS3cretTyped", "password_1": "x"}, 200, False),
+        ([{"username": "MyS3cretTyped", "password": "x"}], 200, False),
+        ({"a": {"b": {"c": {"d": {"e": {"email": "MyS3cretTyped", "pw": "x"}}}}}}, 200, False),
+        (
+            [{"name": "username", "value": "MyS3cretTyped"}, {"name": "password", "value": "x"}],
+            200,
+            False,
+        ),
+        ({"body": "username=MyS3cretTyped&password=x"}, 200, False),
+        ({"query": 'login(username: """MyS3cretTyped""", password: "x")'}, 200, False),
+        ({"query": 'q($email: String = "MyS3cretTyped", $password: String = "x")'}, 200, False),
+        (
+            {"query": 'login(email: "MyS3cretTyped", password: $p)', "variables": {"p": ""}},
+            200,
+            False,
+        ),
         ({"username": "MyS3cretTyped"}, 200, True),
         ({"username": ["MyS3cretTyped", "other"], "password": ""}, 200, False),
         ({"login-username": "MyS3cretTyped", "login-password": ""}, 200, False),
@@ -147,6 +174,26 @@ def test_a_name_beside_a_refused_password_is_masked(data, status, shown):
     row = ActivityLog.objects.get()
     assert ("MyS3cretTyped" in repr(row.extra)) is shown
     assert ("MyS3cretTyped" in repr(row.data)) is shown
+
+
+def test_of_many_names_beside_passwords_no_unknown_one_is_kept():
+    logins = [f'a{n}: login(username: "MyS3cret{n}", password: "x")' for n in range(30)]
+    data = {"query": "mutation { " + " ".join(logins) + " }"}
+    refuses(RequestFactory().post("/", data, content_type="application/json"))
+    assert "MyS3cret" not in repr(ActivityLog.objects.get().data)
+
+
+@pytest.mark.parametrize("name", ["username", "phone", "emailAddress"])
+def test_a_name_beside_a_password_is_masked_in_queries_too(name):
+    query = f"?{name}=MyS3cretTyped&password=x"
+    refuses(RequestFactory().get(f"/{query}", headers={"Referer": f"http://a/{query}"}))
+    assert "MyS3cretTyped" not in repr(ActivityLog.objects.get().extra)
+
+
+def test_a_word_for_a_password_is_no_name():
+    data = {"username": "password", "password": "x", "a": {"name": "password", "value": "Zebra77"}}
+    refuses(RequestFactory().post("/", data, content_type="application/json"))
+    assert "Zebra77" not in repr(ActivityLog.objects.get().data)
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 400])

@@ -14,7 +14,7 @@ from trackmate.backends.console import ConsoleBackend
 from trackmate.conf import DEFAULT_PROCESSORS
 from trackmate.context import Scope, enter, is_suppressed, leave
 from trackmate.pipeline import deliver, flush, get_backend, guarded, is_recording, record
-from trackmate.redaction import MASK
+from trackmate.redaction import MASK, FoundSecrets
 from trackmate.reporting import counts
 
 
@@ -187,6 +187,23 @@ def test_a_processor_that_cannot_be_imported_does_not_fail_the_host(configure, c
 
 
 # --- backends --------------------------------------------------------------------------------
+
+
+class BreaksOnce(FoundSecrets):
+    def mask(self, value):
+        if value == "this one":
+            raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
+        return value
+
+
+def test_a_text_that_cannot_be_masked_costs_no_other_activity(activities, scope, configure):
+    configure(PROCESSORS=["trackmate.processors.clean"])
+    scope.secrets = BreaksOnce()
+    scope.secrets.add("swordfish")
+    track("a", remarks="this one")
+    track("b", remarks="that one")
+    flush(scope, None)
+    assert [(each.action, each.remarks) for each in activities] == [("a", ""), ("b", "that one")]
 
 
 def test_the_backend_is_built_once_with_its_options(configure):

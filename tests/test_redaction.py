@@ -4,6 +4,7 @@ import json
 from urllib.parse import parse_qsl, quote
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
 from django.core import signing
@@ -57,6 +58,12 @@ SECRET = {
         verification_code one_time_code sms_code qr_code provisioning_uri
         """,
     "payments": "ccv csc cvn security_code securityCode card[number] card[cvc] cc-number cc_num",
+    "shortened or squashed": """
+        userpw dbpass vaultpass storepass keypass become_pass mdp clave puk wifi_psk mtan pswd
+        passwrd social_security_number SocialSecurityNo security_answer creditcardnumber
+        cardsecuritycode card_verification_value 2fa_code AccountKey hmac_key priv_key setupKey
+        oauth_verifier geslo κωδικός 口令 %70assword user%5Bpassword%5D
+        """,
     "SAML, CAS, sesame, magic links": """
         SAMLResponse SAMLRequest SAMLart ticket pgtIou pgtId sesame magic_link reset_link pat
         """,
@@ -82,6 +89,8 @@ HARMLESS = {
         authorization_grant_type has_usable_password hasUsablePassword is_password_set
         password_strength password_changed_at token_expires_in session_count session_expiry
         cookie_policy auth_method auth_provider min_password_length num_tokens total_tokens
+        token_symbol password_rules otp_channel pin_position credit_card_fee iban_country
+        signature_image_url session_title ticket_price session_start_time auth_user
         """,
     "codes and keys that plainly are none": """
         country_code zip code_of_conduct zip_code zipCode postal_code currency_code language_code
@@ -103,6 +112,15 @@ def test_a_secret_name_is_known(name):
 @pytest.mark.parametrize("name", words(HARMLESS))
 def test_a_harmless_name_is_left_alone(name):
     assert name not in SecretNames()
+
+
+@pytest.mark.parametrize("name", ["mfa", "2fa", "tan", "seed"])
+def test_some_are_a_secret_on_the_way_of_a_login_alone(name):
+    assert SecretNames().sensitivity(name) == Sensitivity.CONTEXTUAL
+
+
+def test_the_end_of_a_long_name_says_what_it_is():
+    assert "x" * 500 + "_password" in SecretNames()
 
 
 @pytest.mark.parametrize("name", ["code", "key", "hash", "x_code", "emailKey2", "keys", "Code"])
@@ -141,6 +159,16 @@ def test_a_project_exempts_names(configure):
     assert [name for name in kept if name not in names] == ["course"]
 
 
+@pytest.mark.parametrize("exempt", ["token", "code", "key", "pin", "secret", "auth", "cookie"])
+def test_an_exempt_name_frees_no_name_that_says_more(exempt):
+    names, usual = SecretNames((), [exempt]), SecretNames()
+    longer = f"access_{exempt} reset-{exempt} api{exempt.title()} my_auth_{exempt} sms_{exempt}"
+    for name in longer.split():
+        assert names.sensitivity(name) == usual.sensitivity(name)
+    for name in (exempt, f"form-0-{exempt}", f"fields[2][{exempt}]", f"order.{exempt}[]"):
+        assert names.sensitivity(name) == Sensitivity.HARMLESS
+
+
 def test_what_a_project_adds_is_masked_even_if_it_is_a_number(configure):
     configure(REDACT_KEYS=["salary"])
     assert redactor().value({"salary": 5000, "raise": 1}) == {"salary": MASK, "raise": 1}
@@ -167,6 +195,14 @@ FORMS = {
     "unsigned JWT": "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0In0.",
     "PEM block": PEM,
     "half a PEM block": PEM[:50],
+    "Django's password hash": PBKDF2PasswordHasher().encode("x", "saltsalt", 5),
+    "argon2": "argon2$argon2id$v=19$m=102400,t=2,p=8$c29tZXNhbHQ$RdescudvJCsgt3ub+b4dWRWJTmaaJObG",
+    "bcrypt": "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+    "Google's client secret": "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",
+    "Vault token": "hvs.CAESIk3Jx9QpL2mVt7RwZ8aBck3Jx",
+    "DigitalOcean token": "dop_v1_9944b09199c62bcf9418ad846dd0e4bb9944b09199c62bcf9418ad846dd0e4bb",
+    "signature of another algorithm": Signer(algorithm="sha512").sign("7"),
+    "signature with another sign": Signer(sep="|").sign("7"),
     "AWS key": "AKIAIOSFODNN7EXAMPLE",
     "temporary AWS key": "ASIAIOSFODNN7EXAMPLE",
     "GitHub token": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
@@ -270,9 +306,161 @@ def test_the_rest_of_a_text_stays(text, masked):
     assert redactor().text(text) == masked
 
 
+Z = "Zebra77Tulip"
+NAMED = [
+    "password: {Zebra77Tulip",
+    "password: [Zebra77Tulip]",
+    "password: (Zebra77Tulip)",
+    "password: Zebra77Tulip:77",
+    "password: Zebra77Tulip=x y",
+    "password: http://Zebra77Tulip",
+    "password: p&ssZebra77Tulip",
+    "password: pass,Zebra77Tulip",
+    "password=a;Zebra77Tulip",
+    "password=a)Zebra77Tulip",
+    "password: p(a)ss)Zebra77Tulip",
+    "password    :    Zebra77Tulip",
+    "password -> Zebra77Tulip",
+    "password：Zebra77Tulip",  # noqa: RUF001
+    "Password (again): Zebra77Tulip",
+    "**password:** Zebra77Tulip",
+    "`password`: `Zebra77Tulip`",
+    "_password: Zebra77Tulip",
+    "API key: Zebra77Tulip",
+    "the secret key = Zebra77Tulip",
+    "Mot de passe : Zebra77Tulip",
+    "recovery codes: abcd1234, Zebra77Tulip",
+    "Server=x;Uid=sa;Pwd=two Zebra77Tulip;",
+    "A=1\nDB_PASSWORD=two Zebra77Tulip\nB=2",
+    "{'password': ['Zebra77Tulip']}",
+    "{'password': {'a': [\"Zebra77Tulip\"]}}",
+    '{"password": ["a", "Zebra77Tulip"], oops',
+    "{'password': b'Zebra77Tulip'}",
+    "{'password': u\"Zebra77Tulip\", 1: 2}",
+    "{'password': Secret('Zebra77Tulip')}",
+    "<QueryDict: {'password': ['Zebra77Tulip'], 'a': ['1']}>",
+    "OrderedDict([('password', 'Zebra77Tulip')])",
+    '["password", "Zebra77Tulip"',
+    '{"name": "password", "value": "Zebra77Tulip"',
+    "password = '''Zebra77Tulip'''",
+    'login(password: """Zebra77Tulip""")',
+    "user: bob\npassword: |\n  Zebra77Tulip\n",
+    "passwords:\n  - Zebra77Tulip",
+    "password: “Zebra77Tulip”",
+    "password: «Zebra77Tulip»",
+    "&quot;password&quot;: &quot;Zebra77Tulip&quot;",
+    "\\u0022password\\u0022: \\u0022Zebra77Tulip\\u0022",
+    "password='it''s Zebra77Tulip'",
+    "token=AKIAIOSFODNN7EXAMPLE/Zebra77Tulip",
+    "token=[redacted]Zebra77Tulip",
+    "password: REDACTEDZebra77Tulip",
+    "Authorization: Api-Key two Zebra77Tulip",
+    "Authorization: NTLM Zebra77Tulip",
+    'Authorization: Digest username="bob", response="Zebra77Tulip"',
+    "the password was Zebra77Tulip",
+    "Password (Zebra77Tulip) wrong",
+    "ALTER USER bob WITH PASSWORD 'Zebra77Tulip'",
+    "IDENTIFIED BY 'Zebra77Tulip'",
+    '--password "two Zebra77Tulip"',
+    "--passwd\nZebra77Tulip",
+    "<password><![CDATA[a<Zebra77Tulip]]></password>",
+    '<input type="password" value="Zebra77Tulip">',
+    "<input name=\"csrfmiddlewaretoken\" value='Zebra77Tulip'>",
+    '<field name="password">Zebra77Tulip</field>',
+    '<add key="password" value="Zebra77Tulip"/>',
+    "<key>password</key><string>Zebra77Tulip</string>",
+    "https://Zebra77Tulip:x-oauth-basic@github.com/",
+    "https://Zebra77Tulip:@api.stripe.com/",
+    "name=password&value=Zebra77Tulip",
+    "a=1&user%5Bpassword%5D=Zebra77Tulip",
+    'x={"password": ["Zebra77Tulip"]};',
+    ')]}\',\n{"password": ["Zebra77Tulip"]}',
+    '"{\\"password\\": [\\"Zebra77Tulip\\"]}"',
+]
+
+
+@pytest.mark.parametrize("text", NAMED, ids=range(len(NAMED)))
+def test_a_secret_is_masked_however_a_text_is_written(text):
+    rules = redactor()
+    assert Z not in rules.text(text)
+    assert MASK in rules.text(text) or "REDACTED" in rules.text(text)
+    assert Z not in json.dumps(rules.value({"note": text}))
+
+
+def test_names_in_a_tuple_of_a_text_are_no_secrets():
+    rules = redactor()
+    text = "INSERT INTO users ('password', 'email') and ('token', 'secret')"
+    assert rules.text(text) == text
+    assert not rules.found
+
+
+@pytest.mark.parametrize("password", ["never gonna give", "the quick fox", "see hunter2", "what"])
+def test_a_password_of_words_is_no_prose(password):
+    assert redactor().text(f"password: {password}") == f"password: {MASK}"
+    assert password not in redactor().text(f"{{'password': '{password}'}}")
+
+
+@pytest.mark.parametrize("password", ["invalid", "must be longer", "the", "vergessen"])
+def test_a_password_in_quotes_is_no_remark(password):
+    assert password not in redactor().text(f"{{'password': '{password}'}}")
+    assert password not in redactor().text(f"<password>{password}</password>")
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "OTP 482913",
+        "OTP 4829.",
+        "2FA 482913",
+        "my 2FA 482 913",
+        "OTP for bob is 482913",
+        "the one-time code 482913 was wrong",
+        "482913 is your verification code",
+        "G-482913 is your Google verification code",
+        "Use 482913 to sign in",
+        "Enter code 482913 to verify",
+        "482913 as your login code: use 482913 as your login code",
+        "Ihr Code lautet 482913",
+        "Dein Code: 482913",
+        "Votre code est 482913",
+        "Su código es 482913",
+        "your code for github is 482913",
+        "verification code (482913)",
+        "PIN 482913",
+    ],
+)
+def test_a_one_time_code_is_masked_whole(text):
+    masked = redactor().text(text)
+    for digits in ("4829", "2913", "913", "482 "):
+        assert digits not in masked.replace("482913 as your login code: use", "")
+
+
+@pytest.mark.parametrize("code", ["ABCD-1234", "NWLZ-PXTL", "K7QX2P", "482-913"])
+def test_a_one_time_code_may_have_letters(code):
+    assert redactor().text(f"Your login code is {code}.") == f"Your login code is {MASK}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line 12: unexpected indent",
+        "Address line 2: Flat 7, Line 3: Berlin",
+        "EAN 4006381333931, Tel. +4915112345678, 0049 30 901820 12345",
+        "IMEI 490154203237518 and 356938035643809",
+        "The password must contain 8 characters. Password: must contain 8 characters",
+        "Password: see the manual, Passwort: vergessen",
+        "token: expired, token=missing, pin: see board",
+        "session: 12:30, ticket: #4711, auth=oauth2",
+        "Bearer certificates and bearer instruments are banned",
+        "basic knowledge101, Basic 12345678, Token 123456789, Token ring802.5",
+        "sk-learn-model-version-2024-final npm_config_registry_version_1",
+        "ST-1234-boulevard, PT-109-memorial-site",
+        "OTP 2024, MFA 2024 rollout, one-time fee 1500, the code is 1234 lines",
+        "Your code review 1234 is done, use 2000 to 3000",
+        "use --password to set it, --password or --token, --password FILE",
+        "see http://foo: write to bob@example.org",
+        "prompt tokens: 512, tokens: 1,024",
+        "password: None, password=false, {'token': None}",
         "4111111111111112",  # the check digit is wrong
         "order 20260102030405 of 2026",
         "1.4111111111111111",
@@ -335,8 +523,8 @@ def test_no_path_of_digits_and_dashes_is_a_card():
         ("ticket=4711&session=17", "ticket=4711&session=17"),
         ("code=BLUE&key=price&hash=top", "code=BLUE&key=price&hash=top"),
         ("code=4%2F0AX4XfWh9dPz7Lq2aXb3c&a=1", "code=REDACTED&a=1"),
-        ("code=abc&state=xyz", "code=REDACTED&state=xyz"),
-        ("code=abc&client_id=7", "code=REDACTED&client_id=7"),
+        ("code=abc&state=Zx8k2Qp", "code=REDACTED&state=Zx8k2Qp"),
+        ("code=abc&client_id=web-client", "code=REDACTED&client_id=web-client"),
         ("session=Spring+2026&max_tokens=7", "session=Spring+2026&max_tokens=7"),
         ("name=password&value=abc", "name=password&value=REDACTED"),
         ("r=%252Freset%253Ftoken%253Dabc", "r=%2Freset%3Ftoken%3DREDACTED"),
@@ -380,6 +568,7 @@ def test_an_address_is_masked_in_all_its_parts(url, masked):
 
 # --- data ------------------------------------------------------------------------------------
 
+UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
 TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
 
 
@@ -389,7 +578,7 @@ TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
         ({"password": "x", "name": "y"}, {"password": MASK, "name": "y"}),
         ({"a": [{"b": {"token": "x"}}]}, {"a": [{"b": {"token": MASK}}]}),
         ({"tokens": ["x", "y"]}, {"tokens": MASK}),
-        ({"auth": {"user": "x"}}, {"auth": MASK}),
+        ({"auth": {"user": "x", "a": "hunter2"}}, {"auth": {"user": "x", "a": MASK}}),
         ({"password": "", "pin": None}, {"password": "", "pin": None}),
         ({"pin": 0, "otp": 123456, "cvv": 7}, {"pin": MASK, "otp": MASK, "cvv": MASK}),
         ({"password": 12345678}, {"password": MASK}),
@@ -431,10 +620,186 @@ TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
         ({"note": '{"password": "x", "a": 1}'}, {"note": '{"password": "[redacted]", "a": 1}'}),
         ({"url": "/x?token=abc"}, {"url": "/x?token=REDACTED"}),
         ({"recovery_codes": ["a1", "b2"]}, {"recovery_codes": MASK}),
+        (
+            {"reset_token_uuid": UUID, "session_id": UUID},
+            {"reset_token_uuid": MASK, "session_id": MASK},
+        ),
     ],
 )
 def test_data_are_masked_at_any_depth(value, masked):
     assert redactor().value(value) == masked
+
+
+PAIRS = [
+    {"Name": "password", "Value": Z},
+    {"NAME": "password", "VALUE": Z},
+    {"fieldName": "password", "fieldValue": Z},
+    {"field_name": "password", "field_value": Z},
+    {"headerName": "Authorization", "headerValue": Z},
+    {"propertyName": "api_key", "value": Z},
+    {"field": "password", "old_value": Z, "new_value": Z},
+    {"field": "password", "from": Z, "to": Z},
+    {"field": "password", "new": Z, "old": Z},
+    {"op": "replace", "path": "/user/token", "value": Z},
+    {"variable": "DB_PASSWORD", "value": Z},
+    {"setting": "api_key", "value": Z},
+    {"name": "password", "data": {"raw": [Z]}},
+    {"name": "Authorization", "values": [Z]},
+    {"label": "Your password", "answer": Z},
+    {"name[0]": "password", "value[0]": Z},
+    {"name_0": "password", "value_0": Z},
+    {"key1": "password", "value1": Z},
+    {"fields.0.name": "password", "fields.0.value": Z},
+    {"name[]": ["user", "password"], "value[]": ["bob", Z]},
+    {"keys": ["password"], "values": [Z]},
+    {"columns": ["name", "password"], "rows": [["bob", Z], ["eve", Z]]},
+    {"headers": ["name", "token"], "data": [["bob", Z]]},
+    {"fields": ["name", "password"], "rows": [["bob", "x", Z]]},
+]
+
+
+@pytest.mark.parametrize("value", PAIRS, ids=str)
+def test_the_value_of_a_pair_is_masked_in_every_shape(value):
+    rules = redactor()
+    assert Z not in json.dumps(rules.value(value))
+    assert Z in rules.found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "session", "value": "Spring 2026"},
+        {"label": "Ticket", "value": "Adult"},
+        {"name": "tokens", "value": 512},
+        {"name": "auth", "value": True},
+        {"name": "password", "value": False},
+        {"id": "password", "text": "Password"},
+        {"label": "Password", "value": "password"},
+        {"key": "login.password", "value": "Your password"},
+        {"name": "Cookie", "content": "200g flour"},
+        {"name": "Ticket price", "value": "12.50"},
+        {"label": "Signature", "value": "yes"},
+        {"title": "How to reset a password", "content": "Go to the login and ask for a link."},
+        {"type": "token_expired", "data": {"hint": "again"}},
+        {"columns": ["name", "tokens"], "rows": [["bob", 512]]},
+        {"user_name": "token", "data": "x"},
+    ],
+    ids=str,
+)
+def test_a_pair_that_holds_no_secret_stays(value):
+    assert redactor().value(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"fields": ["password", "username"]},
+        {"order_by": ["token", "name"]},
+        {"methods": ["otp", "sms"]},
+        {"tags": ["cookie", "cake"]},
+        {"schema": {"required": ["password", "city"]}},
+        {"a": ["password", "email"]},
+        ["token", "secret"],
+    ],
+    ids=str,
+)
+def test_names_in_a_list_are_no_secrets(value):
+    assert redactor().value(value) == value
+
+
+STRUCTURES = [
+    {"tickets": [{"type": "adult", "count": 2, "price": "12.50"}]},
+    {"session": {"id": 5, "title": "Spring", "start": "2026-05-12T10:00:00Z"}},
+    {"auth": {"method": "ldap", "user": 2334}},
+    {"cookies": {"necessary": True, "marketing": False}},
+    {"usage": {"tokens": {"prompt": 512, "total": 1024}}},
+    {"token": {"type": "Bearer", "expires": "2026-05-12"}},
+    {"password": {"min_length": 8, "required": True}},
+    {"auth": {}, "token": {}, "session": [], "password": []},
+]
+
+
+@pytest.mark.parametrize("value", STRUCTURES, ids=str)
+def test_what_is_said_of_a_secret_in_a_structure_stays(value):
+    assert redactor().value(value) == value
+
+
+@pytest.mark.parametrize("levels", [1, 3, 7, 15])
+@pytest.mark.parametrize("name", ["password", "tokens", "credentials"])
+def test_a_secret_is_found_at_any_depth_below_its_name(name, levels):
+    value = Z
+    for level in range(levels):
+        value = [value, {"x": 1}] if level % 2 else {"k": value}
+    rules = redactor()
+    assert Z not in json.dumps(rules.value({name: value}))
+    assert rules.found.mask(f"bad {Z}") == f"bad {MASK}"
+
+
+def test_a_key_below_a_secret_name_may_be_the_secret():
+    assert redactor().value({"tokens": {Z: "active", "main": "x"}}) == {
+        "tokens": {MASK: MASK, "main": MASK}
+    }
+
+
+LIKELY = """
+    2026-05-12 2026-05-12T10:00:00Z 12:30 10:00-11:00 2026/27 WS26 A12 PROJ-123 INC0012345 #4711
+    oauth2 OAuth2 2fa ldap+tls user_pass read:write spring-2026 C++ Q&A 50% 1.5 12345-2
+    https://tracker.example/4711
+""".split()  # noqa: SIM905 (a list to read)
+
+
+@pytest.mark.parametrize("text", [*LIKELY, "Track 2: Django", "Day 1, 10:00-11:00", "12,50 €"])
+def test_what_people_call_a_session_or_a_ticket_stays(text):
+    value = {"session": text, "ticket": text, "auth": text}
+    assert redactor().value(value) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {
+            "session_title": "Django: what's new?",
+            "ticket_description": "x" * 300,
+            "auth_user": "a7",
+        },
+        {"prompt_tokens": "512", "completion_tokens": 0, "tokens_used": "9", "eos_token": "</s>"},
+        {"pin": "true", "password": "on", "accept_cookies": "yes", "auth": "none"},
+        {"token_id": "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e", "pin_color": "red"},
+        {"secret_santa": "Bob", "map_pin": "red", "email_signature": "Best regards, Bob"},
+        {"code": "BLUE", "csrfmiddlewaretoken": "on", "key": "colour", "hash": "top"},
+        {"code": "94103", "state": "CA"},
+        {"code": "CA", "state": "California"},
+        {"code": "BLUE", "client": "ACME", "redirect_to": "/shop", "response": "fine"},
+        {"code": "BLUE", "client_id": "5", "session_id": 5, "nonce": "x", "mfa_enabled": True},
+        {"code": "SAVE20", "email": "a@b.c"},
+        {"code": "1001", "account": "Cash", "name": "x", "kind": "y"},
+        {"code": "0049", "phone": "123"},
+        {
+            "key": "media/9f86d081884c7d659a2feaa0c55ad015.png",
+            "s3_key": TOKEN,
+            "sha256_hash": TOKEN,
+        },
+    ],
+    ids=str,
+)
+def test_usual_data_stay(value):
+    assert redactor().value(value) == value
+
+
+class Counting(dict):
+    """A mapping that counts how often somebody goes through it."""
+
+    rounds = 0
+
+    def items(self):
+        self.rounds += 1
+        return super().items()
+
+
+def test_what_is_beside_many_codes_is_looked_at_once():
+    value = Counting({f"code{number}": f"x{number}" for number in range(1_000)})
+    redactor().value(value)
+    assert value.rounds <= 3  # for the values, for what is beside them, for pairs
 
 
 @pytest.mark.parametrize(
@@ -453,10 +818,91 @@ def test_data_of_a_login_are_masked_more_strictly(value):
     assert redactor(is_authentication=True).value(value) == {name: MASK}
 
 
-def test_an_answer_may_name_its_errors():
-    answer = redactor(is_authentication=True, is_answer=True)
-    assert answer.value({"code": "token_not_valid"}) == {"code": "token_not_valid"}
-    assert answer.value({"key": TOKEN}) == {"key": MASK}
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"prompt_tokens": 2334, "tokens": 2334},
+        {"auth": "oauth2", "expires_in": 3600},
+        {"key": 17, "code": 42},
+    ],
+    ids=str,
+)
+def test_counts_and_words_stay_where_it_is_about_authentication(value):
+    assert redactor(is_authentication=True).value(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "is_error"),
+    [
+        ({"code": "token_not_valid"}, False),
+        ({"code": "INVALID_CREDENTIALS"}, False),
+        ({"code": 1001}, True),
+        ({"password": ["This field is required."]}, False),
+        ({"errors": {"password": ["Too short"], "token": "Invalid token"}}, True),
+        ({"password": "Dieses Feld ist zwingend erforderlich."}, False),
+    ],
+    ids=str,
+)
+def test_an_answer_may_say_what_is_wrong(value, is_error):
+    rules = redactor(is_authentication=True, is_answer=True, is_error=is_error)
+    assert rules.value(value) == value
+    assert not rules.found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"key": TOKEN},
+        {"codes": ["abcd-efgh", "ijkl-mnop"]},
+        {"codes": [12345678]},
+        {"password": "correct horse battery staple"},
+        {"password": "hunter2"},
+        {"token": "Zebra77Tulip"},
+        {"code": "NWLZ-PXTL"},
+    ],
+    ids=str,
+)
+def test_an_answer_shows_no_secret(value):
+    (name,) = value
+    rules = redactor(is_authentication=True, is_answer=True)
+    assert rules.value(value) == {name: MASK}
+
+
+SVG, PNG = "<svg xmlns='x'></svg>", "data:image/png;base64,iVBORw0KGgo"
+
+
+@pytest.mark.parametrize("name", ["qr", "svg", "image", "qrCodeUrl", "uri", "img", "data"])
+@pytest.mark.parametrize("picture", [SVG, PNG])
+def test_an_answer_shows_no_picture_of_a_key(name, picture):
+    rules = redactor(is_authentication=True, is_answer=True)
+    assert rules.value({"a": {name: picture}}) == {"a": {name: MASK}}
+    assert redactor(is_answer=True).value({name: picture})[name].startswith(picture[:4])
+
+
+@pytest.mark.parametrize("name", ["base32", "manual", "secret32", "a"])
+@pytest.mark.parametrize("key", ["JBSWY3DPEHPK3PXP", "JBSW Y3DP EHPK 3PXP"])
+def test_an_answer_shows_no_key_of_a_second_factor(name, key):
+    assert redactor(is_authentication=True, is_answer=True).value({name: key}) == {name: MASK}
+
+
+def test_what_looks_random_is_masked_where_it_is_about_authentication():
+    value = {"refresh": TOKEN, "a": {"t": TOKEN}, "id": TOKEN, "next": f"/a/{TOKEN[:20]}/"}
+    masked = {**value, "refresh": MASK, "a": {"t": MASK}}
+    assert redactor(is_authentication=True).value(value) == masked
+    assert redactor().value(value) == value
+
+
+def test_an_answer_may_have_other_pictures():
+    value = {"avatar": PNG, "provider_logo": SVG, "text": "WELCOME", "name": "ALICE"}
+    masked = redactor(is_authentication=True, is_answer=True).value(value)
+    assert MASK not in masked.values()
+
+
+@pytest.mark.parametrize("value", [{"key": TOKEN}, {"password": "hunter2"}, {"token": Z}], ids=str)
+def test_no_error_shows_one_either(value):
+    (name,) = value
+    rules = redactor(is_authentication=True, is_answer=True, is_error=True)
+    assert rules.value(value) == {name: MASK}
 
 
 def test_what_is_masked_stays_as_it_was():
@@ -479,6 +925,18 @@ def test_a_project_adds_patterns(configure):
     assert redactor().value(["id PL1234", "PL12345"]) == [f"id {MASK}", "PL12345"]
 
 
+def test_a_pattern_of_a_project_is_looked_for_everywhere(configure):
+    configure(REDACT_PATTERNS=[r"\b\d{9}\b", r"PL\d{4}", r"secret-host\.example"])
+    rules = redactor()
+    assert rules.value({"a": 123456789, "PL1234": [123456789], "b": 12}) == {
+        "a": MASK,
+        MASK: [MASK],
+        "b": 12,
+    }
+    assert rules.header("Referer", "https://secret-host.example/x") == f"https://{MASK}/x"
+    assert rules.text("see https://secret-host.example/x") == f"see https://{MASK}/x"
+
+
 # --- what was found --------------------------------------------------------------------------
 
 
@@ -494,13 +952,19 @@ def found_in(value):
         ({"password": "correct horse"}, "the correct horse", f"the {MASK}"),
         ({"pin": "1234"}, "pin 1234, order 12345", f"pin {MASK}, order 12345"),
         ({"pin": 1234}, "1234 is wrong", f"{MASK} is wrong"),
-        ({"auth": {"a": ["hunter2"], "b": {"c": 12345}}}, "hunter2 12345", f"{MASK} {MASK}"),
+        ({"pin": {"a": ["hunter2"], "b": {"c": 12345}}}, "hunter2 12345", f"{MASK} {MASK}"),
         ({"password": "pa's\"s"}, repr("pa's\"s"), f"'{MASK}'"),
         ({"password": "Käthe&Co"}, json.dumps("Käthe&Co"), f'"{MASK}"'),
         ({"password": "Käthe&Co"}, "K%C3%A4the%26Co", MASK),
         ({"password": "a<b>c"}, "a&lt;b&gt;c", MASK),
         ({"password": " padded "}, "it was padded", f"it was {MASK}"),
         ({"password": "x"}, "x marks the spot", "x marks the spot"),
+        ({"password": "pa's\"s"}, json.dumps(json.dumps("pa's\"s")), json.dumps(json.dumps(MASK))),
+        ({"password": "it's secret"}, "SELECT 'it''s secret'", f"SELECT '{MASK}'"),
+        ({"password": "ab\0cd12345"}, "ab\ufffdcd12345", MASK),
+        ({"otp": "048 2913"}, "0482913 482913", f"{MASK} {MASK}"),
+        ({"otp": "0482913"}, "482913 is wrong", f"{MASK} is wrong"),
+        ({"otp": "482913"}, {"n": [482913], "482913": 1}, {"n": [MASK], MASK: 1}),
     ],
 )
 def test_what_was_masked_is_masked_however_a_text_writes_it(value, text, masked):
@@ -552,7 +1016,9 @@ def test_a_keyed_hash_is_stable_and_differs_by_purpose_and_key(settings):
 HEX = "0123456789abcdef"
 
 
-@pytest.mark.parametrize("alphabet", [HEX, HEX.upper(), "", "-_" + HEX], ids=str)
+@pytest.mark.parametrize(
+    "alphabet", [HEX, HEX.upper(), "", "-_" + 4 * HEX], ids=["hex", "HEX", "base 62", "with signs"]
+)
 @pytest.mark.parametrize("length", [24, 32, 64])
 def test_what_was_drawn_at_random_looks_so(alphabet, length):
     drawn = [get_random_string(length, alphabet or RANDOM) for _ in range(50)]
@@ -630,6 +1096,24 @@ ADVERSARIES = {
     "groups": "4111.1111." * (MAX_TEXT // 10),
     "at signs": "://a:" + "@" * MAX_TEXT,
     "inline": 'a:"' * (MAX_TEXT // 3),
+    "weak names": ".key://value" * (MAX_TEXT // 12),
+    "weak names of runs": "key=" * (MAX_TEXT // 4),
+    "brackets": "pin=[" * (MAX_TEXT // 5),
+    "calls": "pin=a(" * (MAX_TEXT // 6),
+    "lists": "codes: a, " * (MAX_TEXT // 10),
+    "secret runs": "pin=a&b" * (MAX_TEXT // 7),
+    "triple quotes": "pin='''" * (MAX_TEXT // 7),
+    "escaped quotes in quotes": 'pin=\\"' * (MAX_TEXT // 6),
+    "entities": "pin=&quot;" * (MAX_TEXT // 10),
+    "blocks": "pin: |\\n " * (MAX_TEXT // 8),
+    "tuples": "('pin', " * (MAX_TEXT // 8),
+    "spoken": "password is " * (MAX_TEXT // 12),
+    "tags": "<a name=pin>" * (MAX_TEXT // 12),
+    "CDATA": "<pin><![CDATA[" * (MAX_TEXT // 14),
+    "forms": "a=1&" * (MAX_TEXT // 4),
+    "users": "://a" * (MAX_TEXT // 4),
+    "phrases": "your a code for b " * (MAX_TEXT // 18),
+    "hashes": "md5$" * (MAX_TEXT // 4),
 }
 
 
@@ -671,3 +1155,28 @@ def test_no_text_forges_or_reorders_a_line(text, line):
 
 def test_a_text_keeps_its_lines_and_tabs():
     assert clean_text("a\r\nb\tc\nd\0") == "a\nb\tc\nd\ufffd"
+
+
+# --- whatever comes --------------------------------------------------------------------------
+
+ODD = {
+    "a lone surrogate": "\ud800",
+    "a surrogate in an address": "see /\ud800%20?x#token=1",
+    "a brace for a value": "password: {",
+    "a brace behind an arrow": "pin=>{;",
+    "a bracket for a value": "password=[",
+    "nested fragments": "/a#-" * 260,
+    "addresses in fragments": "=#http://a.b/" * 200,
+    "quotes alone": "password='",
+    "an encoded surrogate": "%ED%A0%80",
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("about", [False, True])
+def test_odd_texts_are_no_reason_to_fail(text, about):
+    rules = redactor(is_authentication=about)
+    rules.value({"token": text, "note": text, text: text, "name": text, "value": text})
+    for mask in (rules.text, rules.address, rules.path, rules.query):
+        assert isinstance(mask(text), str)
+    assert isinstance(rules.found.mask(text), str)

@@ -1,6 +1,7 @@
 """Texts that quote what was sent: masked where it is known what that was, else withheld."""
 
 import json
+from base64 import b64decode, b64encode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tests.shop.models import Country
-from trackmate import track, tracker
+from trackmate import bind, track, tracker
 from trackmate.database_errors import primary_message
 from trackmate.models import ActivityLog
 from trackmate.processors import WITHHELD
@@ -67,7 +68,35 @@ def remark(request, response):
     return f"got {text_of(request)}"
 
 
+def quote_query(request):
+    quoting(request.GET["token"])
+    raise ValueError(f"bad: {request.GET['token']}")
+
+
+def quote_headers(request):
+    quoting(" ".join((request.headers["X-Thing-Key"], request.COOKIES["remember"])))
+    raise ValueError(f"bad: {b64decode(request.headers['Authorization'].split()[1])}")
+
+
+def name_everything(request):
+    token = json.loads(request.body)["token"]
+    extra = {token: 1, "n": [47114711]}
+    with bind(actor=f"key {token}", request_id=f"r-{token}"):
+        track(f"used {token}", action_type=f"T {token}", remarks=token, extra=extra)
+    return JsonResponse({"n": 47114711, token: 1})
+
+
+def approve(request):
+    with bind(actor="superuser"):
+        track("invoice.approved", action_type="Approved")
+    return HttpResponse("ok")
+
+
 views = {
+    "headers": quote_headers,
+    "approve": approve,
+    "names": name_everything,
+    "quote-query": quote_query,
     "echo": echo,
     "fail": fail,
     "stream": fail_after_streaming,
@@ -177,6 +206,46 @@ def test_data_of_the_request_are_not_withheld(client):
     assert row.response == {"echo": f'said {{"a": "rest", "password": "{MASK}"}}'}
 
 
+@pytest.mark.parametrize("view", ["echo", "fail", "private", "fail-private", "remark"])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_name_beside_a_password_is_in_no_text(client, configure, view, is_kept):
+    configure(CAPTURE_DATA=is_kept)
+    client.post(f"/{view}/", {"username": "MyS3cretTyped", "password": "x"}, content_type=JSON)
+    assert "MyS3cretTyped" not in rows()
+
+
+def test_no_header_is_quoted(client):
+    client.cookies["remember"] = "k3Jx9QpL2mVt7RwZ8aBc"
+    basic = b64encode(f"bob:{SECRET}".encode()).decode()
+    client.get("/headers/", headers={"X-Thing-Key": "abcdefgh", "Authorization": f"Basic {basic}"})
+    assert ActivityLog.objects.count() == 2
+    for secret in (SECRET, "abcdefgh", "k3Jx9QpL2mVt7RwZ8aBc", basic):
+        assert secret not in rows()
+
+
+def test_a_secret_in_a_query_beyond_what_is_kept_is_in_no_text(client):
+    client.get(f"/quote-query/?pad={'x' * 3_000}&token={SECRET}")
+    assert SECRET not in rows()
+
+
+def test_a_secret_is_in_no_name_key_or_number(client):
+    client.post("/names/", {"token": "Zebra77Tulip", "otp": "47114711"}, content_type=JSON)
+    assert "Zebra77Tulip" not in rows()
+    assert "47114711" not in rows()
+    assert ActivityLog.objects.get(source="custom").action == f"used {MASK}"
+
+
+def test_nobody_hides_an_action_by_sending_its_name_as_a_secret(client):
+    data = {"token": "invoice.approved", "password": "superuser", "pin": "Approved"}
+    client.post("/approve/", data, content_type=JSON)
+    row = ActivityLog.objects.get(source="custom")
+    assert (row.action, row.action_type, row.actor_label) == (
+        "invoice.approved",
+        "Approved",
+        "superuser",
+    )
+
+
 # --- the texts of databases ----------------------------------------------------------------------
 
 
@@ -215,6 +284,12 @@ SAID = {
     ),
     'syntax error at or near "SECRET"\nLINE 1: SELECT SECRET': "syntax error at or near [value]",
     'column "a" does not exist': 'column "a" does not exist',
+    "ungültige Eingabesyntax für Typ uuid: »SECRET«": (
+        "ungültige Eingabesyntax für Typ uuid: [value]"
+    ),
+    "syntaxe en entrée invalide pour le type integer : « SECRET »": (
+        "syntaxe en entrée invalide pour le type integer : [value]"
+    ),
     "UNIQUE constraint failed: a.b": "UNIQUE constraint failed: a.b",
     'near "SECRET": syntax error': "near [value]: syntax error",
     'unrecognized token: "SECRET': "unrecognized token: [value]",
@@ -240,9 +315,43 @@ def test_of_what_a_database_says_the_values_are_left_out(said, kept):
     assert primary_message(error) == kept
 
 
+QUOTED = [
+    "DETAIL:  Failing row contains (1, a\nb hunter2).",
+    'invalid input syntax for type uuid: "hunter2"',
+    "ungültige Eingabesyntax für Typ uuid: »hunter2«",
+    "Schlüssel »(token)=(hunter2)« existiert bereits.",
+    "DETAIL:  Fehlgeschlagene Zeile enthält (1, hunter2).",
+    "La llave (lower(token::text))=(hunter2) ya existe.",
+    "(1366, \"Incorrect integer value: 'hunter2' for column `a`.`b` at row 1\")",
+    'value "hunter2" is out of range for type integer',
+    'COPY t, line 1, column token: "hunter2"',
+    "STATEMENT:  INSERT INTO t VALUES ('hunter2')",
+    "[SQL: INSERT INTO t VALUES ('hunter2')]",
+    "[parameters: ('hunter2',)]",
+    "syntax error\nLINE 1: SELECT 'hunter2'",
+    "unnamed portal parameter $1 = 'hunter2'",
+]
+
+
+@pytest.mark.parametrize("text", QUOTED)
+def test_a_database_is_quoted_in_no_text_and_in_no_language(text):
+    assert SECRET not in redactor().text(text)
+    assert SECRET not in redactor().text(f"it said: {text}" if "LINE" not in text else text)
+
+
+def test_a_message_with_many_names_takes_no_time():
+    message = 'on "a" ' * 20_000
+    assert primary_message(IntegrityError(message)) == message.strip()
+
+
 def test_a_text_of_a_database_within_another_text_is_masked():
     text = "it said: Key (token)=(hunter2) exists.\nDETAIL:  Failing row contains (7, hunter2)."
     assert SECRET not in redactor().text(text)
     assert redactor().text("Duplicate entry 'hunter2' for key 'a'") == (
         f"Duplicate entry '{MASK}' for key 'a'"
     )
+
+
+def test_a_secret_that_nothing_encodes_costs_no_row(client):
+    client.post("/echo/", '{"password": "\\ud800", "a": "rest"}', content_type=JSON)
+    assert ActivityLog.objects.count() == 2

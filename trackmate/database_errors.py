@@ -16,9 +16,11 @@ DRIVERS = frozenset(
 """Top-level modules of the drivers whose errors quote values."""
 
 VALUE = "[value]"
+LONGEST_NAMING = 16
+"""Characters of what comes before a name, as in "tablespace (\"."""
 
 # Not in backticks: those are for names alone. Nor after a letter, as in "doesn't".
-_QUOTED = re.compile(r"\"[^\"]*\"?|(?<![^\W_])'[^']*'?")
+_QUOTED = re.compile(r"\"[^\"]*\"?|(?<![^\W_])'[^']*'?|[»«][^»«]*[»«]?|[„“][^„“”]*[“”]?")
 # What comes before the name of something in the database, in PostgreSQL, MariaDB, MySQL or SQLite.
 _NAMING = re.compile(
     r"(?:\b(?:at|columns?|constraint|database|encoding|extension|field|function|host|index|in|key"
@@ -29,7 +31,7 @@ _NAMING = re.compile(
 # What may come after a value and says more of the error.
 _TAIL = re.compile(
     r"(?: for (?:key|column) [`'\"]?[\w.`$-]*[`'\"]?(?: at row \d+)?"
-    r"| is out of range for type [\w ]*| at line \d+|: syntax error)?(?: \(\d+\))?\Z"
+    r"| is out of range for type [\w ]{0,60}| at line \d+|: syntax error)?(?: \(\d+\))?\Z"
 )
 
 
@@ -48,7 +50,8 @@ def primary_message(error: BaseException) -> str:
     """Return what a database said of an error, on one line and without values."""
     text = _whole_message_of(error).strip().partition("\n")[0].rstrip()
     for quoted in _QUOTED.finditer(text):
-        if not _NAMING.search(text, 0, quoted.start()):
+        # The names of what names something are short: this stays linear in the text.
+        if not _NAMING.search(text, max(0, quoted.start() - LONGEST_NAMING), quoted.start()):
             tail = _TAIL.search(text, quoted.start() + 1)
             return f"{text[: quoted.start()]}{VALUE}{tail[0] if tail else ''}"
     return text

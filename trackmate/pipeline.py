@@ -18,6 +18,7 @@ from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp, suppress
 from trackmate.processors import clean, emptied, get_processors, mask_found
+from trackmate.redaction import FoundSecrets
 from trackmate.reporting import place_of, report
 
 P = ParamSpec("P")
@@ -126,7 +127,8 @@ def _process(activities: Iterable[Activity]) -> list[Activity]:
     scope = current_scope()
     if scope is not None and (scope.secrets or not scope.secrets.is_complete):
         # Something may have been found after an activity was masked.
-        return [mask_found(activity, scope.secrets) for activity in ready]
+        masked = [_without_found(activity, scope.secrets) for activity in ready]
+        return [activity for activity in masked if activity is not None]
     return ready
 
 
@@ -144,6 +146,14 @@ def _through(activity: Activity) -> Activity | None:
             return None
         activity = processed
     return activity
+
+
+def _without_found(activity: Activity, found: FoundSecrets) -> Activity | None:
+    try:
+        return mask_found(activity, found)
+    except Exception as error:  # noqa: BLE001 (one text must not cost the rows of a whole request)
+        report("failed", f"mask_found: {place_of(error)}")
+        return _emptied(activity, "masking failed")
 
 
 def _emptied(activity: Activity, reason: str) -> Activity | None:

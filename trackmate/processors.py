@@ -164,6 +164,9 @@ def enrich(activity: Activity) -> Activity:
 _PAYLOADS = ("data", "changes")
 _DATA = frozenset({*_PAYLOADS, "response", "extra"})
 
+FAILURE = 400
+"""The first status code that is a failure (RFC 9110, 15.5)."""
+
 WITHHELD = "[withheld: the data of the request are not known]"
 """What takes the place of a text that may quote what trackmate has not seen."""
 
@@ -181,7 +184,7 @@ def redact(activity: Activity) -> Activity:
         if (value := getattr(activity, name)) is not None:
             masked[name] = rules.value(value, may_be_quoted=name == "data")
     if activity.response is not None:
-        masked["response"] = replace(rules, is_answer=True).value(activity.response)
+        masked["response"] = _for_answer(rules, activity).value(activity.response)
     if isinstance(activity.extra, dict):
         masked["extra"] = _redacted_extra(rules, activity.extra)
     elif activity.extra is not None:
@@ -216,6 +219,11 @@ def _rules_for(activity: Activity, scope: Scope | None) -> Redactor:
     return replace(rules, is_authentication=True) if about else rules
 
 
+def _for_answer(rules: Redactor, activity: Activity) -> Redactor:
+    is_error = (activity.status_code or 0) >= FAILURE
+    return replace(rules, is_answer=True, is_error=is_error)
+
+
 def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
     """Mask what is an address, or a part of one, as such: the names in it may be encoded."""
     masked: dict[str, Any] = {}
@@ -247,11 +255,23 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
     if activity.response is not None:
         masked["response"] = found.mask(activity.response)
     if activity.extra and (texts := _free_texts_in(activity.extra)):
-        masked["extra"] = {**activity.extra, **found.mask(texts)}
+        rest = {name: value for name, value in activity.extra.items() if name not in texts}
+        masked["extra"] = {**rest, **found.mask(texts)}
+    for name in _names_of(activity):
+        text = getattr(activity, name)
+        if text and (without := found.mask_name(text)) != text:
+            masked[name] = without
     if activity.target:
         text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
     return activity.with_(**masked) if masked else activity
+
+
+def _names_of(activity: Activity) -> tuple[str, ...]:
+    """Return which names of an activity a project may have made of what a client sent."""
+    action = () if activity.action == activity.route else ("action",)
+    actor = () if activity.actor_id is not None else ("actor_label",)
+    return ("action_type", "request_id", *action, *actor)
 
 
 def _withheld(activity: Activity) -> Activity:

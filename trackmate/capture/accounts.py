@@ -5,12 +5,10 @@ People type their password where the name belongs, so only a name that exists is
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from unicodedata import normalize
-from urllib.parse import parse_qs, parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -19,11 +17,10 @@ from django.db.models import Model, Q
 
 from trackmate.activity import Activity, text_of
 from trackmate.conf import get_settings
-from trackmate.context import Scope, current_scope
+from trackmate.context import current_scope
 from trackmate.deadlines import limited
-from trackmate.enums import Source
 from trackmate.pipeline import guarded
-from trackmate.redaction import MASK, Sanitizer, clean_line, keyed_hash
+from trackmate.redaction import MASK, FoundSecrets, Sanitizer, clean_line, keyed_hash
 from trackmate.redaction.vocabulary import PASSWORDS
 from trackmate.transactions import protected_transactions
 
@@ -69,7 +66,9 @@ def find_account(identifier: str, name: str = "") -> Model | None:
     email = getattr(model, "EMAIL_FIELD", "")
     if email and "@" in identifier:
         # Not regardless of case: that would read all users where no index is made for it.
-        condition |= Q(**{f"{email}__in": {identifier, identifier.lower()}})
+        local, _sign, domain = identifier.rpartition("@")
+        normal = f"{local}@{domain.lower()}"  # as Django stores it
+        condition |= Q(**{f"{email}__in": {identifier, identifier.lower(), normal}})
     alias = router.db_for_read(model)
     try:
         with protected_transactions(), limited(alias, get_settings().WRITE_TIMEOUT):
@@ -92,121 +91,53 @@ def _mask_in_request(identifier: str) -> None:
     """Let the request's own activity not contain in clear what the failed login does not."""
     if (scope := current_scope()) is not None:
         scope.secrets.add(identifier)
-        scope.enrichments.append(lambda activity: _without(identifier, activity))
+        scope.enrichments.append(lambda activity: without([identifier], activity))
 
 
-# --- a form that no login has judged -------------------------------------------------------------
-
-
-def mask_unjudged_names(activity: Activity, scope: Scope) -> Activity:
-    """Mask a name beside a password that belongs to no account.
-
-    A blank password or a stale CSRF token sends no signal, and neither do many logins by token.
-    Where a login was tried, its signal has settled what may be seen.
-    """
-    if not isinstance(activity.data, dict) or _is_judged(activity, scope):
-        return activity
-    if not _may_name_a_password(activity.data):
-        return activity
-    fields = list(_fields(activity.data))
-    if not any(_is_password(name) for name, _value in fields):
-        return activity
-    query = parse_qs((activity.extra or {}).get("query", ""), errors="replace")
-    candidates = {
-        value: name for name, value in (*fields, *_fields(query)) if value and _is_name(name)
-    }
-    for value, name in list(candidates.items())[:MAX_VALUES]:
-        if not _is_known(value, name):
-            scope.secrets.add(value)
-            activity = _without(value, activity)
-    return activity
-
-
-def _is_judged(activity: Activity, scope: Scope) -> bool:
-    return (
-        activity.actor_id is not None
-        or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
-        or any(each.source == Source.AUTH for each in scope.activities)
-    )
-
-
-def _is_known(identifier: str, name: str) -> bool:
-    if get_settings().FAILED_LOGIN_IDENTIFIER != "known":
-        return False
-    return find_account(clean_line(identifier, MAX_IDENTIFIER), name) is not None
-
-
-def _may_name_a_password(data: dict[str, Any]) -> bool:
-    """Return False at a glance for most forms and JSON, which need not be searched closely."""
-    try:
-        text = json.dumps(data, ensure_ascii=False).lower()
-    except (TypeError, ValueError, RecursionError):
-        return True
-    return any(stem in text for stem in _STEMS)
-
-
-def _is_password(name: str) -> bool:
-    """Return True for the password of a login; "password1" is that of somebody who signs up."""
-    last = _LAST_WORD.search(name)
-    return last is not None and (last[0] in PASSWORDS or last[0].endswith(("password", "pass")))
-
-
-def _is_name(name: str) -> bool:
-    last = _LAST_WORD.search(name)
-    model = get_user_model()
-    usual = (model.USERNAME_FIELD.lower(), getattr(model, "EMAIL_FIELD", "").lower(), *NAMES)
-    return last is not None and bool(last[0]) and (last[0] in usual or name in usual)
-
-
-def _fields(data: Any, depth: int = 3) -> Iterator[tuple[str, str]]:
-    """Yield the names in a form or in JSON, in lower case, with the texts behind them."""
-    for name, value in data.items() if isinstance(data, dict) else ():
-        for each in value[:MAX_VALUES] if isinstance(value, list) else (value,):
-            if isinstance(each, dict) and depth:
-                yield from _fields(each, depth - 1)
-            elif each is None or isinstance(each, str):
-                yield str(name).lower(), each or ""
-                for found in _INLINE.finditer(each or ""):
-                    yield found[1].lower(), found[3]
-
-
-MAX_VALUES = 10
-_LAST_WORD = re.compile(r"[^\W_]*$")
-# As in GraphQL: login(username: "...", password: "...")
-_INLINE = re.compile(r"(\w{1,64}+)[\"']?\s{0,3}[:=]\s{0,3}([\"'])((?:(?!\2)[^\\]|\\.){0,255}+)\2")
-# One of them is in every word for a password.
-_STEMS = (
-    "pass",
-    "pw",
-    *sorted(each for each in PASSWORDS if "pass" not in each and "pw" not in each),
-)
-
-
-def _without(identifier: str, activity: Activity) -> Activity:
-    folded = _folded(identifier)
+def without(identifiers: Collection[str], activity: Activity) -> Activity:
+    """Return an activity whose data, query and headers do not name an account."""
+    folded = {_folded(each) for each in identifiers}
+    quoted = FoundSecrets()
+    quoted.add(list(identifiers))
 
     def mask(text: str) -> str:
-        if _folded(text) == folded:
+        if _folded(text) in folded:
             return MASK
-        if identifier not in text:
-            return text
-        return _INLINE.sub(
-            lambda found: _with_value(found, MASK) if found[3] == identifier else found[0], text
-        )
+        # In a form, in JSON or in a query of GraphQL within a text, beside a password.
+        return quoted.mask(text) if names_a_password(text) else text
 
     data = Sanitizer(text=mask)(activity.data)
     extra = activity.extra
     if extra and "query" in extra:
         pairs = parse_qsl(extra["query"], keep_blank_values=True, errors="replace")
-        if any(_folded(value) == folded for _name, value in pairs):
+        if any(_folded(value) in folded for _name, value in pairs):
             masked = [(name, mask(value)) for name, value in pairs]
             extra = {**extra, "query": urlencode(masked, errors="replace")}
+    if extra and isinstance(headers := extra.get("headers"), dict):
+        extra = {
+            **extra,
+            "headers": {
+                name: quoted.mask(value) if names_a_password(value) else value
+                for name, value in headers.items()
+            },
+        }
     return activity.with_(data=data, extra=extra)
 
 
-def _with_value(found: re.Match[str], value: str) -> str:
-    start, end = found.start(3) - found.start(), found.end(3) - found.start()
-    return f"{found[0][:start]}{value}{found[0][end:]}"
+def names_a_password(text: str) -> bool:
+    """Return False at a glance for most texts, which name none."""
+    lowered = text.lower()
+    return any(stem in lowered for stem in _STEMS)
+
+
+# One of them is in every word for a password.
+_STEMS = (
+    "pass",
+    "pin",
+    "pw",
+    "secret",
+    *sorted(each for each in PASSWORDS if "pass" not in each and "pw" not in each),
+)
 
 
 def _folded(identifier: str) -> str:

@@ -38,7 +38,10 @@ def path_of(request: HttpRequest, rules: Redactor) -> str:
     if match is None:
         # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
         return rules.path(request.path)
-    if rules.site is None or not any(may_be_secret(*each) for each in _arguments(match)):
+    about = rules.is_authentication
+    if rules.site is None or not any(
+        may_be_secret(*each, about=about) for each in _arguments(match)
+    ):
         return request.path
     arguments = rules.site.matched(request.path, match)
     return rules.masked_arguments(request.path, arguments, name_of(match))

@@ -17,16 +17,16 @@ from django.http.request import HttpHeaders, RawPostDataException, UnreadablePos
 from django.http.response import HttpResponse, HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.accounts import mask_unjudged_names
 from trackmate.capture.actors import actor_of_request, session_hash_of
 from trackmate.capture.clients import claimed_address, parse_address, path_of, stored_address
 from trackmate.capture.encodings import decoded
+from trackmate.capture.login_forms import mask_unjudged_names
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
 from trackmate.enums import Source, action_type_of, status_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
-from trackmate.redaction import cut, describe_file, secret_names
+from trackmate.redaction import cut, describe_file, looks_random, password_of, secret_names
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -38,6 +38,8 @@ MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
 MAX_ENCODINGS = 40
 """Characters of a `Content-Encoding` that are quoted."""
+LONG = 8
+"""Characters of a header that may be a key."""
 LARGEST_SEARCHED = 1_000_000
 """Bytes of a body that is searched for secrets which a text may quote."""
 _REGEX = re.compile(r"[\^$(\\]")
@@ -52,10 +54,11 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
     """
     request = scope.request
     route = _route_of(request)
-    data = _data_of(scope)
+    sent = data = _data_of(scope)
     if _may_quote(scope):
         _remember_credentials(scope)
-        scope.secrets.is_complete = bool(_is_known(scope, data))
+        is_known, sent = _sent_data(scope, data) or (False, None)
+        scope.secrets.is_complete = is_known
     # Each part that asks a database, a project or a client may fail, and takes no other with it.
     actor_id, actor_label = actor_of_request(request, scope.actor) or (None, "")
     claimed = claimed_address(request) or ""
@@ -75,7 +78,7 @@ def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = 
         response=_response_data(scope, response),
         extra=_extra_of(scope, claimed if claimed != address else ""),
     )
-    activity = mask_unjudged_names(activity, scope)
+    activity = mask_unjudged_names(activity, scope, sent)
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
@@ -296,29 +299,37 @@ def readable_route(route: str) -> str:
 def _remember_credentials(scope: Scope) -> None:
     """Note what came in cookies and headers: they are not kept, but texts may quote them."""
     names, request = secret_names(), scope.request
+    query = request.META.get("QUERY_STRING", "")
+    if len(query) > MAX_QUERY:
+        # What is kept of it is searched when it is masked.
+        scope.redactor.query(query)
     for name, value in request.COOKIES.items():
-        if name in names or name == django_settings.SESSION_COOKIE_NAME:
+        if name in names or name == django_settings.SESSION_COOKIE_NAME or looks_random(value):
             scope.secrets.add(value)
     for name, value in request.META.items():
-        if name.startswith("HTTP_") and name != "HTTP_COOKIE" and name in names:
+        if not name.startswith("HTTP_") or name == "HTTP_COOKIE":
+            continue
+        if name in names or (names.sensitivity(name) and len(str(value)) >= LONG):
             scope.secrets.add(str(value).split())
+        if name == "HTTP_AUTHORIZATION":
+            scope.secrets.add(password_of(str(value)))
 
 
 @guarded
-def _is_known(scope: Scope, captured: Any) -> bool:
-    """Return True if all secrets are known that the texts of this request may quote.
+def _sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
+    """Return True if all secrets are known that the texts of this request may quote, and the data
+    that the client sent.
 
     What is kept of its data is searched when it is masked, what is not kept is searched here.
     """
-    if scope.request.__dict__.get("_files"):
-        # What is in them may be quoted as well.
-        return False
     if isinstance(captured, (dict, list)):
-        return True
+        # What is in files may be quoted as well.
+        return not scope.request.__dict__.get("_files"), captured
     is_known, data = _known_data(scope.request)
     if data:
         scope.redactor.learn(data)
-    return is_known and scope.secrets.is_complete
+    has_files = bool(scope.request.__dict__.get("_files"))
+    return is_known and not has_files and scope.secrets.is_complete, data
 
 
 def _known_data(request: HttpRequest) -> tuple[bool, Any]:

@@ -14,6 +14,8 @@ from trackmate.redaction.masking import (
     secret_names,
 )
 from trackmate.redaction.names import SecretNames, Sensitivity, words_of
+from trackmate.redaction.patterns import password_of
+from trackmate.redaction.randomness import looks_random
 from trackmate.redaction.values import (
     MAX_TEXT,
     Sanitizer,
@@ -42,8 +44,10 @@ __all__ = [
     "is_about_authentication",
     "is_plain",
     "keyed_hash",
+    "looks_random",
     "may_be_secret",
     "name_of",
+    "password_of",
     "redactor",
     "redactor_of",
     "secret_names",

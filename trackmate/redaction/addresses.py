@@ -17,12 +17,21 @@ from django.utils import translation
 from trackmate.redaction.names import words_of
 from trackmate.redaction.vocabulary import AUTHENTICATION
 
+_PLAIN = r"[^\s\"'<>\\`{}|,;&„“”«»‘’]*+"  # noqa: RUF001 (quotes of many languages)
+_REST = rf"(?=\S){_PLAIN}(?:[|,;&](?!/){_PLAIN})*+"
 ADDRESS = re.compile(
-    r"(?:(?<![\w.+-])[a-z][a-z0-9+.-]{1,20}:)?//[^\s\"'<>\\]+"
-    r"|(?<![\w/.<])/[^\s\"'<>\\/][^\s\"'<>\\]*",
+    rf"(?<![\w.@/+-])(?:[a-z][a-z0-9+.-]{{1,20}}://{_REST}"
+    r"|(?:localhost|(?:[\w-]{1,63}+\.){1,8}(?:[a-z]{2,24}+|\d{1,3}+))"
+    rf"(?::\d{{1,5}})?/{_REST})"
+    rf"|//{_REST}|/(?<![\w</]/){_REST}",
     re.IGNORECASE,
 )
-"""An address within a text: with a host, or from the root of the site."""
+"""An address within a text: with a scheme, from the root of the site, or with a host alone."""
+RELATIVE = re.compile(r"(?:\.{1,2}/)*+[\w~%@+-][\w.~%@+:=-]*+(?:/[\w.~%@+:=-]++)++/?(?:[?#]\S*)?")
+"""An address without its first slash, as a whole text."""
+_BARE_HOST = re.compile(r"(?!/)[^/?#:]{1,253}(?::\d{1,5})?(?=/)")
+_AFTER = re.compile(r"[^\w/.~%@+=-]")
+"""What ends a path in a text rather than being a part of it."""
 _ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}:)?//[^/?#]*", re.IGNORECASE)
 
 
@@ -43,9 +52,32 @@ class Parts(NamedTuple):
         rest, sign, fragment = address.partition("#")
         fragment = sign + fragment
         rest, sign, query = rest.partition("?")
-        origin = _ORIGIN.match(rest)
+        origin = _ORIGIN.match(rest) or _BARE_HOST.match(rest)
         host = origin[0] if origin else ""
         return cls(host, rest[len(host) :], sign + query, fragment)
+
+
+def variants_of(path: str) -> Iterator[str]:
+    """Yield what a path that leads nowhere may mean: its plain form, and the part before a sign."""
+    plain = _plain_form(path)
+    if plain != path:
+        yield plain
+    sign = _AFTER.search(plain)
+    if sign and sign.start() > 1:
+        yield plain[: sign.start()]
+
+
+def _plain_form(path: str) -> str:
+    """Return a path without `//`, `/./` and `/../`, as a client sends it."""
+    if "//" not in path and "/." not in path:
+        return path
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return f"/{'/'.join(parts)}{'/' if parts and path.endswith(('/', '/.', '/..')) else ''}"
 
 
 class Argument(NamedTuple):
@@ -65,6 +97,10 @@ def is_about_authentication(text: str) -> bool:
     )
 
 
+MOST_LOOKED_UP = 500
+"""Paths that are looked up for one request: to try all routes of a site takes its time."""
+
+
 class Site:
     """The routes by which a request is answered."""
 
@@ -72,6 +108,7 @@ class Site:
         self._urlconf = urlconf
         self._script_name = script_name.rstrip("/")
         self._language = language
+        self._looked_up = 0
 
     @classmethod
     def of(cls, request: HttpRequest) -> Site:
@@ -87,12 +124,18 @@ class Site:
         """What decides about a path beside the path itself."""
         return self._urlconf, self._script_name, self._language
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether so many paths were looked up for one request that no more are."""
+        return self._looked_up >= MOST_LOOKED_UP
+
     def arguments(self, path: str) -> tuple[Sequence[Argument], str]:
         """Return what a route takes out of a decoded path, and the text of that route.
 
         The path may lack the script name, the final slash or the language, all of which a redirect
         adds. Where no route matches, both are empty.
         """
+        self._looked_up += 1
         has_script_name = self._script_name and path.startswith(f"{self._script_name}/")
         start = len(self._script_name) if has_script_name else 0
         for language, added, candidate in self._candidates(path[start:]):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from trackmate.redaction.values import MAX_TEXT, Sanitizer
+from trackmate.redaction.values import MAX_TEXT, Sanitizer, clean_text
 
 MASK = "[redacted]"
 
@@ -17,6 +17,10 @@ LONG = 8
 """A shorter secret is masked only where it is a word of its own: it is part of too many others."""
 SHORT = 3
 """A still shorter one says too little to be one."""
+_DIGITS, _NO_DIGITS = re.compile(r"[\d -]{4,24}"), re.compile(r"\D+")
+_WORDS = re.compile(r"[^\W\d]+(?:[ .:-][^\W\d]+)*")
+FEW = 50
+"""So few are looked for one after the other."""
 MOST = 1_000
 """Values remembered from one request."""
 
@@ -37,7 +41,7 @@ class FoundSecrets:
         return value in self._values
 
     def add(self, value: Any) -> None:
-        """Remember a secret: a text, a number, or what such a mapping or list contains."""
+        """Remember a secret: a text, a number, or a list of them."""
         for text in _texts_in(value):
             if not text.strip() or text == MASK:
                 continue
@@ -53,19 +57,29 @@ class FoundSecrets:
             return value
         if self._replace is None:
             self._replace = _replacement(self._values)
-        return self._replace(value) if isinstance(value, str) else Sanitizer(self._replace)(value)
+        if isinstance(value, str):
+            return self._replace(value)
+        return Sanitizer(self._replace, is_thorough=True)(value)
+
+    def mask_name(self, text: str) -> str:
+        """Return the name of an action or an actor without secrets that are no words.
+
+        Otherwise a client could hide what it did by sending its name as a password.
+        """
+        for value in self._values:
+            if len(value) >= LONG and not _WORDS.fullmatch(value):
+                text = text.replace(value, MASK)
+        return text
 
 
-def _texts_in(value: Any, depth: int = 5) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, (int, float)):
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        # What is in them was judged as a whole, and is no container itself.
+        yield from (str(each) for each in value if isinstance(each, (str, int, float)))
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield str(value)
-    elif isinstance(value, (Mapping, list, tuple, set, frozenset)) and depth:
-        for item in value.values() if isinstance(value, Mapping) else value:
-            yield from _texts_in(item, depth - 1)
 
 
 def _replacement(values: set[str]) -> Callable[[str], str]:
@@ -75,9 +89,15 @@ def _replacement(values: set[str]) -> Callable[[str], str]:
     words = "|".join(re.escape(each) for each in written if SHORT <= len(each) < LONG)
     short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if words else None
 
+    heads = frozenset(each[:LONG] for each in long)
+
     def replace(text: str) -> str:
-        for each in long:
-            text = text.replace(each, MASK)
+        # Of many secrets most texts contain none, which their beginnings tell at once.
+        if len(long) < FEW or any(
+            text[at : at + LONG] in heads for at in range(len(text) - LONG + 1)
+        ):
+            for each in long:
+                text = text.replace(each, MASK)
         return short.sub(MASK, text) if short else text
 
     return replace
@@ -85,12 +105,19 @@ def _replacement(values: set[str]) -> Callable[[str], str]:
 
 def _written(value: str) -> set[str]:
     """Return a value as it is, without blanks around, and as programs write it in a text."""
+    digits = _NO_DIGITS.sub("", value) if _DIGITS.fullmatch(value) else value
     return {
         value,
+        digits,
+        digits.lstrip("0") if digits.isdecimal() and len(digits) > SHORT else digits,
         value.strip(),
+        clean_text(value),
         repr(value)[1:-1],
+        value.replace("'", "''"),
         json.dumps(value)[1:-1],
-        quote(value, safe=""),
-        quote_plus(value),
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(value))[3:-3],
+        quote(value, safe="", errors="replace"),
+        quote_plus(value, errors="replace"),
         escape(value),
     }

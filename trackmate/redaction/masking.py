@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
@@ -14,27 +14,21 @@ from django.http import HttpRequest
 from trackmate.conf import get_settings, per_settings
 from trackmate.redaction.addresses import (
     ADDRESS,
+    RELATIVE,
     Argument,
     Parts,
     Site,
     is_about_authentication,
     name_of,
+    variants_of,
 )
 from trackmate.redaction.found import MASK, FoundSecrets
-from trackmate.redaction.names import PAIRED, SecretNames, Sensitivity
-from trackmate.redaction.patterns import (
-    ELEMENT,
-    NAME_AND_SIGN,
-    OPTION,
-    VALUE,
-    WORDS,
-    is_harmless,
-    mask_cards,
-    mask_forms,
-)
-from trackmate.redaction.randomness import SHORT, is_symbol, looks_random, reads_like_words
+from trackmate.redaction.judging import Beside, Judge, is_id
+from trackmate.redaction.named import NamedSecrets, may_name
+from trackmate.redaction.names import SecretNames, Sensitivity
+from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
+from trackmate.redaction.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
-from trackmate.redaction.vocabulary import ACCOUNT_NAMES, IDS, NEIGHBOURS, ONE_TIME
 
 URL_MASK = "REDACTED"
 """What takes the place of a value in a query, where brackets would be encoded."""
@@ -42,9 +36,18 @@ URL_MASK = "REDACTED"
 LAYERS = 3
 """How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
 
+_AROUND_JSON = " \t\r\n\ufeff\ufffd"
+_FIRST_OF_JSON = f'{{["{_AROUND_JSON}'
+_FORM = re.compile(r"[\w.%\[\]+-]{1,64}=[^&\s]*+(?:&[\w.%\[\]+-]{1,64}=[^&\s]*+)++")
+"""A form within a text."""
+_HOLDS_MORE = re.compile(r"\A\s*[\[{]|%[0-9A-Fa-f]{2}|(?<!\w)/\w[^\s/]*/")
+"""JSON, something encoded, or an address."""
+_CODE = re.compile(
+    r"(?!(?:19|20)\d\d\Z)\d{4,8}|[A-Z]{4,5}-[A-Z]{4,5}"
+    r"|(?=[^\d]*\d)(?=[^a-zA-Z]*[a-zA-Z])(?!.*[a-zA-Z]{4})[0-9A-Za-z]{2,8}(?:-?[0-9A-Za-z]{2,8}){1,3}"
+)
+"""A one-time code: digits, or digits among letters that are no word."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
-_DIGITS_OF_CODE = re.compile(r"\d{4,8}|(?=[A-Z0-9-]*\d)[A-Z0-9]{3,6}-?[A-Z0-9]{3,6}")
-_IMAGE = re.compile(r"\s*(?:data:image/|<\?xml|<svg)", re.IGNORECASE)
 
 
 class CleanTextCache(set[Hashable]):
@@ -81,8 +84,15 @@ class Redactor:
     """Whether this is about a login, a reset, a token and the like, where a `code` is a secret."""
     is_answer: bool = False
     """Whether the data are an answer, in which a `code` may be the symbol of an error."""
+    is_error: bool = False
+    """Whether that answer says that something failed, so that its texts say why."""
     layers: int = LAYERS
     """How many layers of encoding may be taken off."""
+
+    @property
+    def judge(self) -> Judge:
+        """What decides by a name and its value."""
+        return Judge(self.names, self.is_authentication, self.is_answer, self.is_error)
 
     # --- texts
 
@@ -90,16 +100,18 @@ class Redactor:
         """Return `text` with every secret in it masked: by form and, if `named`, by name."""
         if not self.patterns and is_harmless(text):
             return text
-        may_be_encoded = "%" in text or text[0] in "{["
+        if not self.layers and named and _HOLDS_MORE.search(text):
+            return mask  # nobody looks so deep
+        may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
-        text = mask_forms(text, mask)
+        outside = text = mask_forms(text, mask)
         if "/" in text and self.layers:
-            text = self._addresses(text, mask)
+            text, outside = self._addresses(text, mask)
         else:
             text = mask_cards(text, mask)
-        if named:
-            text = self._assignments(text, mask)
+        if named and may_name(outside):
+            text = self._without_named(text, mask)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text
@@ -114,14 +126,17 @@ class Redactor:
 
     def _decoded(self, text: str) -> str | None:
         """Return a text that is JSON or encoded, if there is a secret in it, decoded and masked."""
-        if text[0] in "{[" and text[-1] in "}]" and len(text) <= MAX_TEXT:
+        bare = text.strip(_AROUND_JSON)
+        if bare[:1] in _FIRST_OF_JSON and bare[-1:] in '}]"' and len(text) <= MAX_TEXT:
             try:
-                data = json.loads(text)
+                data = json.loads(bare)
             except (ValueError, RecursionError):
                 data = None
             if data is not None:
                 safe = self._inside().value(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
+        if "&" in text and _FORM.fullmatch(text) and (form := self._inside().query(text)) != text:
+            return form
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
             if decoded != text and (masked := self._inside().text(decoded)) != decoded:
@@ -133,87 +148,24 @@ class Redactor:
         about = self.is_authentication if is_authentication is None else is_authentication
         return replace(self, layers=max(0, self.layers - 1), is_authentication=about)
 
-    def _addresses(self, text: str, mask: str) -> str:
-        """Mask the addresses in a text, and numbers of cards outside of them."""
-        parts, done = [], 0
+    def _addresses(self, text: str, mask: str) -> tuple[str, str]:
+        """Mask the addresses in a text, and numbers of cards outside; return that outside too."""
+        parts, outside, done = [], [], 0
         for found in ADDRESS.finditer(text):
             address = found[0].rstrip(PUNCTUATION)
-            parts += [mask_cards(text[done : found.start()], mask), self.address(address)]
+            before = mask_cards(text[done : found.start()], mask)
+            parts += [before, self.address(address)]
+            outside.append(before)
             done = found.start() + len(address)
-        return "".join((*parts, mask_cards(text[done:], mask)))
+        if not done and text[-1] == "/" and self.site and RELATIVE.fullmatch(text):
+            masked = self.path(f"/{text}")
+            return (masked[1:], "") if masked != f"/{text}" else (text, text)
+        rest = mask_cards(text[done:], mask)
+        return "".join((*parts, rest)), "".join((*outside, rest))
 
-    def _assignments(self, text: str, mask: str) -> str:
+    def _without_named(self, text: str, mask: str) -> str:
         """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
-        if "=" in text or ":" in text:
-            text = self._masked_values(text, mask)
-        if "-" in text and OPTION.search(text):
-            text = self._masked_groups(OPTION, text, mask, value=VALUE)
-        if "</" in text:
-            text = self._masked_groups(ELEMENT, text, mask)
-        return text
-
-    def _masked_values(self, text: str, mask: str) -> str:
-        parts, done = [], 0
-        for sign in NAME_AND_SIGN.finditer(text):
-            if sign.start() < done:
-                continue
-            level = self.names.sensitivity(sign[1])
-            if not level:
-                continue
-            value = self._value_after(text, sign, level)
-            if value is None or value.startswith((MASK, URL_MASK)):
-                continue
-            bare = value.strip("\\\"' ")
-            if not self._is_secret_text(level, sign[1], bare):
-                continue
-            self.found.add(bare)
-            start = sign.end()
-            before, after = _quotes_around(value)
-            parts += [text[done:start], before, mask, after]
-            done = start + len(value)
-        return "".join((*parts, text[done:])) if parts else text
-
-    def _value_after(self, text: str, sign: re.Match[str], level: Sensitivity) -> str | None:
-        found = VALUE.match(text, sign.end())
-        if found is None:
-            return None
-        is_quoted = found[0][:1] in "\"'\\"
-        if found[0].startswith(MASK):
-            return found[0]
-        if level == Sensitivity.ALWAYS and not is_quoted and sign[2] != "=":
-            # "password: two words", up to the next name with its value.
-            words = WORDS.match(text, sign.end())
-            assert words is not None  # what matched VALUE begins like that
-            following = NAME_AND_SIGN.search(text, sign.end(), words.end())
-            return (words[0][: following.start() - sign.end()] if following else words[0]).rstrip()
-        return found[0]
-
-    def _is_secret_text(self, level: int, name: str, value: str) -> bool:
-        if level == Sensitivity.SECRET and value.isdigit() and name.lower().endswith("s"):
-            return False  # a count: "tokens: 512"
-        return self.is_secret(level, value)
-
-    def _masked_groups(
-        self,
-        pattern: re.Pattern[str],
-        text: str,
-        mask: str,
-        *,
-        value: re.Pattern[str] | None = None,
-    ) -> str:
-        """Mask what a pattern finds behind a name: its second group, or a `value` after it."""
-        parts, done = [], 0
-        for found in pattern.finditer(text):
-            if found.start() < done or self.names.sensitivity(found[1]) < Sensitivity.SECRET:
-                continue
-            after = value.match(text, found.end()) if value else None
-            start, end = after.span() if after else found.span(2) if not value else (0, 0)
-            if start == end or text[start:end].strip() in ("", MASK, mask):
-                continue
-            self.found.add(text[start:end].strip("\\\"' "))
-            parts += [text[done:start], mask]
-            done = end
-        return "".join((*parts, text[done:])) if parts else text
+        return NamedSecrets(self.judge, self.found.add, mask)(text)
 
     # --- addresses
 
@@ -221,20 +173,45 @@ class Redactor:
         """Return an address with the secrets in its host, path, query and fragment masked."""
         if "@" in address:
             address = mask_forms(address, MASK)
-        origin, path, query, fragment = Parts.of(address)
-        if path:
-            path = self.path(path, encoded=True)
+        origin, plain_path, query, fragment = Parts.of(address)
+        if origin.startswith("//") and self._is_path(f"{origin}{plain_path}"):
+            origin, plain_path = "", f"{origin}{plain_path}"
+        path = self.path(plain_path, encoded=True) if plain_path else ""
         if query:
-            about = self.is_authentication or is_about_authentication(path[:MAX_PATH])
+            about = self._leads_to_authentication(plain_path)
             query = f"?{self._inside(is_authentication=about).query(query[1:])}"
         if fragment:
             fragment = f"#{self._fragment(fragment[1:])}"
+        for pattern in self.patterns:
+            origin = pattern.sub(MASK, origin)
         return f"{origin}{path}{query}{fragment}"
 
     def _fragment(self, fragment: str) -> str:
         if fragment.startswith(("/", "!/")) and self.layers:
             return self._inside().address(fragment)
-        return self.text(fragment)
+        return self._inside().text(fragment)
+
+    def _is_path(self, path: str) -> bool:
+        """Return True for "//invite/..." if it is a path of the site with a slash too many."""
+        if self.site is None or self.site.is_exhausted:
+            return False
+        plain = next(variants_of(path), path)
+        return bool(self.site.arguments(self._unquoted(plain))[0])
+
+    def _leads_to_authentication(self, path: str) -> bool:
+        if self.is_authentication or is_about_authentication(path[:MAX_PATH]):
+            return True
+        if self.site is None or not path.startswith("/"):
+            return False
+        context = ("elsewhere", self.site.key)
+        if (path, *context) in self.clean:
+            return False
+        if self.site.is_exhausted:
+            return True
+        about = is_about_authentication(self.site.arguments(self._unquoted(path))[1])
+        if not about:
+            self.clean.note(path, *context)
+        return about
 
     def path(self, path: str, *, encoded: bool = False) -> str:
         """Return a path with those parts masked that its route calls secret or that look so.
@@ -249,7 +226,9 @@ class Redactor:
         if masked == decoded:
             self.clean.note(path, *context)
             return path
-        return quote(masked, safe="/[]:@!$&'()*+,;=~-._") if decoded != path else masked
+        if decoded == path:
+            return masked
+        return quote(masked, safe="/[]:@!$&'()*+,;=~-._", errors="replace")
 
     def _unquoted(self, path: str) -> str:
         for _layer in range(LAYERS):
@@ -260,7 +239,11 @@ class Redactor:
 
     def path_by_form(self, path: str) -> str:
         """Return a path whose route is known to call none of it secret, masked by form and name."""
-        masked = self._assignments(mask_forms(path, MASK), MASK)
+        masked = mask_forms(path, MASK)
+        if "=" in masked or ":" in masked:
+            # Each part by itself: ";jsessionid=..." ends with it.
+            parts = masked.split("/")
+            masked = "/".join(self._without_named(part, MASK) if part else part for part in parts)
         masked = mask_cards(masked, MASK, is_path=True)
         for pattern in self.patterns:
             masked = pattern.sub(MASK, masked)
@@ -269,8 +252,18 @@ class Redactor:
     def _path_by_route(self, path: str) -> str:
         if self.site is None or not path.startswith("/"):
             return path
-        arguments, route = self.site.arguments(path)
-        return self.masked_arguments(path, arguments, route)
+        if self.site.is_exhausted:
+            self.found.is_complete = False
+            return f"/{MASK}"
+        for each in (path, *variants_of(path)):
+            arguments, route = self.site.arguments(each)
+            if route:
+                break
+        if not arguments:
+            return path
+        rest = path[len(each) :] if path.startswith(each) else ""
+        masked = self.masked_arguments(each, arguments, route)
+        return masked + rest if masked != each else path
 
     def masked_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
         """Return a path in which what its route took out of it is masked where it is secret."""
@@ -287,12 +280,12 @@ class Redactor:
         if level == Sensitivity.ALWAYS or (level == Sensitivity.CONTEXTUAL and about):
             return True
         if level == Sensitivity.SECRET:
-            return not (text.isdigit() and _is_id(name))
+            return not (text.isdigit() and is_id(name))
         if level == Sensitivity.LIKELY:
             return not reads_like_words(text)
-        if _is_id(name):
+        if is_id(name):
             return False
-        return any(
+        return (about and _CODE.fullmatch(text) is not None) or any(
             looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
             for part in text.split("/")
             if "." not in part[-6:]
@@ -304,19 +297,32 @@ class Redactor:
         if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        fields = dict(pairs)
-        masked = [(self.text(name), self._parameter(name, value, fields)) for name, value in pairs]
+        judge = self.judge
+        beside = judge.beside(dict(pairs))
+        masked = [
+            (self._name(name, value), self._parameter(judge, name, value, beside))
+            for name, value in pairs
+        ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
         self.clean.note(query, *context)
         return query
 
-    def _parameter(self, name: str, value: str, fields: Mapping[str, str]) -> str:
-        level = self.names.sensitivity(name)
-        if (level and self.is_secret(level, value, fields)) or self._is_paired(name, fields):
+    def _parameter(self, judge: Judge, name: str, value: str, beside: Beside) -> str:
+        level = judge.level(name, value, 0, beside)
+        is_secret = level and judge.is_secret(level, name, value, beside)
+        if is_secret or (self._opens_something(value) and not is_id(name)):
             self.found.add(value)
             return URL_MASK
         return self.text(value, mask=URL_MASK)
+
+    def _name(self, name: str, value: str) -> str:
+        # "/activate?4f9d2b7c61e8..."
+        return URL_MASK if not value and self._opens_something(name) else self.text(name)
+
+    def _opens_something(self, value: str) -> bool:
+        """Return True for what looks random where it is about authentication, whatever its name."""
+        return self.is_authentication and "/" not in value and looks_random(value, SHORT)
 
     # --- data
 
@@ -341,10 +347,9 @@ class Redactor:
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
             self.text,
-            names=self.names,
-            is_secret=self.is_secret,
-            is_paired=self._is_paired,
+            judge=self.judge,
             mask=self.mask,
+            is_thorough=bool(self.patterns),
             **bounds,  # type: ignore[arg-type]
         )
 
@@ -366,83 +371,17 @@ class Redactor:
             self.clean.note(value, *context)
         return masked
 
-    def is_secret(self, level: int, value: Any, siblings: Mapping[str, Any] | None = None) -> bool:
-        """Return True if a value is a secret, given what its name says and what is beside it."""
-        if value is None or value is True or value is False or value == "":
-            return False
-        if isinstance(value, (int, float)):
-            return level == Sensitivity.ALWAYS or (
-                self.is_authentication and abs(value) > LARGEST_COUNT
-            )
-        if isinstance(value, (list, tuple, set, frozenset)):
-            return any(self.is_secret(level, item, siblings) for item in value)
-        if level >= Sensitivity.SECRET or not isinstance(value, str):
-            return level > Sensitivity.CONTEXTUAL
-        if level == Sensitivity.LIKELY:
-            return not reads_like_words(value)
-        if self.is_answer and is_symbol(value):
-            return False
-        if self.is_authentication or looks_random(value, SHORT):
-            return True
-        return siblings is not None and self._is_code_beside(value, siblings)
-
-    def _is_code_beside(self, value: str, siblings: Mapping[str, Any]) -> bool:
-        """Return True if what is beside a `code` or `key` says that it is a secret."""
-        for name, other in siblings.items():
-            if not other or other is value or not isinstance(name, str):
-                continue
-            if self.names.sensitivity(name) >= Sensitivity.SECRET:
-                return True
-            words = re.split(r"[\W_]+", name.lower())
-            if not NEIGHBOURS.isdisjoint(words[:1]) or words == ["state"]:
-                return True
-            is_one_time = isinstance(other, str) and other.lower() in ONE_TIME
-            if is_one_time or not ACCOUNT_NAMES.isdisjoint(words):
-                return _DIGITS_OF_CODE.fullmatch(value) is not None
-        return False
-
-    def _is_paired(self, name: str, siblings: Mapping[str, Any]) -> bool:
-        """Return True for the value of a pair whose name, in another field, is one of a secret.
-
-        `{"name": "password", "value": "..."}`, as in lists of headers, fields and settings, and
-        the same in a form: `fields[0][name]=password&fields[0][value]=...`.
-        """
-        split = PAIRED.fullmatch(name)
-        if split is None:
-            return False
-        start, end = split[1], split[3]
-        for naming in NAMING:
-            other = siblings.get(f"{start}{naming}{end}")
-            names = other if isinstance(other, list) else [other]
-            for each in names:
-                if isinstance(each, str) and self.names.sensitivity(each) >= Sensitivity.LIKELY:
-                    return True
-        return False
-
 
 MOST_NODES, MOST_CHARACTERS = 50_000, 1_000_000
 """Bounds of what is searched for secrets that a text may quote."""
-PUNCTUATION = ".,;:!?)]}"
+PUNCTUATION = ".,;:=!?)]}*_~…。、"
 """What comes after an address in a sentence."""
 MAX_PATH = 512
 """Characters of a path in which words are looked for."""
-LARGEST_COUNT = 999
-"""A number above this may be a one-time code where the context says so."""
+SHORTEST_CODE = 4
+"""Characters of a one-time code."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Characters of a random part of a path, elsewhere and on routes about authentication."""
-NAMING = ("name", "key", "field", "param", "parameter", "header", "label", "property", "id")
-"""What a field is called that contains the name of another one."""
-
-
-def _is_id(name: str) -> bool:
-    return name.lower().rpartition("_")[2] in IDS
-
-
-def _quotes_around(value: str) -> tuple[str, str]:
-    """Return the quotes, perhaps escaped, that a value begins and ends with."""
-    before = re.match(r"\\{0,3}[\"']", value)
-    after = re.search(r"\\{0,3}[\"']\Z", value[before.end() :]) if before else None
-    return before[0] if before else "", after[0] if after else ""
 
 
 @per_settings
@@ -466,15 +405,22 @@ def redactor(**values: Any) -> Redactor:
 def redactor_of(request: HttpRequest, **values: Any) -> Redactor:
     """Return a redactor for what a request contains; its route should be known by now."""
     match = request.resolver_match
-    about = name_of(match) if match else request.path_info[:MAX_PATH]
-    is_authentication = is_about_authentication(about)
-    return redactor(site=Site.of(request), is_authentication=is_authentication, **values)
+    site = Site.of(request)
+    if match:
+        about = name_of(match)
+    else:
+        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
+        about = f"{request.path_info[:MAX_PATH]} {site.arguments(request.path_info)[1]}"
+    return redactor(site=site, is_authentication=is_about_authentication(about), **values)
 
 
-def may_be_secret(name: str, value: Any) -> bool:
-    """Return False at a glance for an argument of a route that is no secret, as most are none."""
+def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
+    """Return False at a glance for an argument of a route that is no secret, as most are none.
+
+    `about` says that the route is about authentication.
+    """
     return bool(secret_names().sensitivity(name)) or (
-        not isinstance(value, int) and len(str(value)) >= SHORT_IN_CONTEXT
+        not isinstance(value, int) and len(str(value)) >= (SHORTEST_CODE if about else LONG_IN_PATH)
     )
 
 

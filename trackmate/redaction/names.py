@@ -7,29 +7,43 @@ from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
 from unicodedata import normalize
+from urllib.parse import unquote
 
+from trackmate.redaction.pairs import role_of
 from trackmate.redaction.vocabulary import (
     ABOUT,
+    ABOUT_LIKELY,
     ABOUT_PHRASES,
+    ACCOUNT_NAMES,
     ALWAYS_PHRASES,
     ALWAYS_WORDS,
+    COMMON,
     CONTEXTUAL_WORDS,
     HARMLESS_BEFORE,
+    HARMLESS_PHRASES,
     HARMLESS_WORDS,
+    IDENTIFIERS,
     IDENTIFYING,
     LIKELY_WORDS,
+    METHODS,
+    NAMES_OF_FIELDS,
+    NEIGHBOURS,
+    PASSES,
     QUESTIONS,
     SECRET_PARTS,
     SECRET_PHRASES,
     SECRET_WORDS,
+    UNTELLING,
 )
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
+_FORM_INDEX = re.compile(r"\A.*-\d+-")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 MAX_NAME = 200
-PAIRED = re.compile(r"(|.*[\[\]._-])(value|val|values|content|text)(\]?)", re.IGNORECASE)
-"""What the value of a pair is called whose other part is a name: `fields[0][value]`."""
+_TWO_FACTORS = re.compile("2fa", re.IGNORECASE)
+_LAST_PART = re.compile(r"[^\[\].]*(?=\]?(?:\[\d*\])?\Z)")
+"""Of `fields[2][session]`, `form-0-session` or `order.session` the last part."""
 
 
 class Sensitivity(IntEnum):
@@ -47,13 +61,37 @@ class Sensitivity(IntEnum):
     """`password`, `pin`: a secret, numbers too."""
 
 
+class Context(IntEnum):
+    """What a field says of a `code` that is beside it."""
+
+    NONE = 0
+    AUTHENTICATION = 1
+    """A parameter of OAuth 2.0, or another secret: the code is one too."""
+    STATE = 2
+    """The same if its value is opaque..."""
+    CLIENT = 3
+    """... or long."""
+    METHOD = 4
+    """A second factor, if its value is one."""
+    ACCOUNT = 5
+    """Whose it is: a code of digits is a one-time code."""
+
+
 def words_of(name: str) -> tuple[str, ...]:
     """Split a name at what is no letter and at camelCase: `X-Api-Key`, `apiKey`, `api_key1`."""
-    name = name[:MAX_NAME]
+    # The end says most.
+    name = name[-MAX_NAME:]
+    if "2" in name:
+        name = _TWO_FACTORS.sub("mfa", name)
+    if "%" in name:
+        name = unquote(name)
     if not name.isascii():
         name = normalize("NFC", _ACCENTS.sub("", normalize("NFKD", name)))
     spaced = _CAMEL.sub(" ", name)
     return tuple(word for word in _NO_LETTERS.split(spaced.lower()) if word)
+
+
+_BY_VALUE = {("state",): Context.STATE, ("client", "id"): Context.CLIENT}
 
 
 class SecretNames:
@@ -63,26 +101,92 @@ class SecretNames:
         own = [words_of(name) for name in more]
         self._own_words = frozenset(words[0] for words in own if len(words) == 1)
         self._own_phrases = frozenset(words for words in own if len(words) > 1)
+        phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._own_phrases)
+        self._ends = frozenset(words[-1].removesuffix("s") for each in phrases for words in each)
         self._exempt = frozenset(words_of(name) for name in exempt)
         # Names come from clients, so the memory is bounded in count and in length.
         self.sensitivity = lru_cache(maxsize=4096)(self._sensitivity)
+        self.may_end_a_phrase = lru_cache(maxsize=4096)(self._may_end_a_phrase)
+        self.context_of = lru_cache(maxsize=4096)(self._context_of)
         self.says_something = lru_cache(maxsize=4096)(self._says_something)
 
     def __contains__(self, name: str) -> bool:
-        return self.sensitivity(name[:MAX_NAME]) >= Sensitivity.LIKELY
+        return self.sensitivity(name[-MAX_NAME:]) >= Sensitivity.LIKELY
 
     def _says_something(self, name: str) -> bool:
         """Return False for most names: their values need not be judged."""
-        return self._sensitivity(name) > Sensitivity.HARMLESS or PAIRED.fullmatch(name) is not None
+        if self._sensitivity(name) > Sensitivity.HARMLESS:
+            return True
+        role = role_of(name)
+        return role is not None and role.is_value
+
+    def _context_of(self, name: str) -> Context:
+        words, level = words_of(name), self._sensitivity(name)
+        if level == Sensitivity.CONTEXTUAL or not words:
+            return Context.NONE
+        pairs = {words[at : at + 2] for at in range(len(words) - 1)}
+        if (level >= Sensitivity.SECRET and UNTELLING.isdisjoint(words)) or (
+            words[:1] in NEIGHBOURS or not NEIGHBOURS.isdisjoint(pairs)
+        ):
+            return Context.AUTHENTICATION
+        if words in _BY_VALUE:
+            return _BY_VALUE[words]
+        if words[-1] in METHODS:
+            return Context.METHOD
+        return Context.NONE if ACCOUNT_NAMES.isdisjoint(words) else Context.ACCOUNT
+
+    def describes(self, name: str) -> bool:
+        """Return True for what is said of a secret beside it: `type`, `min_length`, `enabled`."""
+        words = words_of(name)
+        # Not its name: that is the client's, as the name of a file is.
+        return bool(words) and (
+            (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTIONS
+        )
+
+    def identifies(self, name: str) -> bool:
+        """Return True for the name of an identifier that opens nothing: `token_id`."""
+        words = words_of(name)
+        return words[-1:] != () and words[-1] in IDENTIFIERS and not _opens_a_session(words)
+
+    def lists_names(self, name: str) -> bool:
+        """Return True for what is said to contain names: `required`, `order_by`, `scopes`."""
+        words = words_of(name)
+        return not NAMES_OF_FIELDS.isdisjoint(words[-1:] if len(words) == 1 else words)
+
+    def is_name(self, text: str) -> bool:
+        """Return True for the name of a field: ["password", "email"] are two of them."""
+        is_short = len(text) < MAX_NAME and text.replace("_", "").replace("-", "").isalpha()
+        return is_short and (
+            self.sensitivity(text) >= Sensitivity.SECRET or not COMMON.isdisjoint(words_of(text))
+        )
+
+    def _may_end_a_phrase(self, name: str) -> bool:
+        words = words_of(name)
+        return len(words) == 1 and words[0].removesuffix("s") in self._ends
+
+    def ends_with_phrase(self, text: str) -> Sensitivity:
+        """Return what the last words of a text say together: "the API key"."""
+        words = words_of(text)
+        for size in (3, 2):
+            phrase = words[-size:]
+            both = (phrase, (*phrase[:-1], phrase[-1].removesuffix("s"))) if phrase else ()
+            if any(each in self._own_phrases or each in ALWAYS_PHRASES for each in both):
+                return Sensitivity.ALWAYS
+            if any(each in SECRET_PHRASES for each in both):
+                return Sensitivity.SECRET
+        return Sensitivity.HARMLESS
 
     def _sensitivity(self, name: str) -> Sensitivity:
         words = words_of(name)
         if not words:
             return Sensitivity.HARMLESS
-        for size in range(len(words), 0, -1):
+        if self._exempt:
+            if words in self._exempt:
+                return Sensitivity.HARMLESS
             # "form-0-session" is exempt if "session" is, "auth_session" is not.
-            if words[-size:] in self._exempt:
-                return self._sensitivity_of(words[:-size])
+            last = words_of(_last_part(name))
+            if last in self._exempt:
+                return self._sensitivity_of(words[: -len(last)])
         return self._sensitivity_of(words)
 
     def _sensitivity_of(self, words: tuple[str, ...]) -> Sensitivity:
@@ -92,7 +196,7 @@ class SecretNames:
         both = (words, (*words[:-1], words[-1].removesuffix("s")))
         if _has(both, self._own_words, self._own_phrases):
             return Sensitivity.ALWAYS
-        if _is_about(words):
+        if _is_about(words) or _has_harmless_phrase(words):
             return Sensitivity.HARMLESS
         if _has(both, ALWAYS_WORDS, ALWAYS_PHRASES) or words == ("pass",):
             return Sensitivity.ALWAYS
@@ -105,7 +209,27 @@ def _is_about(words: tuple[str, ...]) -> bool:
     """Return True if a name is about a secret and not its name: `token_type`, `max_tokens`."""
     if len(words) == 1:
         return False
-    return words[-1] in ABOUT or words[0] in QUESTIONS or words[-2:] in ABOUT_PHRASES
+    last = words[-1]
+    if last in ABOUT or words[0] in QUESTIONS or words[-2:] in ABOUT_PHRASES:
+        return True
+    if last in ABOUT_LIKELY and not LIKELY_WORDS.isdisjoint(words[:-1]):
+        return True
+    before = HARMLESS_BEFORE.get(last, frozenset()) if last not in CONTEXTUAL_WORDS else frozenset()
+    return not before.isdisjoint(words[:-1])
+
+
+def _has_harmless_phrase(words: tuple[str, ...]) -> bool:
+    return any(words[at : at + 2] in HARMLESS_PHRASES for at in range(len(words) - 1))
+
+
+def _opens_a_session(words: tuple[str, ...]) -> bool:
+    return any("sess" in word for word in words)
+
+
+def _last_part(name: str) -> str:
+    found = _LAST_PART.search(name)
+    last = found[0] if found else name
+    return _FORM_INDEX.sub("", last)
 
 
 def _has(
@@ -139,6 +263,8 @@ def _lengths(phrases: frozenset[tuple[str, ...]]) -> list[int]:
 
 
 def _has_part(words: tuple[str, ...]) -> bool:
+    if any(word.endswith("pass") and word not in PASSES for word in words):
+        return True
     squashed = "".join(word for word in words if word not in HARMLESS_WORDS)
     # What people write with a sign inside is no name of one: "pass_word" is found, "is sued" too.
     return any(part in squashed for part in SECRET_PARTS)
@@ -152,5 +278,5 @@ def _less_than_secret(words: tuple[str, ...]) -> Sensitivity:
     last = words[-1]
     if last not in CONTEXTUAL_WORDS:
         return Sensitivity.HARMLESS
-    is_plain = not HARMLESS_BEFORE[last].isdisjoint(words[:-1])
+    is_plain = not HARMLESS_BEFORE.get(last, frozenset()).isdisjoint(words[:-1])
     return Sensitivity.HARMLESS if is_plain else Sensitivity.CONTEXTUAL

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from trackmate.redaction.vocabulary import AUTHENTICATION
+
 LONG = 20
 """Characters of a value that is random enough to open something by itself."""
 SHORT = 16
 """Characters of one that is suspicious because of its name, such as `code`."""
 FEW = 7
 """Different characters that even a short hexadecimal token has."""
+LONGEST = 96
+"""Characters that are looked at."""
 SLACK = 4
 """Signs between that many characters are no part of what was drawn."""
 
@@ -34,15 +38,31 @@ _UUID = re.compile(
 )
 _LETTERS = re.compile(r"[a-z]+")
 _HEX = re.compile(r"[0-9a-f]+")
-_PROSE = re.compile(r"[^\W\d_]{1,20}+(?:[\s,.;'&/()-]{1,3}(?:[^\W\d_]{1,20}+|\d{1,4}+))*+[\s.!?]*+")
+# The signs of many languages, some of which look alike.
+_AROUND = " \t\r\n.,;:!?\"'()[]„“”«»‘’…–—-+*%€$£#&/~"  # noqa: RUF001
+"""What is around words."""
+_BETWEEN = re.compile(r"[-/:.,'’&+_–—|()]+")  # noqa: RUF001
+"""What is within them: "2026-spring", "10:00-11:00", "user_pass"."""
+_WORD = re.compile(
+    r"[^\W\d_]{1,24}|\d{1,8}|\d{1,4}[a-z]{1,3}|[A-Z]{1,4}\d{1,4}|\d{1,2}T\d{1,2}|\d{2}Z"
+)
+_NUMBERED = re.compile(r"[A-Z]{1,10}-?\d{1,10}")
+"""What people number: "INC0012345"."""
+_NOTHING = frozenset(("false", "no", "none", "null", "off", "on", "true", "undefined", "yes"))
+_SENTENCE = 3
+"""Words of a sentence."""
+LONGEST_PROSE = 1_000
+"""Characters of a text that people write."""
 _SCHEMES = ("basic ", "bearer ", "digest ", "negotiate ", "token ")
-_SYMBOL = re.compile(r"[a-z]{2,20}(?:[_.-][a-z]{1,20}){0,8}")
+_SYMBOL = re.compile(r"[A-Za-z]{2,20}(?:[_.][A-Za-z]{1,20}){0,8}")
 
 
 def looks_random(text: str, length: int = LONG) -> bool:
     """Return True if a text of at least `length` characters is no word, number or UUID."""
     if len(text) < length or not text.isascii() or " " in text:
         return False
+    # The rest says no more, and must not cost more: it is the client's.
+    text = text[:LONGEST]
     text = _UUID.sub("", text)
     parts = _SIGNS.split(text)
     drawn = "".join(parts)
@@ -86,9 +106,44 @@ def reads_like_words(text: str) -> bool:
     """Return True for a number, a word or a sentence, as of `session: "Spring 2026"`."""
     if text.isdigit():
         return True
-    if len(text) > 200 or text.lower().startswith(_SCHEMES):  # noqa: PLR2004 (characters of a line)
+    if len(text) > LONGEST_PROSE or text.lower().startswith(_SCHEMES):
         return False
-    return _PROSE.fullmatch(text) is not None and not looks_random(text)
+    words = text.split()
+    if len(words) == 1:
+        return _is_word(text) or _NUMBERED.fullmatch(text) is not None or _leads_elsewhere(text)
+    return all(_is_word(each) or _leads_elsewhere(each) for each in words)
+
+
+def _is_word(text: str) -> bool:
+    parts = [part for part in _BETWEEN.split(text.strip(_AROUND)) if part]
+    return all(
+        _WORD.fullmatch(part) is not None or part.lower() in AUTHENTICATION for part in parts
+    ) and not looks_random("".join(parts))
+
+
+def _leads_elsewhere(text: str) -> bool:
+    """Return True for an address, which has rules of its own."""
+    return text.startswith(("https://", "http://"))
+
+
+def is_nothing(text: str) -> bool:
+    """Return True for a blank or a word that stands for a boolean."""
+    return len(text) < 10 and (text.isspace() or not text or text.lower() in _NOTHING)  # noqa: PLR2004
+
+
+def is_message(text: str, *, any_prose: bool) -> bool:
+    """Return True for what an answer says of a field: "This field is required."
+
+    A sentence is one by its first letter and its end, `any_prose` by its words alone.
+    """
+    words = len(text.split())
+    is_sentence = words >= _SENTENCE and text[0].isupper() and text.rstrip()[-1] in ".!"
+    return words > 1 and (is_sentence or any_prose) and reads_like_words(text)
+
+
+def is_uuid(text: str) -> bool:
+    """Return True for a UUID."""
+    return _UUID.fullmatch(text) is not None
 
 
 def is_symbol(text: str) -> bool:

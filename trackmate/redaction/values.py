@@ -14,7 +14,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from trackmate.activity import text_of
-from trackmate.redaction.names import MAX_NAME, SecretNames, Sensitivity
+from trackmate.redaction.judging import Beside, Judge
+from trackmate.redaction.names import MAX_NAME, Sensitivity
 
 MAX_TEXT = 10_000
 """Characters of one string."""
@@ -74,29 +75,28 @@ _LONG_NUMBER, _LONG_FIRST_NUMBER = re.compile(r" -?[0-9]{18}"), re.compile(r"\[-
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
-IsSecret = Callable[[int, Any, Mapping[str, Any]], bool]
-"""Whether a value is a secret, by the sensitivity of its name, itself, and what is beside it."""
-
-
 @dataclass(slots=True)
 class Sanitizer:
     """One pass over any data that makes JSON-ready data of it, within bounds of size and depth.
 
-    Without `names` it only cleans, otherwise it masks what is secret as well.
+    Without a `judge` it only cleans, otherwise it masks what is secret as well.
     """
 
     text: Callable[[str], str] = clean_text
-    names: SecretNames | None = None
-    is_secret: IsSecret = lambda _level, _value, _siblings: True
-    is_paired: Callable[[str, Mapping[str, Any]], bool] = lambda _name, _siblings: False
+    judge: Judge | None = None
     mask: Callable[[Any], Any] = lambda value: value
+    is_thorough: bool = False
+    """Whether numbers and short names are searched as texts are."""
     nodes: int = MAX_NODES
     characters: int = MAX_TOTAL
     is_complete: bool = True
     """Whether all of the data was within the bounds."""
 
-    def __call__(self, value: Any, depth: int = 0) -> Any:
-        """Return a JSON-ready copy of `value`."""
+    def __call__(self, value: Any, depth: int = 0, level: int = 0, name: str = "") -> Any:
+        """Return a JSON-ready copy of `value`.
+
+        `name` is what it is called, and `level` what is known of all that is in it.
+        """
         if isinstance(value, str):
             return self._string(value if type(value) is str else str(value))
         if value is None or value is True or value is False:
@@ -104,15 +104,17 @@ class Sanitizer:
         if isinstance(value, int):
             return self._integer(value)
         if isinstance(value, float):
-            return value if math.isfinite(value) else str(value)
+            if not math.isfinite(value):
+                return str(value)
+            return self._number(value) if self.is_thorough else value
         if depth >= MAX_DEPTH:
             self.is_complete = False
             return "[too deep]"
         # To ask an abstract class costs more than the rest of these questions.
         if type(value) is dict or isinstance(value, Mapping):
-            return self._mapping(value, depth + 1)
+            return self._mapping(value, depth + 1, level)
         if isinstance(value, (list, tuple, set, frozenset)):
-            return self._items(value, depth + 1)
+            return self._items(value, depth + 1, level, name)
         return self._other(value)
 
     def _string(self, text: str) -> str:
@@ -126,18 +128,20 @@ class Sanitizer:
 
     def _integer(self, value: int) -> Any:
         if -MAX_INT <= value < MAX_INT:
-            return self._number(value) if value > 10**12 else int(value)
+            return self._number(value) if self.is_thorough or value > 10**12 else int(value)
         # Not the digits: beyond 4,300 of them Python itself refuses to write them.
         return f"[integer of {value.bit_length()} bits]"
 
-    def _number(self, value: int) -> Any:
+    def _number(self, value: float) -> Any:
         # A card number may come without quotes.
         masked = self.text(str(value))
         return value if masked == str(value) else masked
 
-    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+    def _mapping(self, value: Mapping[Any, Any], depth: int, inherited: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        names, text = self.names, self.text
+        judge, text = self.judge, self.text
+        beside: Beside | None = None
+        is_strict = judge is not None and judge.is_authentication
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -146,25 +150,34 @@ class Sanitizer:
                 break
             name = key_text = key if type(key) is str else text_of(key)
             # Written out, since every name of every payload comes by here.
-            if len(name) > HARMLESS or not name.isidentifier():
-                key_text = name[:MAX_NAME]
+            if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
+                key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if names and names.says_something(key_text) and self._hides(key_text, item, value):
+            if is_strict and judge and type(item) is str and judge.opens_something(name, item):
                 result[name] = self.mask(item)
+            elif judge and (inherited or judge.names.says_something(key_text)):
+                beside = beside or judge.beside(value)
+                if inherited >= Sensitivity.SECRET and _is_drawn(key_text):
+                    # {"tokens": {"4f9d2b7c": "active"}}
+                    name = self.mask(key_text)
+                result[name] = self._named(key_text, item, beside, depth, inherited)
             elif type(item) is str:
                 result[name] = self._string(item)
             else:
-                result[name] = self(item, depth)
+                result[name] = self(item, depth, 0, key_text)
         return result
 
-    def _hides(self, name: str, item: Any, siblings: Mapping[str, Any]) -> bool:
-        assert self.names is not None  # or nobody asks
-        level = self.names.sensitivity(name)
-        if level and self.is_secret(level, item, siblings):
-            return True
-        return not is_empty(item) and self.is_paired(name, siblings)
+    def _named(self, name: str, item: Any, beside: Beside, depth: int, inherited: int) -> Any:
+        """Return an item masked by what its name and what is beside it say."""
+        assert self.judge is not None  # or nobody asks
+        if isinstance(item, (list, tuple)) and (columns := beside.columns(name)):
+            return self._rows(item, columns, depth + 1)
+        level = self.judge.level(name, item, inherited, beside)
+        if level and self.judge.is_secret(level, name, item, beside):
+            return self.mask(item)
+        return self(item, depth, level if level >= Sensitivity.LIKELY else 0, name)
 
-    def _items(self, value: Any, depth: int) -> list[Any]:
+    def _items(self, value: Any, depth: int, level: int, name: str) -> list[Any]:
         result: list[Any] = []
         before: Any = None
         for item in value:
@@ -173,17 +186,54 @@ class Sanitizer:
                 self.is_complete = False
                 result.append(_more(len(value) - len(result), item))
                 break
-            hides = type(before) is str and self._follows_its_name(before, item, value)
-            result.append(self.mask(item) if hides else self(item, depth))
+            is_secret = (
+                type(before) is str and self._follows_its_name(before, item, value, name)
+            ) or (level and self.judge and self.judge.is_secret(level, name, item))
+            result.append(self.mask(item) if is_secret else self(item, depth, level, name))
             before = item
         return result
 
-    def _follows_its_name(self, name: str, item: Any, items: Any) -> bool:
+    def _follows_its_name(self, name: str, item: Any, items: Any, of: str) -> bool:
         """Return True for the second of `["password", "..."]` and what follows "--password"."""
-        if self.names is None or not (len(items) == PAIR or name.startswith("-")):
+        if self.judge is None or not (len(items) == PAIR or name.startswith("-")):
             return False
-        level = self.names.sensitivity(name[:MAX_NAME])
-        return level >= Sensitivity.SECRET and " " not in name and self.is_secret(level, item, {})
+        names = self.judge.names
+        level = names.sensitivity(name[-MAX_NAME:])
+        if level < Sensitivity.SECRET or name.count(" ") > 1 or names.lists_names(of):
+            return False
+        if isinstance(item, str) and names.is_name(item):
+            return False  # ["password", "email"]
+        return self.judge.is_secret(level, name, item)
+
+    def _rows(self, rows: Any, columns: Columns, depth: int) -> list[Any]:
+        """Return a list of items, or of rows of items, that have their names elsewhere."""
+        if any(isinstance(each, (list, tuple)) for each in rows):
+            return [
+                self._row(each, columns, depth)
+                if isinstance(each, (list, tuple))
+                else self(each, depth)
+                for each in self._within_bounds(rows)
+            ]
+        return self._row(rows, columns, depth)
+
+    def _row(self, row: Any, columns: Columns, depth: int) -> list[Any]:
+        assert self.judge is not None
+        is_known = len(row) == len(columns)
+        strictest = max(columns, key=lambda column: column[1])
+        result = []
+        for at, item in enumerate(self._within_bounds(row)):
+            name, level = columns[at] if is_known else strictest
+            is_secret = level and self.judge.is_secret(level, name, item)
+            result.append(self.mask(item) if is_secret else self(item, depth, level, name))
+        return result
+
+    def _within_bounds(self, items: Any) -> list[Any]:
+        kept = items[: max(0, self.nodes)]
+        self.nodes -= len(items)
+        self.is_complete = self.is_complete and len(kept) == len(items)
+        return (
+            kept if len(kept) == len(items) else [*kept, _more(len(items) - len(kept), items[-1])]
+        )
 
     def _other(self, value: Any) -> Any:
         if isinstance(value, (bytes, bytearray, memoryview)):
@@ -198,7 +248,15 @@ class Sanitizer:
         return self._string(text_of(value))
 
 
+Columns = list[tuple[str, int]]
+"""The names of the items of a list, and what each says."""
 PAIR = 2
+
+
+def _is_drawn(name: str) -> bool:
+    """Return True for a name that may be a secret itself."""
+    letters = sum(map(str.isalpha, name))
+    return len(name) >= HARMLESS // 2 and 0 < letters < len(name) and any(map(str.isdigit, name))
 
 
 def _more(missing: int, last: object) -> str:
@@ -226,11 +284,6 @@ def is_plain(value: Any) -> bool:
         and not _LONG_NUMBER.search(text)
         and not _LONG_FIRST_NUMBER.search(text)
     )
-
-
-def is_empty(value: object) -> bool:
-    """Return True if there is nothing to mask in a value."""
-    return value is None or (isinstance(value, str) and not value)
 
 
 def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:

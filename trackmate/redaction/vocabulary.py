@@ -18,13 +18,17 @@ def _phrases(text: str) -> frozenset[tuple[str, ...]]:
 
 
 PASSWORDS = _words("""
-    passcode passphrase passwd password psw pw pword pwd contrasena contrasenya haslo hasło
-    heslo jelszo kennwort losenord motdepasse palavrapasse parola passwort salasana senha sifre
-    wachtwoord パスワード 密码 密碼 비밀번호 пароль
+    passcode passphrase passw passwd password passwrd paswd pswd pswrd psw pw pword pwd
+    adgangskode clave contrasena contrasenya geslo haslo hasło heslo jelszo kennwort kodeord
+    losenord lozinka mdp motdepasse palavrapasse parola parole passwort paswort salasana salasona
+    senha sifre slaptazodis wachtwoord κωδικος סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль
+    bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
 """)
 """Words for a password."""
 
-ALWAYS_WORDS = PASSWORDS | _words("ccv csc cvc cvn cvv iban mnemonic otp pin ssn totp")
+ALWAYS_WORDS = PASSWORDS | _words(
+    "ccv csc cvc cvn cvv iban itan mnemonic mtan otp pin psk puk ssn totp"
+)
 """Words whose values are secret, numbers too. The last word of a name may be in the plural."""
 
 ALWAYS_PHRASES = _phrases("""
@@ -32,14 +36,16 @@ ALWAYS_PHRASES = _phrases("""
     code, card code, card number, card no, card num, cc number, cc num, confirm code,
     confirmation code, credit card, device code, invitation code, invite code, login code, mfa
     code, mot de passe, one time code, palavra passe, pass code, pass phrase, recovery code,
-    recovery phrase, reset code, scratch code, security code, seed phrase, signin code, sms
-    code, two factor code, unused code, verification code, verify code, account number
+    recovery phrase, reset code, scratch code, security code, seed phrase, seed words, signin code,
+    sms code, two factor code, unused code, verification code, verify code, account number,
+    card verification, card security code, credit card number, door code, pairing code,
+    secret answer, security answer, social security, tfa code, totp code, unlock code
 """)
 """The same of neighbouring words."""
 
 SECRET_WORDS = _words("""
     assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
-    pgtid pgtiou samlart samlrequest samlresponse secret sesame sessionid sid sig
+    hmac pgtid pgtiou samlart samlrequest samlresponse secret sesame sessionid sid sig
     signature token xsrf
 """)
 """Words whose values are secret, but for numbers, which are counts: `{"token": 2334}`."""
@@ -53,7 +59,12 @@ SECRET_PHRASES = _phrases("""
     ssh key, stream key, verification key, webhook key, pgt id, pgt iou, admin pass, confirm
     pass, current pass, database pass, db pass, email pass, ftp pass, http pass, login pass,
     mail pass, my pass, new pass, old pass, pass again, pass confirm, proxy pass, redis pass,
-    repeat pass, root pass, smtp pass, user pass, verify pass
+    repeat pass, root pass, smtp pass, user pass, verify pass, become pass, bind pass,
+    keystore pass, truststore pass, activation link, invite link, kata sandi, login link,
+    account key, aes key, cipher key,
+    client key, consumer key, enc key, entry key, fernet key, hmac key, oauth verifier,
+    otp auth, join key, preshared key, priv key, setup key, shared access key, vapid key,
+    wallet key
 """)
 """The same of neighbouring words."""
 
@@ -76,13 +87,22 @@ HARMLESS_WORDS = _words("""
 """)
 """... but for these words."""
 
+HARMLESS_PHRASES = _phrases("""
+    cookie consent, map pin, push pin, secret ballot, secret santa, season pass, top secret
+""")
+
+PASSES = _words("""
+    bypass compass encompass overpass pass surpass trespass underpass
+""")
+"""Words that end with "pass" and are none: `userpass` is a password."""
+
 LIKELY_WORDS = _words("auth session ticket")
 """Words whose values are secret unless they read like words or are numbers: `session: "Spring"`."""
 
 IDENTIFYING = _words("code cookie hash header key secret string token value")
 """What makes a likely word a certain one: `session_key`, `auth_token`."""
 
-CONTEXTUAL_WORDS = _words("code hash key")
+CONTEXTUAL_WORDS = _words("code hash key mfa seed tan tfa")
 """Last words of names whose values are secret where a login, a reset, a token and the like are
 concerned, or where they look random."""
 
@@ -98,32 +118,49 @@ HARMLESS_BEFORE = {
     """),
     "hash": _words("""
         asset blob block build chunk commit content document file git image info integrity media
-        merkle parent perceptual query row schema style template transaction tree tx
+        md merkle parent perceptual query row schema sha style template transaction tree
+        tx
     """),
     "key": _words("""
         arrow attribute business cache child column composite config content ctrl dict dimension
         field file foreign form function group hash hot i18n idempotency index issue item jira
         join json lookup map menu merge message meta natural object option order page parent
-        partition primary project public query range react record row setting shift short sort
-        storage surrogate tab table translation unique
+        partition primary project public query range react record row s setting shift short site
+        sort storage surrogate tab table translation unique
+    """),
+    "signature": _words("email mail"),
+    "token": _words("bos cls eos mask pad sep stop unk"),
+    "tokens": _words("""
+        audio cached completion context input max output prompt reasoning remaining total used
     """),
 }
-"""What comes before a contextual word that is plainly none: `country_code`, `sort_key`."""
+"""What comes before such a word that is plainly none: `country_code`, `sort_key`."""
 
 ABOUT = _words("""
-    age algorithm algorithms backend backends class count counts created date enabled endpoint
-    expired expires expiry format length level lifetime limit max maxage method methods min mode
-    name policy provider required samesite scheme score size status strength style ttl type
-    types updated usage validator validators valid version
+    age algorithm algorithms backend backends budget channel class color colour count counts
+    country created date enabled endpoint expired expires expiry fee figs format index label
+    length level lifetime limit max maxage method methods min mode name policy position provider
+    remaining required rules samesite scheme score sent size status strength style symbol ttl type
+    types updated url usage used validator validators valid verified version
 """)
 """A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
 
 ABOUT_PHRASES = _phrases("""
-    changed at, created at, expires at, expires in, issued at, updated at, used at, valid until
+    changed at, created at, expires at, expires in, help text, issued at, per minute, reset at,
+    sent to, to top, updated at, used at, valid until
 """)
 """... or with one of these..."""
 
-QUESTIONS = _words("can count has is max min num requires total")
+ABOUT_LIKELY = _words("""
+    category comment day description duration end group kind notes number owner price priority
+    room source speaker start subject time title topic user
+""")
+"""The same of a likely word: `session_title`, `ticket_price`."""
+
+IDENTIFIERS = _words("id ids pk")
+"""Last words of what tells tokens apart without being one: `token_id`."""
+
+QUESTIONS = _words("accepts can count has is max min num requires total")
 """... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
 
 AUTHENTICATION = _words("""
@@ -135,14 +172,63 @@ AUTHENTICATION = _words("""
 """)
 """Words in a route, a path or the name of an action which say that it is about authentication."""
 
-NEIGHBOURS = _words("assertion client grant mfa nonce otp redirect response totp verifier")
-"""First words of parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
+NEIGHBOURS = _phrases("""
+    assertion, client assertion, grant type, mfa, otp, redirect uri, response mode, response type,
+    totp, verifier
+""")
+"""Parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
 
-ACCOUNT_NAMES = _words("account email login mail mobile phone user username")
+UNTELLING = _words("""
+    assertion authenticity bearer cookie cookies csrf csrfmiddlewaretoken csrftoken iban number
+    requestverificationtoken sid signature verification xsrf
+""")
+"""Words of secrets that are in forms of any kind, or beside any `code`: they say nothing of it."""
+
+METHODS = _words("channel device factor method type via")
+"""Last words of what says how a second factor comes."""
+
+PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
+"""Words for pictures that are no QR code."""
+
+ACCOUNT_NAMES = _words("email login mail mobile phone user username")
 """Words for an account: a code of digits beside one is a one-time code."""
 
 ONE_TIME = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
 """What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
+
+LOGIN_NAMES = _words("""
+    account benutzer benutzername email identifiant identifier login loginid loginname mail mobile
+    nickname phone principal uid user userid username usuario utilisateur
+""")
+"""First or last words of what forms call the name of an account."""
+
+LOGIN_SECRETS = _words("credential credentials passe pin secret")
+"""What they call the password beside it, if they do not call it so."""
+
+UNTYPED = _words("agent group language locale role subject timezone type")
+"""Last words of what is no name of an account: `user_agent`."""
+
+NAMES_OF_FIELDS = _words("""
+    columns exclude excluded fields filters groups include keys methods names only order ordering
+    permissions required scope scopes select sort tags
+""")
+"""Last words of lists of names, in which no item is the value of the one before."""
+
+REMARKS = frozenset(
+    """
+    a above an below denied empty expired he invalid it missing n/a optional pending required
+    revoked see she that the they this to unknown we wrong you
+    """.split()  # noqa: SIM905 (a list to read)
+)
+"""What a text says of a secret in its place: "token: expired", "token: the smallest unit"."""
+
+GUIDANCE = _words("""
+    forgotten must oublié please see should siehe vergessen voir
+""")
+"""First words of what a text says of a password in its place: "password: see the manual"."""
+
+COMMON = _words("email mail name user username")
+"""Words of names that are beside the name of a secret more often than any other."""
 
 IDS = _words("""
     commit date day digest id ids month name number object pk pks ref rev revision sha slug

@@ -1,0 +1,172 @@
+"""A form with a name and a password that no login has judged: the name may be a password too."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from django.contrib.auth import get_user_model
+
+from trackmate.activity import Activity
+from trackmate.capture.accounts import MAX_IDENTIFIER, find_account, names_a_password, without
+from trackmate.conf import get_settings
+from trackmate.context import Scope
+from trackmate.enums import Source
+from trackmate.redaction import Sensitivity, clean_line, secret_names, words_of
+from trackmate.redaction.vocabulary import LOGIN_NAMES, LOGIN_SECRETS, PASSWORDS, UNTYPED
+
+MAX_LOOKED_UP = 10
+"""Names that are looked up in one request; the others are taken for unknown."""
+MAX_FIELDS = 2_000
+MAX_DEPTH = 12
+
+
+def mask_unjudged_names(activity: Activity, scope: Scope, sent: Any) -> Activity:
+    """Mask a name beside a password that belongs to no account.
+
+    A blank password or a stale CSRF token sends no signal, and neither do many logins by token.
+    Where a login was tried, its signal has settled what may be seen. `sent` is what the client
+    sent, which may not be kept but quoted.
+    """
+    query = (activity.extra or {}).get("query", "")
+    referer = _referer_of(activity)
+    if _is_judged(activity, scope):
+        return activity
+    fields = [
+        *(_fields(sent) if sent and _may_name_a_password(sent) else ()),
+        *(parse_qsl(referer, errors="replace") if names_a_password(referer) else ()),
+    ]
+    if fields or names_a_password(query):
+        fields += parse_qsl(query, keep_blank_values=True, errors="replace")
+    if not _is_login(fields):
+        return activity
+    # A word for a password names one, perhaps in a pair, and is none itself.
+    names = {
+        value: name
+        for name, value in fields
+        if value and _is_name(name) and value.lower() not in PASSWORDS
+    }
+    unknown = [
+        value
+        for at, (value, name) in enumerate(names.items())
+        if at >= MAX_LOOKED_UP or not _is_known(value, name)
+    ]
+    if not unknown:
+        return activity
+    scope.secrets.add(unknown)
+    return without(unknown, activity)
+
+
+def _referer_of(activity: Activity) -> str:
+    headers = (activity.extra or {}).get("headers")
+    referer = headers.get("Referer") if isinstance(headers, dict) else None
+    try:
+        return urlsplit(referer).query if isinstance(referer, str) else ""
+    except ValueError:
+        return ""
+
+
+def _is_judged(activity: Activity, scope: Scope) -> bool:
+    return (
+        activity.actor_id is not None
+        or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
+        or any(each.source == Source.AUTH for each in scope.activities)
+    )
+
+
+def _is_known(identifier: str, name: str) -> bool:
+    if get_settings().FAILED_LOGIN_IDENTIFIER != "known":
+        return False
+    return find_account(clean_line(identifier.strip(), MAX_IDENTIFIER), name.lower()) is not None
+
+
+def _may_name_a_password(data: Any) -> bool:
+    """Return False at a glance for most forms and JSON, which need not be searched closely."""
+    try:
+        return names_a_password(json.dumps(data, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError):
+        return True
+
+
+def _is_login(fields: list[tuple[str, str]]) -> bool:
+    """Return True for one password: who signs up or changes it has to give two."""
+    return len({name.lower() for name, _value in fields if _is_password(name)}) == 1
+
+
+def _is_password(name: str) -> bool:
+    if secret_names().sensitivity(name) < Sensitivity.SECRET:
+        return False
+    words = words_of(name)
+    return any(
+        word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass"))
+        for word in (*words, "".join(words))
+    )
+
+
+def _is_name(name: str) -> bool:
+    words = words_of(name)
+    model = get_user_model()
+    fields = (model.USERNAME_FIELD.lower(), getattr(model, "EMAIL_FIELD", "").lower())
+    if not words or secret_names().sensitivity(name) >= Sensitivity.SECRET:
+        return False
+    if name.lower() in fields or words == ("log",):
+        return True
+    return words[-1] not in UNTYPED and (words[0] in LOGIN_NAMES or words[-1] in LOGIN_NAMES)
+
+
+def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
+    """Yield the names in a form or in JSON with the texts behind them."""
+    return islice(_all_fields("", data, depth), MAX_FIELDS)
+
+
+def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(data, Mapping):
+        if depth:
+            yield from _pair(data)
+            for key, value in data.items():
+                yield from _all_fields(str(key), value, depth - 1)
+        elif name:
+            yield name, ""
+    elif isinstance(data, (list, tuple)):
+        for each in data if depth else ():
+            yield from _all_fields(name, each, depth - 1)
+    elif isinstance(data, str):
+        yield name, data
+        yield from _inline_fields(data, depth)
+    if name and not isinstance(data, str):
+        yield name, ""
+
+
+def _pair(data: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+    named = {str(key).lower(): value for key, value in data.items()} if len(data) <= 4 else {}  # noqa: PLR2004 (a pair and what is said of it)
+    if isinstance(named.get("name"), str) and isinstance(named.get("value"), str):
+        yield named["name"], named["value"]
+
+
+def _inline_fields(text: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Yield the fields of JSON, of a form or of a query of GraphQL within a text."""
+    if not names_a_password(text):
+        return
+    if text[:1] in "{[" and depth:
+        try:
+            yield from _all_fields("", json.loads(text), depth - 1)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return
+    if "=" in text and " " not in text:
+        yield from parse_qsl(text, errors="replace")
+    for found in _INLINE.finditer(text):
+        yield found[1], found[2] or found[3] or found[4] or ""
+
+
+# As in GraphQL: login(username: "...", password: "..."), mutation($username: String = "...")
+_INLINE = re.compile(
+    r"(?<!\w)(\w{1,64}+)[\"']?\s{0,3}(?::\s{0,3}\w{1,64}+!?\s{0,3}=|[:=])\s{0,3}"
+    r"(?:\"\"\"([^\"]{0,255}+)\"\"\"|\"((?:[^\"\\]|\\.){0,255}+)\"|'((?:[^'\\]|\\.){0,255}+)'"
+    r"|\$?\w)"
+)

@@ -1,0 +1,246 @@
+"""Whether a value is a secret: by what its name says, by itself, and by what is beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from trackmate.redaction.names import MAX_NAME, Context, SecretNames, Sensitivity, words_of
+from trackmate.redaction.pairs import LABELS, LOOSE, role_of, stems_of
+from trackmate.redaction.randomness import (
+    LONG,
+    SHORT,
+    is_message,
+    is_nothing,
+    is_symbol,
+    is_uuid,
+    looks_random,
+    reads_like_words,
+)
+from trackmate.redaction.vocabulary import IDS, ONE_TIME, PICTURES
+
+LISTS = (list, tuple, set, frozenset)
+CONTAINERS = (Mapping, *LISTS)
+LARGEST_COUNT = 999
+"""A number above this may be a one-time code where the context says so."""
+FEW = 3
+"""Fields of a form that asks for a code and whose it is."""
+LONG_NAME = 4
+"""Words of what is a sentence and no name."""
+OPAQUE = 8
+"""Characters of an identifier that a server made."""
+_LONG_CODE = re.compile(
+    r"(?!00)\d{6,8}|(?![A-Z]+-?\d+\Z)(?=[A-Z0-9-]*\d)[A-Z0-9]{3,6}-?[A-Z0-9]{3,6}"
+)
+_SHORT_CODE = re.compile(r"(?!00)\d{4,5}")
+_FILE = re.compile(r"/[^/]*\.[a-z]{2,4}\Z")
+"""The end of the path of a file, as the key of an object in a storage."""
+_SERVICE_TICKET = re.compile(r"(?:ST|PT|PGT|PGTIOU|TGT|TGC)-\d{1,9}-")
+"""What CAS begins its tickets with."""
+_IMAGE = re.compile(r"\s*(?:data:image/|<\?xml|<svg)", re.IGNORECASE)
+_BASE_32 = re.compile(r"(?:[A-Z2-7]{4}[ -]?){4,16}=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges values in the context of one request or activity."""
+
+    names: SecretNames
+    is_authentication: bool = False
+    is_answer: bool = False
+    is_error: bool = False
+
+    def beside(self, siblings: Mapping[Any, Any]) -> Beside:
+        """Return what is beside the values of a mapping."""
+        return Beside(self.names, siblings)
+
+    def level(self, name: str, value: Any, inherited: int, beside: Beside) -> int:
+        """Return how much is known of a value: by its name, by a pair, by what it is in."""
+        level: int = self.names.sensitivity(name)
+        if level < Sensitivity.SECRET:
+            level = max(level, beside.level(name, value))
+        if level == Sensitivity.HARMLESS and inherited and not self.names.describes(name):
+            return inherited
+        return level
+
+    def is_secret(self, level: int, name: str, value: Any, beside: Beside | None = None) -> bool:
+        """Return True if a value is a secret; what is in a mapping is judged by itself."""
+        if isinstance(value, str):
+            return self._is_secret_text(level, name, value, beside)
+        if value is None or value is True or value is False or isinstance(value, Mapping):
+            return False
+        if isinstance(value, (int, float)):
+            return self._is_secret_number(level, name, value)
+        if isinstance(value, LISTS):
+            return not any(isinstance(each, CONTAINERS) for each in value) and any(
+                self.is_secret(level, name, each, beside) for each in value
+            )
+        return level >= Sensitivity.SECRET
+
+    def _is_secret_number(self, level: int, name: str, value: float) -> bool:
+        if level == Sensitivity.ALWAYS:
+            return True
+        if not self.is_authentication or self.is_error or abs(value) <= LARGEST_COUNT:
+            return False
+        last = words_of(name)[-1:] or ("",)
+        if level == Sensitivity.CONTEXTUAL:
+            return last[0].startswith("code")
+        return not last[0].endswith("s")  # "tokens" are counted
+
+    def _is_secret_text(self, level: int, name: str, value: str, beside: Beside | None) -> bool:
+        if is_nothing(value) or (self.is_answer and is_message(value, any_prose=self.is_error)):
+            return False
+        if level == Sensitivity.ALWAYS:
+            return True
+        if level == Sensitivity.SECRET:
+            return not self._is_count_or_id(name, value)
+        if level == Sensitivity.LIKELY:
+            return not reads_like_words(value) or _SERVICE_TICKET.match(value) is not None
+        return self._is_secret_code(name, value, beside)
+
+    def _is_count_or_id(self, name: str, value: str) -> bool:
+        if value.isdecimal() and not self.is_authentication:
+            return name.endswith(("s", "S")) or self.names.identifies(name)
+        return is_uuid(value) and self.names.identifies(name)
+
+    def _is_secret_code(self, name: str, value: str, beside: Beside | None) -> bool:
+        names_an_error = self.is_answer and name[-4:].lower() == "code"
+        if names_an_error and (self.is_error or is_symbol(value)):
+            return looks_random(value, SHORT)
+        if self.is_authentication or (looks_random(value, SHORT) and not _FILE.search(value)):
+            return True
+        return beside is not None and beside.says_code(value)
+
+    def opens_something(self, name: str, value: str) -> bool:
+        """Return True for what is a secret whatever its name, where it is about authentication.
+
+        It looks random, or is the picture or the key of a second factor in an answer.
+        """
+        if "/" not in value[:LONG] and looks_random(value):
+            return not is_id(name)
+        if not self.is_answer:
+            return False
+        if _IMAGE.match(value):
+            return PICTURES.isdisjoint(words_of(name))
+        return _BASE_32.fullmatch(value) is not None and not value.isdecimal()
+
+
+def is_id(name: str) -> bool:
+    """Return True for the name of what identifies something, however random."""
+    return name.lower().rpartition("_")[2] in IDS
+
+
+class Beside:
+    """What is beside a value in its mapping, looked at once for all of its values."""
+
+    def __init__(self, names: SecretNames, siblings: Mapping[Any, Any]) -> None:
+        self._names = names
+        self._siblings = siblings
+
+    # --- pairs
+
+    def level(self, name: str, value: Any) -> int:
+        """Return what the other field of a pair says of a value."""
+        role = role_of(name)
+        if role is None or not role.is_value:
+            return Sensitivity.HARMLESS
+        found = [each for stem in stems_of(role) for each in self._namings.get(stem, ())]
+        return max((self._level(*each, role.word, value) for each in found), default=0)
+
+    def _level(self, word: str, naming: Any, value_word: str, value: Any) -> int:
+        if word in LABELS and (value_word in LOOSE or self._is_label(value)):
+            return Sensitivity.HARMLESS
+        if value_word in LOOSE and isinstance(value, str) and _is_prose(value):
+            return Sensitivity.HARMLESS
+        if not isinstance(naming, str) and not isinstance(value, str):
+            return Sensitivity.HARMLESS  # items in the order of their names, or something else
+        return max((self._level_of_text(word, each) for each in _texts(naming)), default=0)
+
+    def _is_label(self, value: Any) -> bool:
+        """Return True for what people read: the name of a field, or its translation."""
+        return isinstance(value, str) and (
+            _is_prose(value)
+            or (value.isalpha() and self._names.sensitivity(value) >= Sensitivity.SECRET)
+        )
+
+    def _level_of_text(self, word: str, text: str) -> int:
+        if word == "path":
+            text = text.rpartition("/")[2]
+        if text.count(" ") > LONG_NAME:
+            return Sensitivity.HARMLESS
+        return self._names.sensitivity(text[-MAX_NAME:])
+
+    def columns(self, name: str) -> list[tuple[str, int]] | None:
+        """Return the names and levels of the items of a list, or of rows, that has such names."""
+        role = role_of(name)
+        if role is None or not role.is_value:
+            return None
+        for stem in stems_of(role):
+            for word, naming in self._namings.get(stem, ()):
+                if isinstance(naming, LISTS) and _texts(naming):
+                    return [(each, self._level_of_text(word, each)) for each in _texts(naming)]
+        return None
+
+    @cached_property
+    def _namings(self) -> dict[tuple[str, ...], list[tuple[str, Any]]]:
+        found: dict[tuple[str, ...], list[tuple[str, Any]]] = {}
+        for name, value in self._siblings.items():
+            if isinstance(name, str) and isinstance(value, (str, list, tuple)):
+                role = role_of(name[-MAX_NAME:])
+                if role is not None and not role.is_value:
+                    found.setdefault(role.stem, []).append((role.word, value))
+        return found
+
+    # --- codes
+
+    def says_code(self, value: str) -> bool:
+        """Return True if what is beside a `code` or `key` says that it is a secret."""
+        is_certain, is_for_account = self._says
+        if is_certain:
+            return True
+        if not is_for_account:
+            return False
+        is_few = len(self._siblings) <= FEW
+        return bool(_LONG_CODE.fullmatch(value) or (is_few and _SHORT_CODE.fullmatch(value)))
+
+    @cached_property
+    def _says(self) -> tuple[bool, bool]:
+        is_for_account, context_of = False, self._names.context_of
+        for name, other in self._siblings.items():
+            if not isinstance(name, str):
+                continue
+            context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
+            if not context or not other or not isinstance(other, str):
+                continue
+            if context is Context.AUTHENTICATION or (_OPENS.get(context, _never)(other)):
+                return True, True
+            is_for_account |= context is Context.ACCOUNT or (
+                context is Context.METHOD and other.lower() in ONE_TIME
+            )
+        return False, is_for_account
+
+
+def _never(_value: str) -> bool:
+    return False
+
+
+_OPENS: dict[Context, Callable[[str], bool]] = {
+    # Opaque in OAuth 2.0, and a state of a country or of an order elsewhere.
+    Context.STATE: lambda value: not reads_like_words(value) or looks_random(value, SHORT),
+    Context.CLIENT: lambda value: len(value) >= OPAQUE,
+}
+
+
+def _is_prose(value: str) -> bool:
+    return " " in value.strip() and reads_like_words(value)
+
+
+def _texts(naming: Any) -> list[str]:
+    return [
+        each
+        for each in (naming if isinstance(naming, LISTS) else [naming])
+        if isinstance(each, str)
+    ]
