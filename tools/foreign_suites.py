@@ -17,14 +17,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".foreign"
 HOOKS = ROOT / "tools" / "foreign"
 BEGIN, END = "<!-- suites: begin -->", "<!-- suites: end -->"
-COUNTS_QUERIES = ("queries executed", "queries, got", "expected queries", "Captured queries")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Suite:
     command: tuple[str, ...]
     needs: tuple[str, ...]
     within: str = "."
-    environment: dict[str, str] = field(default_factory=dict)
+    extras: str = ""
 
 
 PYTEST = ("-m", "pytest", "-q", "-p", "foreign_outcomes", "-p", "no:randomly", "-W", "ignore")
@@ -72,7 +72,8 @@ SUITES = {
         "django-allauth",
         "django-allauth",
         (*PYTEST, "--ds=tests.projects.regular.settings", "tests"),
-        ("pytest", "pytest-django", "pytest-asyncio"),
+        ("pytest", "pytest-django", "pytest-asyncio", "djangorestframework", "django-ninja"),
+        extras="[headless,socialaccount,mfa,idp-oidc,openid,steam,saml]",
     ),
     "wagtail": Suite(
         "Wagtail: `wagtail.tests`, `wagtail.users`, `wagtail.documents`, `wagtail.snippets`",
@@ -143,22 +144,18 @@ def compare(name: str, suite: Suite) -> Comparison:
     without = run(folder, python, suite, has_trackmate=False)
     with_it = run(folder, python, suite, has_trackmate=True)
     differing = {
-        test: error
-        for test, (outcome, error) in with_it.items()
-        if without.get(test, ("", ""))[0] != outcome
+        test: found
+        for test, found in with_it.items()
+        if test not in without or without[test].outcome != found.outcome
     }
-    missing = dict.fromkeys(without.keys() - with_it.keys(), "it did not run")
-    counts = [test for test, error in differing.items() if counts_queries(error)]
+    counts = [test for test, found in differing.items() if found.is_count]
     changed = [
-        f"{test}: {error[:300]}"
-        for test, error in {**differing, **missing}.items()
-        if test not in counts
+        f"{test}: {found.outcome}: {found.error[:300]}"
+        for test, found in differing.items()
+        if not found.is_count
     ]
+    changed += [f"{test}: it did not run" for test in without.keys() - with_it.keys()]
     return Comparison(suite, version_in(python, suite.package), len(without), counts, changed)
-
-
-def counts_queries(error: str) -> bool:
-    return any(part in error for part in COUNTS_QUERIES)
 
 
 def prepare(folder: Path, suite: Suite) -> Path:
@@ -170,12 +167,18 @@ def prepare(folder: Path, suite: Suite) -> Path:
         execute([sys.executable, "-m", "venv", str(folder / "venv")])
         pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         execute([*pip, "download", "--no-deps", "--no-binary=:all:", suite.package, f"-d{folder}"])
-        (archive,) = folder.glob("*.tar.gz")
-        with tarfile.open(archive) as files:
-            files.extractall(folder / "source", filter="data")
-        execute([*pip, "install", str(source_of(folder)), *suite.needs, "-e", str(ROOT)])
+        unpack(folder)
+        named = f"{source_of(folder)}{suite.extras}"
+        execute([*pip, "install", named, *suite.needs, "-e", str(ROOT)])
         (folder / "ready").touch()
     return python
+
+
+def unpack(folder: Path) -> None:
+    shutil.rmtree(folder / "source", ignore_errors=True)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as files:
+        files.extractall(folder / "source", filter="data")
 
 
 def source_of(folder: Path) -> Path:
@@ -183,15 +186,23 @@ def source_of(folder: Path) -> Path:
     return source
 
 
-def run(
-    folder: Path, python: Path, suite: Suite, *, has_trackmate: bool
-) -> dict[str, tuple[str, str]]:
-    """Run a suite, and return how each test ended and with what error."""
+class Ended(NamedTuple):
+    """How a test ended."""
+
+    outcome: str
+    error: str
+    is_count: bool
+    """Whether it failed by counting queries."""
+
+
+def run(folder: Path, python: Path, suite: Suite, *, has_trackmate: bool) -> dict[str, Ended]:
+    """Run a suite from a fresh copy of its source, and return how each test ended."""
     name = "with" if has_trackmate else "without"
     outcomes = folder / f"{name}.jsonl"
     outcomes.unlink(missing_ok=True)
-    environment = os.environ | suite.environment
-    environment |= {
+    # What a run leaves behind, such as files that were uploaded, must not be there for the next.
+    unpack(folder)
+    environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(HOOKS), str(source_of(folder) / suite.within)]),
         "FOREIGN_OUTCOMES": str(outcomes),
         "FOREIGN_TRACKMATE": str(int(has_trackmate)),
@@ -210,13 +221,13 @@ def run(
     return read(outcomes)
 
 
-def read(outcomes: Path) -> dict[str, tuple[str, str]]:
+def read(outcomes: Path) -> dict[str, Ended]:
     """Return the last outcome of each test, or the first that is no success."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, Ended] = {}
     for line in outcomes.read_text().splitlines() if outcomes.exists() else ():
-        test, outcome, error = json.loads(line)
-        if test not in found or "ucc" in found[test][0] or "passed" in found[test][0]:
-            found[test] = outcome, error
+        test, *ended = json.loads(line)
+        if test not in found or found[test].outcome in ("addSuccess", "call passed"):
+            found[test] = Ended(*ended)
     return found
 
 

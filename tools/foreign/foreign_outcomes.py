@@ -6,4 +6,10 @@ from sitecustomize import note
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
         crash = getattr(report.longrepr, "reprcrash", None)
-        note(report.nodeid, f"{report.when} {report.outcome}", getattr(crash, "message", ""))
+        error = getattr(crash, "message", "")
+        note(
+            report.nodeid,
+            f"{report.when} {report.outcome}",
+            error,
+            is_count="queries executed" in error,
+        )

@@ -6,18 +6,29 @@ in which the outcome of each test is noted.
 """
 
 import json
+import linecache
 import os
 import unittest
 from functools import wraps
+from traceback import extract_tb
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 NEEDED = ("django.contrib.auth", "django.contrib.contenttypes")
 
 
-def note(test, outcome, error=""):
-    """Write down how a test ended."""
+def note(test, outcome, error="", *, is_count=False):
+    """Write down how a test ended, and whether it failed by counting queries."""
     with open(os.environ["FOREIGN_OUTCOMES"], "a") as file:  # noqa: PTH123 (as light as can be)
-        file.write(f"{json.dumps([test, outcome, error[-2000:]])}\n")
+        file.write(f"{json.dumps([test, outcome, error[:500], is_count])}\n")
+
+
+def counts_queries(error, traceback):
+    """Return True if what failed is an assertion about the queries of a block."""
+    statements = [
+        "".join(linecache.getlines(frame.filename)[frame.lineno - 1 : frame.end_lineno])
+        for frame in extract_tb(traceback)
+    ]
+    return "queries executed" in str(error) or "captured_queries" in "".join(statements)
 
 
 def note_outcomes():
@@ -26,9 +37,12 @@ def note_outcomes():
     def noting(name, method):
         @wraps(method)
         def add(self, test, *arguments):
-            error = arguments[-1] if name in ("addFailure", "addError", "addSubTest") else None
-            if name != "addSubTest" or error is not None:
-                note(test.id(), name, str(error[1]) if error else "")
+            info = arguments[-1] if name in ("addFailure", "addError", "addSubTest") else None
+            if info is not None:
+                _kind, error, traceback = info
+                note(test.id(), name, str(error), is_count=counts_queries(error, traceback))
+            elif name != "addSubTest":
+                note(test.id(), name)
             return method(self, test, *arguments)
 
         return add

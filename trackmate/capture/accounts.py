@@ -5,6 +5,7 @@ People type their password where the name belongs, so only a name that exists is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 from unicodedata import normalize
@@ -126,17 +127,14 @@ def without(identifiers: Collection[str], activity: Activity) -> Activity:
 
 def names_a_password(text: str) -> bool:
     """Return False at a glance for most texts, which name none."""
-    lowered = text.lower()
-    return any(stem in lowered for stem in _STEMS)
+    # A pattern that ignores case takes ten times as long.
+    return bool(text) and _STEM.search(text.lower()) is not None
 
 
+_STEMS = ("pass", "pin", "pw", "secret")
 # One of them is in every word for a password.
-_STEMS = (
-    "pass",
-    "pin",
-    "pw",
-    "secret",
-    *sorted(each for each in PASSWORDS if "pass" not in each and "pw" not in each),
+_STEM = re.compile(
+    "|".join((*_STEMS, *sorted(word for word in PASSWORDS if not any(map(word.count, _STEMS)))))
 )
 
 
