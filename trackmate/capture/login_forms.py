@@ -22,6 +22,7 @@ from trackmate.redaction.vocabulary import LOGIN_NAMES, LOGIN_SECRETS, PASSWORDS
 MAX_LOOKED_UP = 10
 """Names that are looked up in one request; the others are taken for unknown."""
 MAX_FIELDS = 2_000
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_DEPTH = 12
 
 
@@ -87,7 +88,7 @@ def _is_known(identifier: str, name: str) -> bool:
 def _may_name_a_password(data: Any) -> bool:
     """Return False at a glance for most forms and JSON, which need not be searched closely."""
     try:
-        return names_a_password(json.dumps(data, ensure_ascii=False))
+        return names_a_password(_encode(data))
     except (TypeError, ValueError, RecursionError):
         return True
 
