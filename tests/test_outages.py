@@ -1,6 +1,7 @@
 """The database backend in bad times: what it does not get stored waits, and is stored once."""
 
 import os
+import signal
 import socket
 import time
 from contextlib import contextmanager, nullcontext
@@ -21,7 +22,7 @@ from trackmate.backends import database, flusher, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.replay import as_line
-from trackmate.deadlines import DeadlineExceededError, time_limit
+from trackmate.deadlines import DeadlineExceededError, limited, time_limit
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
 from trackmate.reporting import counts
@@ -461,6 +462,49 @@ def test_a_limit_is_taken_back():
     assert "get_new_connection" not in vars(connections["default"])
 
 
+class TooLongError(Exception):
+    """What a signal handler raises, as Celery's does when a task takes too long."""
+
+
+@pytest.fixture
+def interrupt():
+    """Let a signal interrupt this thread in a moment."""
+
+    def stop(*_args):
+        raise TooLongError
+
+    former = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    yield TooLongError
+    signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_query_that_a_signal_interrupts_leaves_no_answer_to_others(interrupt):
+    with pytest.raises(interrupt), time_limit(connections["default"], 5):
+        query(SLEEP[connection.vendor])
+    assert query("SELECT 1") == (1,)
+
+
+@pytest.mark.only_on("mysql")
+def test_no_call_of_the_driver_goes_without_a_limit():
+    connection.ensure_connection()
+    raw, statements = connection.connection, []
+    with time_limit(connections["default"], 5):
+        send = raw.send_query
+        raw.send_query = lambda statement: statements.append(statement) or send(statement)
+        with transaction.atomic():
+            pass
+        assert connection.is_usable()
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            raise ZeroDivisionError
+        vars(raw).pop("send_query")
+    off, on = b"SET autocommit = 0", b"SET autocommit = 1"
+    assert statements == [off, b"COMMIT", on, b"DO 0", off, b"ROLLBACK", on]
+    assert raw.get_autocommit()
+    assert not {"commit", "rollback", "ping", "autocommit"} & vars(raw).keys()
+
+
 @pytest.mark.only_on("postgresql", "mysql")
 def test_a_server_that_is_silent_is_not_waited_for(stopped_server):
     connections["default"].close()
@@ -548,6 +592,58 @@ def test_an_exhausted_pool_is_not_waited_for(configure, monkeypatch):
         while not first.pool.get_stats()["pool_available"]:
             time.sleep(0.001)
         first.close_pool()
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_pool_gets_its_connection_back_without_our_limit():
+    settings_dict = {**connections["default"].settings_dict}
+    settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 1, "timeout": 20}}
+    pooled = type(connections["default"])(settings_dict, "default")
+    try:
+        with time_limit(pooled, 5):
+            pooled.ensure_connection()
+            raw = pooled.connection
+            pooled.close()
+        assert "wait" not in vars(raw)
+        assert "_close" not in vars(pooled)
+    finally:
+        while not pooled.pool.get_stats()["pool_available"]:
+            time.sleep(0.001)
+        pooled.close_pool()
+
+
+@pytest.mark.only_on("sqlite3")
+@pytest.mark.parametrize(
+    ("options", "milliseconds"),
+    [
+        ({}, 5000),
+        ({"timeout": 7}, 7000),
+        ({"timeout": 0.01}, 10),
+        ({"init_command": "PRAGMA busy_timeout=9000"}, 9000),
+    ],
+)
+def test_a_file_has_the_limit_of_the_project_again(tmp_path, options, milliseconds):
+    entry = connections["default"].settings_dict
+    settings_dict = {**entry, "NAME": str(tmp_path / "a.sqlite3"), "OPTIONS": options}
+    file = type(connections["default"])(settings_dict, "default")
+    try:
+        for _ in range(2):  # connected inside of the block, and before
+            with time_limit(file, 1), file.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout")
+                assert cursor.fetchone()[0] <= min(milliseconds, 1000)
+            with file.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout")
+                assert cursor.fetchone() == (milliseconds,)
+    finally:
+        file.close()
+
+
+@pytest.mark.only_on("sqlite3")
+def test_within_a_transaction_a_file_has_the_limit_too():
+    connection.ensure_connection()
+    with transaction.atomic(), limited("default", 0.5):
+        assert query("PRAGMA busy_timeout")[0] <= 500
+    assert query("PRAGMA busy_timeout") == (5000,)
 
 
 @pytest.mark.only_on("sqlite3")
@@ -646,6 +742,40 @@ def test_a_connection_that_is_not_made_yet_is_not_made(monkeypatch):
     DatabaseBackend().send(acts("a"))
     assert counts["spooled"] == 1
     assert connection.connection is None
+
+
+@pytest.fixture
+def disconnected(transactional_db):
+    """Let the next connection be a new one, with other settings perhaps."""
+    connections["default"].close()
+    yield
+    connections["default"].close()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+@pytest.mark.parametrize("store", [lambda backend: backend.flush(), turn], ids=["flush", "thread"])
+def test_what_waits_is_committed_where_the_project_turns_autocommit_off(
+    monkeypatch, disconnected, store
+):
+    get_spool().append(acts("a"))
+    with monkeypatch.context() as patch:
+        patch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+        store(DatabaseBackend())
+        connections["default"].close()
+    assert rows() == ["a"]
+    assert get_spool().is_empty()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_waits_is_not_rolled_back_with_the_projects_transaction(monkeypatch):
+    monkeypatch.setattr(connection_module, "is_under_test", lambda: False)
+    get_spool().append(acts("a"))
+    with transaction.atomic():
+        Order.objects.create(number="undone")
+        assert DatabaseBackend().flush() == 1
+        transaction.set_rollback(True)
+    assert rows() == ["a"]
+    assert not Order.objects.exists()
 
 
 # --- schemas -------------------------------------------------------------------------------------

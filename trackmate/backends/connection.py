@@ -63,6 +63,28 @@ class LogConnection:
             self._own.close()
 
 
+@contextmanager
+def committing(alias: str) -> Iterator[None]:
+    """Let `connections[alias]` be a connection that commits what is stored inside the block.
+
+    Where the project is in a transaction, or has turned autocommit off, it is another one than the
+    thread's: what was removed from the spool must not be rolled back after that.
+    """
+    threads_own = connections[alias]
+    is_of_a_test = threads_own.in_atomic_block and is_under_test()
+    if is_of_a_test or not is_in_transaction(threads_own):
+        yield
+        return
+    another = connections.create_connection(alias)
+    another.settings_dict = {**another.settings_dict, "AUTOCOMMIT": True}
+    connections[alias] = another
+    try:
+        yield
+    finally:
+        connections[alias] = threads_own
+        another.close()
+
+
 def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
     """Return the connection that this thread has, if it has one."""
     return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]

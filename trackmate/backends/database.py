@@ -19,7 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import LogConnection, existing_connection
+from trackmate.backends.connection import LogConnection, committing, existing_connection
 from trackmate.backends.flusher import LOOK_SECONDS, Flusher
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import replay, retry
@@ -149,6 +149,10 @@ class DatabaseBackend(BaseBackend):
         which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
         stored now.
         """
+        with committing(get_settings().DATABASE):
+            return self._flush(timeout, unknown_schema)
+
+    def _flush(self, timeout: float | None, unknown_schema: str | None) -> int:
         deadline = None if timeout is None else monotonic() + timeout
         stored, problems = 0, []
         for known_schema, spool in get_spools():
@@ -174,11 +178,12 @@ class DatabaseBackend(BaseBackend):
 
     def retry_rejected(self) -> int:
         """Try to store what was set aside, and return how many activities were stored."""
-        return sum(
-            retry(spool, schema, taken, COMMAND_SECONDS).stored
-            for schema, spool in get_spools()
-            if (taken := spool.retake_rejected())
-        )
+        with committing(get_settings().DATABASE):
+            return sum(
+                retry(spool, schema, taken, COMMAND_SECONDS).stored
+                for schema, spool in get_spools()
+                if (taken := spool.retake_rejected())
+            )
 
     def carry(self) -> AbstractContextManager[None]:
         """Let the other thread write to the schema that this one has named."""

@@ -16,6 +16,7 @@ from time import monotonic
 from django.db import connections
 
 from trackmate.backends.circuit import Circuit
+from trackmate.backends.connection import committing
 from trackmate.backends.inserts import can_insert
 from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
@@ -79,8 +80,9 @@ class Flusher:
 
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
-        self.probe()
-        self.drain(self._is_ending.wait)
+        with committing(get_settings().DATABASE):
+            self.probe()
+            self.drain(self._is_ending.wait)
         return self._circuit.has_failures or any(not spool.is_empty() for _, spool in get_spools())
 
     def probe(self) -> None:
