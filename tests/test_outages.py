@@ -825,6 +825,45 @@ def test_what_was_recorded_for_a_schema_is_stored_there(tenants):
 
 
 @pytest.mark.only_on("postgresql")
+def test_a_flush_stores_by_its_own_path_and_leaves_that_of_the_project(tenants):
+    get_spool().append(acts("of public"))
+    get_spool("zulu, public").append(acts("of zulu"))
+    set_path("acme, public")
+    assert DatabaseBackend().flush() == 2
+    assert (rows_of("public"), rows_of("zulu")) == (["of public"], ["of zulu"])
+    assert rows_of("acme") == []
+    assert query("SHOW search_path") == ("acme, public",)
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_connection_that_is_made_anew_stores_in_the_same_schema(tenants, disconnected, bad):
+    """Django closes one that is old, or that was lost, after an error."""
+    get_spool("acme, public").append([bad, *acts("of acme")])
+    assert DatabaseBackend().flush() == 1
+    assert (rows_of("acme"), rows_of("public")) == (["of acme"], [])
+
+
+@pytest.mark.only_on("postgresql")
+def test_asking_for_the_schema_begins_no_transaction(without_autocommit):
+    Order.objects.exists()
+    connection.commit()
+    DatabaseBackend().send(acts("a"))
+    assert connection.connection.info.transaction_status == schemas.IDLE
+    assert counts["spooled"] == 1
+
+
+@pytest.mark.only_on("postgresql")
+def test_asking_for_the_schema_costs_the_project_no_transaction(table, monkeypatch):
+    monkeypatch.setattr(schemas, "ASK_SECONDS", 0.0)
+    table.take_away()
+    with transaction.atomic():
+        Order.objects.create(number="mine")
+        DatabaseBackend().send(acts("a"))
+    assert Order.objects.exists()
+    assert counts["spooled"] == 1
+
+
+@pytest.mark.only_on("postgresql")
 def test_a_tenant_that_is_gone_leaves_its_rows_to_nobody(tenants):
     get_spool("acme, public").append(acts("of acme"))
     with connection.cursor() as cursor:
