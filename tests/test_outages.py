@@ -1,24 +1,26 @@
 """The database backend in bad times: what it does not get stored waits, and is stored once."""
 
+import json
 import os
 import signal
 import socket
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.pages import log_queries
 from tests.shop.models import Order
-from trackmate.activity import Activity
+from trackmate.activity import Activity, Target
 from trackmate.backends import circuit as circuit_module
 from trackmate.backends import connection as connection_module
-from trackmate.backends import database, flusher, schemas
+from trackmate.backends import database, flusher, replay, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.replay import as_line
@@ -146,6 +148,13 @@ def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
     assert DatabaseBackend().flush(timeout=60) == 2
 
 
+def test_a_flush_goes_on_where_the_time_of_the_last_one_was_up(monkeypatch):
+    monkeypatch.setattr(replay, "ROWS_AT_ONCE", 1)
+    get_spool().append(acts(*ACTIONS))
+    assert [DatabaseBackend().flush(timeout=0) for _ in range(4)] == [1, 1, 1, 0]
+    assert get_spool().is_empty()
+
+
 def test_a_spool_that_fails_as_well_is_an_error(configure, tmp_path):
     (tmp_path / "file").touch()
     configure(SPOOL_DIR=tmp_path / "file")
@@ -262,6 +271,30 @@ def test_what_was_set_aside_is_shown_and_tried_again(capsys):
     assert [each.line for each in DatabaseBackend().rejected()] == ["non\x1bsense"]
 
 
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_was_set_aside_is_not_lost_while_the_database_is_away(monkeypatch, stopped_server):
+    monkeypatch.setattr(database, "COMMAND_SECONDS", 0.05)
+    get_spool().prepare()
+    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    connections["default"].close()
+    with suppress(OperationalError):
+        DatabaseBackend().retry_rejected()
+    assert DatabaseBackend().rejected() or not get_spool().is_empty()
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.only_on("sqlite3", "mysql")
+def test_a_time_that_is_none_is_its_rows_fault(time):
+    [far] = acts("far")
+    get_spool().append(acts("a"))
+    line = json.dumps({**far.to_dict(), "action_time": time})
+    with (get_spool().directory / OPEN).open("a") as segment:
+        segment.write(f"{line}\n")
+    assert DatabaseBackend().flush() == 1
+    assert get_spool().is_empty()
+    assert [each.line for each in DatabaseBackend().rejected()]
+
+
 # --- a fault that is no row's --------------------------------------------------------------------
 
 
@@ -309,6 +342,45 @@ def test_rows_wait_for_a_schema_that_is_mended(mend):
     mend()
     assert backend.flush() == 2
     assert rows() == ["a", "b"]
+
+
+def test_rows_wait_for_the_content_types_and_keep_no_others_waiting(monkeypatch):
+    """They may be in another database, which is away."""
+    order = Order.objects.create(number="1")
+    ContentType.objects.clear_cache()
+    get_spool().append([*acts("a"), *acts("b", target=Target.of(order)), *acts("c")])
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentType._meta, "db_table", "nowhere")
+        with pytest.raises(NotStoredError, match="2 activities were stored"):
+            DatabaseBackend().flush()
+    assert DatabaseBackend().rejected() == []
+    assert DatabaseBackend().flush() == 1
+    assert ActivityLog.objects.get(action="b").content_object == order
+
+
+def test_content_types_that_cannot_be_read_break_no_transaction(monkeypatch):
+    order = Order.objects.create(number="1")
+    ContentType.objects.clear_cache()
+    with transaction.atomic():
+        with monkeypatch.context() as patch:
+            patch.setattr(ContentType._meta, "db_table", "nowhere")
+            DatabaseBackend().send(acts("a", target=Target.of(order)))
+        order.delete()
+    assert not Order.objects.exists()
+    assert counts["spooled"] == 1
+
+
+def test_a_broken_line_is_set_aside_once_while_the_others_wait(table):
+    get_spool().append(acts("a"))
+    with (get_spool().directory / OPEN).open("a") as segment:
+        segment.write("nonsense\n")
+    table.take_away()
+    for _ in range(3):
+        with pytest.raises(NotStoredError):
+            DatabaseBackend().flush()
+    table.give_back()
+    assert [each.line for each in DatabaseBackend().rejected()] == ["nonsense"]
+    assert DatabaseBackend().flush() == 1
 
 
 @pytest.mark.only_on("postgresql")
@@ -562,8 +634,29 @@ def test_a_lock_is_not_waited_for_and_breaks_nothing(configure, around):
     assert rows() == ["a"]
 
 
+@pytest.fixture(params=["the client", "the server"])
+def binds(request, monkeypatch, disconnected):
+    """Where parameters are bound: in the server, a message has room for one statement only."""
+    options = connections["default"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "server_side_binding", request.param == "the server")
+
+
 @pytest.mark.only_on("postgresql")
-def test_within_a_transaction_the_projects_own_limit_stays():
+def test_within_a_transaction_a_lock_is_not_waited_for_however_parameters_are_bound(
+    configure, binds, caplog
+):
+    configure(WRITE_TIMEOUT=0.1)
+    connection.ensure_connection()
+    with locked_table(), transaction.atomic():
+        query("SELECT set_config('lock_timeout', '3s', true)")
+        DatabaseBackend().send(acts("a"))
+        assert query("SHOW statement_timeout") == ("0",)
+    assert counts["spooled"] == 1
+    assert "due to statement timeout" in caplog.text
+
+
+@pytest.mark.only_on("postgresql")
+def test_within_a_transaction_the_projects_own_limit_stays(binds):
     with transaction.atomic():
         query("SELECT set_config('statement_timeout', '7s', true)")
         DatabaseBackend().send(acts("a"))

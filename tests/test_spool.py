@@ -402,8 +402,10 @@ def test_what_was_set_aside_can_be_taken_back(spool):
     spool.reject([("first", json.dumps(activity.to_dict()))])
     spool.reject([("second", "nonsense")])
     assert [each.reason for each in spool.rejected()] == ["first", "second"]
-    taken = spool.retake_rejected()
-    assert [each.activity for each in taken] == [activity, None]
+    with pytest.raises(ZeroDivisionError), spool.retaking_rejected():
+        raise ZeroDivisionError
+    with spool.retaking_rejected() as taken:
+        assert [each.activity for each in taken] == [activity, None]
     assert list(spool.rejected()) == []
 
 

@@ -7,7 +7,7 @@ the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from time import monotonic
 
 from django.core.checks import CheckMessage
@@ -160,12 +160,13 @@ class DatabaseBackend(BaseBackend):
             if schema == UNKNOWN and unknown_schema is not None:
                 schema = unknown_schema
             try:
-                for outcome in replay(spool, schema, COMMAND_SECONDS):
-                    stored += outcome.stored
-                    if outcome.error is not None:
-                        problems.append(place_of(outcome.error))
-                    if deadline is not None and monotonic() >= deadline:
-                        return stored
+                with closing(replay(spool, schema, COMMAND_SECONDS)) as outcomes:
+                    for outcome in outcomes:
+                        stored += outcome.stored
+                        if outcome.error is not None:
+                            problems.append(place_of(outcome.error))
+                        if deadline is not None and monotonic() >= deadline:
+                            return stored
             except DatabaseError as error:
                 problems.append(place_of(error))
         if problems:
@@ -179,11 +180,7 @@ class DatabaseBackend(BaseBackend):
     def retry_rejected(self) -> int:
         """Try to store what was set aside, and return how many activities were stored."""
         with committing(get_settings().DATABASE):
-            return sum(
-                retry(spool, schema, taken, COMMAND_SECONDS).stored
-                for schema, spool in get_spools()
-                if (taken := spool.retake_rejected())
-            )
+            return sum(retry(spool, schema, COMMAND_SECONDS) for schema, spool in get_spools())
 
     def carry(self) -> AbstractContextManager[None]:
         """Let the other thread write to the schema that this one has named."""

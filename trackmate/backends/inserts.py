@@ -6,8 +6,8 @@ What the ORM costs for one row is Python and not the database; this spares more 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, models, router, transaction
+from django.db import Error, connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
@@ -27,9 +27,14 @@ from trackmate.conf import get_settings
 from trackmate.deadlines import limited
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
+from trackmate.transactions import is_in_transaction, protected_transactions
 
 MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""
+
+
+class NoContentTypesError(Error):
+    """The content types cannot be read now; they may be in another database."""
 
 
 def insert(activities: Sequence[Activity], alias: str, *, seconds: float | None = None) -> None:
@@ -65,6 +70,9 @@ def can_insert(alias: str, moment: datetime) -> bool:
         with transaction.atomic(using=alias):
             _insert([Activity.at(moment, action="trackmate.probe")], alias)
             transaction.set_rollback(True, using=alias)
+    except (OverflowError, TypeError, ValueError):
+        # It came to no database: the time is none that could be stored.
+        return True
     except Exception:  # noqa: BLE001 (whatever a driver raises)
         return False
     return True
@@ -88,6 +96,7 @@ def _insert(
     with (
         transaction.atomic(using=alias) if together else nullcontext(),
         connection.cursor() as cursor,
+        _limited_apart(cursor, seconds) if seconds else nullcontext(),
     ):
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
@@ -115,6 +124,24 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
         f" SET LOCAL statement_timeout = {milliseconds}; {text};"
         " SELECT set_config('statement_timeout', current_setting('trackmate.timeout'), true)"
     )
+
+
+@contextmanager
+def _limited_apart(cursor: CursorWrapper, seconds: float) -> Iterator[None]:
+    """Limit the statements of a transaction whose messages take one each."""
+    connection: Any = cursor.db
+    if connection.vendor != "postgresql" or _takes_several(connection):
+        yield
+    elif not connection.in_atomic_block:
+        yield  # a `time_limit` is there
+    else:
+        cursor.execute("SELECT current_setting('statement_timeout')")
+        former = cursor.fetchone()
+        limit = "SELECT set_config('statement_timeout', %s, true)"
+        cursor.execute(limit, [str(max(1, int(seconds * 1000)))])
+        yield
+        # After a failure the savepoint takes it back.
+        cursor.execute(limit, former)
 
 
 def _takes_several(connection: Any) -> bool:
@@ -243,10 +270,16 @@ def _clock_text(zone: tzinfo | None) -> Prepare:
 def _content_type_id(label: str) -> int | None:
     """Return the key of a model's content type; Django remembers it after the first query."""
     alias = router.db_for_read(ContentType)
+    is_in_theirs = is_in_transaction(connections[alias])
     try:
-        with limited(alias, get_settings().WRITE_TIMEOUT):
+        with (
+            protected_transactions() if is_in_theirs else nullcontext(),
+            limited(alias, get_settings().WRITE_TIMEOUT),
+        ):
             # Never one that makes what is missing: within a transaction that is rolled back, its
             # key would later belong to another model.
             return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
     except (ContentType.DoesNotExist, TypeError):
         return None
+    except Error as error:
+        raise NoContentTypesError(*error.args) from error

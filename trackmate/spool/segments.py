@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -208,16 +208,21 @@ class Spool:
             with suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
                 yield from map(_read_rejected, lines)
 
-    def retake_rejected(self) -> list[Rejected]:
-        """Return what was set aside, and remove it from there."""
+    @contextmanager
+    def retaking_rejected(self) -> Iterator[list[Rejected]]:
+        """Yield what was set aside; it is removed from there unless the block fails."""
         taken: list[Rejected] = []
-        with _reported():
+        with _reported(), ExitStack() as locks:
+            paths = []
             for path in self._rejected_files():
-                with _locked(path, seconds=LOCK_SECONDS) as descriptor:
+                with suppress(PermissionError):
+                    descriptor = locks.enter_context(_locked(path, seconds=LOCK_SECONDS))
                     if descriptor is not None:
                         taken += map(_read_rejected, _lines_of(descriptor))
-                        path.unlink()
-        return taken
+                        paths.append(path)
+            yield taken
+            for path in paths:
+                path.unlink()
 
     @contextmanager
     def draining(self) -> Iterator[bool]:
