@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connections
@@ -33,7 +33,7 @@ class Outcome:
     """Why they cannot."""
 
 
-def replay(spool: Spool, schema: str, seconds: float) -> Iterator[Outcome]:
+def replay(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None, None]:
     """Store what waits in a spool, and yield what became of each batch.
 
     Nothing takes longer than `seconds`. Raise SpoolError if the spool fails, and what the database
