@@ -95,7 +95,7 @@ def test_what_fails_leaves_nothing_to_do_on_commit(is_first):
     done = []
     with transaction.atomic():
         transaction.on_commit(lambda: done.append("theirs"))
-        with pytest.raises(ZeroDivisionError), protected_transactions():
+        with suppress(ZeroDivisionError), protected_transactions():
             if not is_first:
                 Country.objects.exists()
             transaction.on_commit(lambda: done.append("undone"))
