@@ -28,7 +28,7 @@ from trackmate.deadlines import DeadlineExceededError, limited, time_limit
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
 from trackmate.reporting import counts
-from trackmate.spool import OPEN, get_spool, segments
+from trackmate.spool import OPEN, Spool, get_spool, segments
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -493,6 +493,36 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
     backend._flusher._thread.join(20)
     assert not backend._flusher._thread.is_alive()
     assert rows() == ["a", "waits"]
+
+
+def test_what_waits_is_no_loss_where_no_thread_can_be_started(table, with_threads, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(database, "is_under_test", lambda: False)
+    monkeypatch.setattr(Thread, "start", refuse)
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a"))
+    assert counts == {"spooled": 1}
+    assert backend._flusher._thread is None
+
+
+def test_a_flush_passes_over_a_spool_that_fails(monkeypatch):
+    """The first one does."""
+    get_spool().append(acts("b"))
+    get_spool(schemas.UNKNOWN).append(acts("a"))
+    names, first = Spool._names, get_spool().directory
+
+    def fail(spool):
+        if spool.directory == first:
+            raise PermissionError
+        return names(spool)
+
+    monkeypatch.setattr(Spool, "_names", fail)
+    with pytest.raises(SpoolError):
+        DatabaseBackend().flush()
+    assert rows() == ["a"]
 
 
 def test_under_test_there_is_no_thread():

@@ -8,7 +8,6 @@ need a second one, and under ASGI a new one for each request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trackmate.conf import get_settings, is_under_test
+from trackmate.processes import at_fork
 from trackmate.transactions import is_in_transaction
 
 
@@ -26,7 +26,7 @@ class LogConnection:
     def __init__(self) -> None:
         self._own: BaseDatabaseWrapper | None = None
         self._lost: list[BaseDatabaseWrapper] = []
-        os.register_at_fork(after_in_child=self._leave_to_parent)
+        at_fork(self._leave_to_parent)
 
     def _leave_to_parent(self) -> None:
         # To close it here would end the session of the parent; it is kept from being collected.

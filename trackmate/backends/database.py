@@ -20,7 +20,7 @@ from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.connection import LogConnection, committing, existing_connection
-from trackmate.backends.flusher import LOOK_SECONDS, Flusher
+from trackmate.backends.flusher import LOOK_SECONDS, Flusher, waits_somewhere
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import replay, retry
 from trackmate.backends.schemas import (
@@ -136,11 +136,8 @@ class DatabaseBackend(BaseBackend):
     def _look(self) -> None:
         """Let what other processes left behind be stored."""
         self._look_at = monotonic() + LOOK_SECONDS
-        try:
-            if any(not spool.is_empty() for _schema, spool in get_spools()):
-                self._flusher.wake()
-        except (SpoolError, OSError) as error:
-            report("delayed", str(error))
+        if waits_somewhere():
+            self._flusher.wake()
 
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
         """Store what waits in the spool and return how many activities that were.
@@ -154,7 +151,7 @@ class DatabaseBackend(BaseBackend):
 
     def _flush(self, timeout: float | None, unknown_schema: str | None) -> int:
         deadline = None if timeout is None else monotonic() + timeout
-        stored, problems = 0, []
+        stored, problems, failure = 0, [], None
         for known_schema, spool in get_spools():
             schema = known_schema
             if schema == UNKNOWN and unknown_schema is not None:
@@ -169,6 +166,10 @@ class DatabaseBackend(BaseBackend):
                             return stored
             except DatabaseError as error:
                 problems.append(place_of(error))
+            except SpoolError as error:
+                failure = error
+        if failure is not None:
+            raise failure
         if problems:
             raise NotStoredError(stored, problems[0])
         return stored
