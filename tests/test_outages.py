@@ -825,6 +825,31 @@ def test_a_log_in_a_database_of_its_own_has_one_connection_for_each_process(
     backend._connection.close()
 
 
+SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_forked_process_does_not_share_the_session_that_recording_began(disconnected):
+    """As that of a server which loads the project before it forks."""
+    DatabaseBackend().send(acts("a"))
+    session = query(SESSION[connection.vendor])
+    if not (child := os.fork()):
+        with suppress(Exception):
+            os._exit(query(SESSION[connection.vendor]) == session)
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert query(SESSION[connection.vendor]) == session
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_process_that_is_forked_in_a_transaction_is_left_alone(disconnected):
+    DatabaseBackend().send(acts("a"))
+    with transaction.atomic():
+        if not (child := os.fork()):
+            os._exit(connection.connection is None)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 # --- autocommit off ------------------------------------------------------------------------------
 
 

@@ -13,10 +13,12 @@ from threading import Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trackmate.processes import at_fork
 from trackmate.transactions import is_in_transaction
 
 Release = Callable[[], object]
@@ -96,6 +98,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 
     def _connect(self, parameters: Any) -> Any:
         raw = _connect(self._connection, parameters, self._deadline)
+        _made[self._connection] = raw
         self._keep_limit(raw)
         return raw
 
@@ -121,6 +124,28 @@ def limited(alias: str, seconds: float) -> AbstractContextManager[None]:
     if connection.vendor != "sqlite" and is_in_transaction(connection):
         return nullcontext()
     return time_limit(connection, seconds)
+
+
+# --- forking -------------------------------------------------------------------------------------
+
+_made: WeakKeyDictionary[BaseDatabaseWrapper, Any] = WeakKeyDictionary()
+"""Connections that were made to record something, and by that before a server forks, perhaps."""
+_of_the_parent: list[Any] = []
+"""To close them would end the sessions of the parent; they are kept from being collected."""
+
+
+def _leave_to_parent() -> None:
+    """Let a forked process connect anew: two that share a session read each other's answers."""
+    for connection, raw in list(_made.items()):
+        _of_the_parent.append(raw)
+        if connection.connection is raw and not connection.in_atomic_block:
+            connection.connection = None
+            pools = getattr(connection, "_connection_pools", {})
+            _of_the_parent.append(pools.pop(connection.alias, None))
+    _made.clear()
+
+
+at_fork(_leave_to_parent)
 
 
 # --- connecting ----------------------------------------------------------------------------------

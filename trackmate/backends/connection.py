@@ -16,7 +16,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trackmate.conf import get_settings, is_under_test
-from trackmate.processes import at_fork
 from trackmate.transactions import is_in_transaction
 
 
@@ -25,14 +24,6 @@ class LogConnection:
 
     def __init__(self) -> None:
         self._own: BaseDatabaseWrapper | None = None
-        self._lost: list[BaseDatabaseWrapper] = []
-        at_fork(self._leave_to_parent)
-
-    def _leave_to_parent(self) -> None:
-        # To close it here would end the session of the parent; it is kept from being collected.
-        if self._own is not None:
-            self._lost.append(self._own)
-            self._own = None
 
     @contextmanager
     def installed(self) -> Iterator[BaseDatabaseWrapper]:
