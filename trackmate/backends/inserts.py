@@ -86,10 +86,10 @@ def _insert(
     is_repeated: bool = False,
 ) -> None:
     statement = _statement(alias, settings.USE_TZ)
-    recorded_at = statement.prepare_time(datetime.now(UTC))
-    rows = [statement.row(activity, recorded_at) for activity in activities]
-    size = statement.rows_at_once
     connection = connections[alias]
+    recorded_at = statement.prepare_time(datetime.now(UTC), connection)
+    rows = [statement.row(activity, recorded_at, connection) for activity in activities]
+    size = statement.rows_at_once
     keys = [activity.id for activity in activities]
     together = len(rows) > size or is_late(*keys) or connection.in_atomic_block
     # A single statement is a transaction of its own.
@@ -149,12 +149,16 @@ def _takes_several(connection: Any) -> bool:
     return not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
-Prepare = Callable[[Any], Any]
+Prepare = Callable[[Any, Any], Any]
+"""Makes of a value what the database of a connection takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An INSERT into the log for one database, compiled by Django once."""
+    """An INSERT into the log for one database, compiled by Django once.
+
+    It outlives the thread that had it compiled, and so refers to no connection.
+    """
 
     head: str
     placeholders: str
@@ -173,12 +177,12 @@ class Statement:
         text = self.head + ", ".join([self.placeholders] * rows)
         return text + self.conflict if is_repeated else text
 
-    def row(self, activity: Activity, recorded_at: Any) -> list[Any]:
+    def row(self, activity: Activity, recorded_at: Any, connection: Any) -> list[Any]:
         """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
         values = list(self.values(activity))
         for position, prepare in self.prepared:
             if values[position] is not None:
-                values[position] = prepare(values[position])
+                values[position] = prepare(values[position], connection)
         target = activity.target
         values.append(recorded_at)
         if target is None:
@@ -229,17 +233,17 @@ def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool
     if as_text := _as_text(field, connection, use_tz=use_tz):
         return as_text
     if isinstance(field, models.DateTimeField):
-        adapt = connection.ops.adapt_datetimefield_value
-        return adapt if use_tz else lambda moment: adapt(naive(moment))
+        return lambda moment, connection: connection.ops.adapt_datetimefield_value(
+            moment if use_tz else naive(moment)
+        )
     if isinstance(field, models.JSONField):
         # What the processors leave is plain JSON, which needs no encoder of Django's.
-        adapt_json = connection.ops.adapt_json_value
-        return lambda value: adapt_json(value, None)
+        return lambda value, connection: connection.ops.adapt_json_value(value, None)
     if isinstance(field, models.ForeignKey):
         # Most users have a number for a key, which needs no preparation.
         prepare = field.get_db_prep_save
-        return lambda key: key if type(key) is int else prepare(key, connection)
-    return lambda value: field.get_db_prep_save(value, connection)
+        return lambda key, connection: key if type(key) is int else prepare(key, connection)
+    return field.get_db_prep_save
 
 
 def _as_text(
@@ -247,22 +251,24 @@ def _as_text(
 ) -> Prepare | None:
     """Return what writes a value as PostgreSQL or SQLite reads it, where Django or the driver
     takes longer for the same text."""
-    key: Prepare = str
-    moment: Prepare = str
+    key: Callable[[Any], str] = str
+    moment: Callable[[Any], str] = str
     if connection.vendor == "sqlite":
         key, moment = attrgetter("hex"), _clock_text(connection.timezone)
     elif connection.vendor != "postgresql":
         return None
     if isinstance(field, models.UUIDField):
-        return key
+        return lambda value, _connection: key(value)
     if isinstance(field, models.DateTimeField):
-        return moment if use_tz else lambda value: str(naive(value))
+        return lambda value, _connection: moment(value) if use_tz else str(naive(value))
     if isinstance(field, models.JSONField):
-        return json.dumps
-    return str if isinstance(field, models.GenericIPAddressField) else None
+        return lambda value, _connection: json.dumps(value)
+    if isinstance(field, models.GenericIPAddressField):
+        return lambda value, _connection: str(value)
+    return None
 
 
-def _clock_text(zone: tzinfo | None) -> Prepare:
+def _clock_text(zone: tzinfo | None) -> Callable[[Any], str]:
     """Return what writes a time as SQLite keeps it: without a zone, which is the database's."""
     return lambda moment: str(moment.astimezone(zone).replace(tzinfo=None))
 
