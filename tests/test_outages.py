@@ -628,6 +628,22 @@ def stopped_server(request):
         entry |= former
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_what_is_interrupted_is_stored_later(in_production, monkeypatch, interruption):
+    def insert(activities, alias, **_options):
+        real(activities, alias)  # and whether the server has stored them nobody knows
+        raise interruption
+
+    backend, real = DatabaseBackend(), database.insert
+    with monkeypatch.context() as patch, pytest.raises(interruption):
+        patch.setattr(database, "insert", insert)
+        backend.send(acts("a"))
+    assert not get_spool().is_empty()
+    backend.send(acts("b"))
+    turn(backend)
+    assert rows() == ["a", "b"]
+
+
 @contextmanager
 def locked_table():
     """Keep the table of the log locked in another session."""

@@ -82,8 +82,13 @@ class DatabaseBackend(BaseBackend):
             # Stored with it, they would be lost with it, or commit what nobody wanted committed.
             self._spool(activities, connection, "autocommit is off")
             return
-        with self._circuit.enter(named_schema(connection)) as reason:
-            problem = reason or self._store(activities)
+        try:
+            with self._circuit.enter(named_schema(connection)) as reason:
+                problem = reason or self._store(activities)
+        except (KeyboardInterrupt, SystemExit):
+            # They may be stored already, and are not stored again then.
+            self._spool(activities, connection, "the process was interrupted")
+            raise
         if problem:
             self._spool(activities, connection, problem)
         elif monotonic() >= self._look_at:
