@@ -635,9 +635,10 @@ def test_what_is_interrupted_is_stored_later(in_production, monkeypatch, interru
         raise interruption
 
     backend, real = DatabaseBackend(), database.insert
-    with monkeypatch.context() as patch, pytest.raises(interruption):
+    with monkeypatch.context() as patch:
         patch.setattr(database, "insert", insert)
-        backend.send(acts("a"))
+        with pytest.raises(interruption):
+            backend.send(acts("a"))
     assert not get_spool().is_empty()
     backend.send(acts("b"))
     turn(backend)
