@@ -87,6 +87,8 @@ def _insert(
 ) -> None:
     statement = _statement(alias, settings.USE_TZ)
     connection = connections[alias]
+    # Or MySQL's is made twice: to ask the server what it can, and to store.
+    connection.ensure_connection()
     recorded_at = statement.prepare_time(datetime.now(UTC), connection)
     rows = [statement.row(activity, recorded_at, connection) for activity in activities]
     size = statement.rows_at_once
