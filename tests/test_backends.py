@@ -1,16 +1,19 @@
 """The backends: what all of them promise, and what the database backend does beyond that."""
 
+import gc
 import json
 import logging
 import uuid
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from weakref import ref
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.shop.models import Country, Invoice, Order
 from trackmate.activity import Activity, Target
@@ -19,7 +22,7 @@ from trackmate.backends.base import BaseBackend
 from trackmate.backends.console import ConsoleBackend
 from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.dummy import DummyBackend
-from trackmate.backends.inserts import can_insert, insert, insert_missing
+from trackmate.backends.inserts import _statement, can_insert, insert, insert_missing
 from trackmate.enums import Source, Status
 from trackmate.models import ActivityLog
 
@@ -164,6 +167,26 @@ def test_every_backend_serves_several_threads(backend, kept, thread_connections)
     for thread in threads:
         thread.join()
     assert sorted(kept(expected)) == expected
+
+
+@transactional
+def test_a_statement_refers_to_no_connection_of_the_thread_that_compiled_it():
+    """Another thread must not use it, and nobody would ever close it."""
+    compiled_with = []
+
+    def compile_and_end():
+        DatabaseBackend().send(acts("a"))
+        compiled_with.append(ref(connections["default"]))
+        BaseDatabaseWrapper.close(connections["default"])  # SQLite's own leaves one in memory open
+
+    _statement.cache_clear()
+    thread = Thread(target=compile_and_end)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert [connection() for connection in compiled_with] == [None]
+    DatabaseBackend().send(acts("b"))
+    assert ActivityLog.objects.count() == 2
 
 
 def test_a_console_line_is_ascii_and_one_line(caplog):

@@ -190,6 +190,16 @@ def test_a_block_may_end_elsewhere(block, elsewhere, activities):
     assert errors == []
 
 
+def test_a_block_may_end_in_the_copy_of_a_context_in_which_it_has_ended_before():
+    block = bind(actor="nightly")
+    with block:
+        copy = copy_context()
+    copy.copy().run(block.__enter__)
+    copy.run(block.__exit__, None, None, None)
+    assert block._open == []
+    assert actor() == ""
+
+
 def test_what_ended_in_another_thread_has_ended_here_too():
     def wait():
         with bind(actor="left behind"), suppress():

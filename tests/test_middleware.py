@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
@@ -122,6 +122,18 @@ def test_an_answer_that_streams_is_recorded_when_it_is_closed(client, activities
     assert activities == []
     assert b"".join(answer.streaming_content) in (b"one two", b"a report")
     assert [activity.path for activity in activities] == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_an_answer_whose_stream_breaks_off_has_failed(rf, activities, error):
+    def stream():
+        yield b"one"
+        raise error
+
+    response = TrackmateMiddleware(lambda _request: StreamingHttpResponse(stream()))(rf.get("/"))
+    with pytest.raises(error):
+        list(response)
+    assert [activity.status for activity in activities] == ["Failed"]
 
 
 def test_the_requests_of_one_client_are_told_apart(client, activities):

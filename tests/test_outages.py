@@ -1,31 +1,34 @@
 """The database backend in bad times: what it does not get stored waits, and is stored once."""
 
+import json
 import os
+import signal
 import socket
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.pages import log_queries
 from tests.shop.models import Order
-from trackmate.activity import Activity
+from trackmate.activity import Activity, Target
 from trackmate.backends import circuit as circuit_module
 from trackmate.backends import connection as connection_module
-from trackmate.backends import database, flusher, schemas
+from trackmate.backends import database, flusher, replay, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.replay import as_line
-from trackmate.deadlines import DeadlineExceededError, time_limit
+from trackmate.deadlines import DeadlineExceededError, limited, time_limit
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
 from trackmate.reporting import counts
-from trackmate.spool import OPEN, get_spool, segments
+from trackmate.spool import OPEN, Spool, get_spool, segments
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
@@ -145,6 +148,13 @@ def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
     assert DatabaseBackend().flush(timeout=60) == 2
 
 
+def test_a_flush_goes_on_where_the_time_of_the_last_one_was_up(monkeypatch):
+    monkeypatch.setattr(replay, "ROWS_AT_ONCE", 1)
+    get_spool().append(acts(*ACTIONS))
+    assert [DatabaseBackend().flush(timeout=0) for _ in range(4)] == [1, 1, 1, 0]
+    assert get_spool().is_empty()
+
+
 def test_a_spool_that_fails_as_well_is_an_error(configure, tmp_path):
     (tmp_path / "file").touch()
     configure(SPOOL_DIR=tmp_path / "file")
@@ -261,6 +271,30 @@ def test_what_was_set_aside_is_shown_and_tried_again(capsys):
     assert [each.line for each in DatabaseBackend().rejected()] == ["non\x1bsense"]
 
 
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_was_set_aside_is_not_lost_while_the_database_is_away(monkeypatch, stopped_server):
+    monkeypatch.setattr(database, "COMMAND_SECONDS", 0.05)
+    get_spool().prepare()
+    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    connections["default"].close()
+    with suppress(OperationalError):
+        DatabaseBackend().retry_rejected()
+    assert DatabaseBackend().rejected() or not get_spool().is_empty()
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.only_on("sqlite3", "mysql")
+def test_a_time_that_is_none_is_its_rows_fault(time):
+    [far] = acts("far")
+    get_spool().append(acts("a"))
+    line = json.dumps({**far.to_dict(), "action_time": time})
+    with (get_spool().directory / OPEN).open("a") as segment:
+        segment.write(f"{line}\n")
+    assert DatabaseBackend().flush() == 1
+    assert get_spool().is_empty()
+    assert [each.line for each in DatabaseBackend().rejected()]
+
+
 # --- a fault that is no row's --------------------------------------------------------------------
 
 
@@ -308,6 +342,45 @@ def test_rows_wait_for_a_schema_that_is_mended(mend):
     mend()
     assert backend.flush() == 2
     assert rows() == ["a", "b"]
+
+
+def test_rows_wait_for_the_content_types_and_keep_no_others_waiting(monkeypatch):
+    """They may be in another database, which is away."""
+    order = Order.objects.create(number="1")
+    ContentType.objects.clear_cache()
+    get_spool().append([*acts("a"), *acts("b", target=Target.of(order)), *acts("c")])
+    with monkeypatch.context() as patch:
+        patch.setattr(ContentType._meta, "db_table", "nowhere")
+        with pytest.raises(NotStoredError, match="2 activities were stored"):
+            DatabaseBackend().flush()
+    assert DatabaseBackend().rejected() == []
+    assert DatabaseBackend().flush() == 1
+    assert ActivityLog.objects.get(action="b").content_object == order
+
+
+def test_content_types_that_cannot_be_read_break_no_transaction(monkeypatch):
+    order = Order.objects.create(number="1")
+    ContentType.objects.clear_cache()
+    with transaction.atomic():
+        with monkeypatch.context() as patch:
+            patch.setattr(ContentType._meta, "db_table", "nowhere")
+            DatabaseBackend().send(acts("a", target=Target.of(order)))
+        order.delete()
+    assert not Order.objects.exists()
+    assert counts["spooled"] == 1
+
+
+def test_a_broken_line_is_set_aside_once_while_the_others_wait(table):
+    get_spool().append(acts("a"))
+    with (get_spool().directory / OPEN).open("a") as segment:
+        segment.write("nonsense\n")
+    table.take_away()
+    for _ in range(3):
+        with pytest.raises(NotStoredError):
+            DatabaseBackend().flush()
+    table.give_back()
+    assert [each.line for each in DatabaseBackend().rejected()] == ["nonsense"]
+    assert DatabaseBackend().flush() == 1
 
 
 @pytest.mark.only_on("postgresql")
@@ -422,6 +495,36 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
     assert rows() == ["a", "waits"]
 
 
+def test_what_waits_is_no_loss_where_no_thread_can_be_started(table, with_threads, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(database, "is_under_test", lambda: False)
+    monkeypatch.setattr(Thread, "start", refuse)
+    backend = DatabaseBackend()
+    table.take_away()
+    backend.send(acts("a"))
+    assert counts == {"spooled": 1}
+    assert backend._flusher._thread is None
+
+
+def test_a_flush_passes_over_a_spool_that_fails(monkeypatch):
+    """The first one does."""
+    get_spool().append(acts("b"))
+    get_spool(schemas.UNKNOWN).append(acts("a"))
+    names, first = Spool._names, get_spool().directory
+
+    def fail(spool):
+        if spool.directory == first:
+            raise PermissionError
+        return names(spool)
+
+    monkeypatch.setattr(Spool, "_names", fail)
+    with pytest.raises(SpoolError):
+        DatabaseBackend().flush()
+    assert rows() == ["a"]
+
+
 def test_under_test_there_is_no_thread():
     """What one test leaves behind must not appear in the next."""
     get_spool().append(acts("waits"))
@@ -461,6 +564,49 @@ def test_a_limit_is_taken_back():
     assert "get_new_connection" not in vars(connections["default"])
 
 
+class TooLongError(Exception):
+    """What a signal handler raises, as Celery's does when a task takes too long."""
+
+
+@pytest.fixture
+def interrupt():
+    """Let a signal interrupt this thread in a moment."""
+
+    def stop(*_args):
+        raise TooLongError
+
+    former = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    yield TooLongError
+    signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_query_that_a_signal_interrupts_leaves_no_answer_to_others(interrupt):
+    with pytest.raises(interrupt), time_limit(connections["default"], 5):
+        query(SLEEP[connection.vendor])
+    assert query("SELECT 1") == (1,)
+
+
+@pytest.mark.only_on("mysql")
+def test_no_call_of_the_driver_goes_without_a_limit():
+    connection.ensure_connection()
+    raw, statements = connection.connection, []
+    with time_limit(connections["default"], 5):
+        send = raw.send_query
+        raw.send_query = lambda statement: statements.append(statement) or send(statement)
+        with transaction.atomic():
+            pass
+        assert connection.is_usable()
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            raise ZeroDivisionError
+        vars(raw).pop("send_query")
+    off, on = b"SET autocommit = 0", b"SET autocommit = 1"
+    assert statements == [off, b"COMMIT", on, b"DO 0", off, b"ROLLBACK", on]
+    assert raw.get_autocommit()
+    assert not {"commit", "rollback", "ping", "autocommit"} & vars(raw).keys()
+
+
 @pytest.mark.only_on("postgresql", "mysql")
 def test_a_server_that_is_silent_is_not_waited_for(stopped_server):
     connections["default"].close()
@@ -480,6 +626,23 @@ def stopped_server(request):
         entry |= {"HOST": "127.0.0.1", "PORT": listener.getsockname()[1]}
         yield
         entry |= former
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_what_is_interrupted_is_stored_later(in_production, monkeypatch, interruption):
+    def insert(activities, alias, **_options):
+        real(activities, alias)  # and whether the server has stored them nobody knows
+        raise interruption
+
+    backend, real = DatabaseBackend(), database.insert
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "insert", insert)
+        with pytest.raises(interruption):
+            backend.send(acts("a"))
+    assert not get_spool().is_empty()
+    backend.send(acts("b"))
+    turn(backend)
+    assert rows() == ["a", "b"]
 
 
 @contextmanager
@@ -518,8 +681,29 @@ def test_a_lock_is_not_waited_for_and_breaks_nothing(configure, around):
     assert rows() == ["a"]
 
 
+@pytest.fixture(params=["the client", "the server"])
+def binds(request, monkeypatch, disconnected):
+    """Where parameters are bound: in the server, a message has room for one statement only."""
+    options = connections["default"].settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "server_side_binding", request.param == "the server")
+
+
 @pytest.mark.only_on("postgresql")
-def test_within_a_transaction_the_projects_own_limit_stays():
+def test_within_a_transaction_a_lock_is_not_waited_for_however_parameters_are_bound(
+    configure, binds, caplog
+):
+    configure(WRITE_TIMEOUT=0.1)
+    connection.ensure_connection()
+    with locked_table(), transaction.atomic():
+        query("SELECT set_config('lock_timeout', '3s', true)")
+        DatabaseBackend().send(acts("a"))
+        assert query("SHOW statement_timeout") == ("0",)
+    assert counts["spooled"] == 1
+    assert "due to statement timeout" in caplog.text
+
+
+@pytest.mark.only_on("postgresql")
+def test_within_a_transaction_the_projects_own_limit_stays(binds):
     with transaction.atomic():
         query("SELECT set_config('statement_timeout', '7s', true)")
         DatabaseBackend().send(acts("a"))
@@ -548,6 +732,58 @@ def test_an_exhausted_pool_is_not_waited_for(configure, monkeypatch):
         while not first.pool.get_stats()["pool_available"]:
             time.sleep(0.001)
         first.close_pool()
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_pool_gets_its_connection_back_without_our_limit():
+    settings_dict = {**connections["default"].settings_dict}
+    settings_dict["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 1, "timeout": 20}}
+    pooled = type(connections["default"])(settings_dict, "default")
+    try:
+        with time_limit(pooled, 5):
+            pooled.ensure_connection()
+            raw = pooled.connection
+            pooled.close()
+        assert "wait" not in vars(raw)
+        assert "_close" not in vars(pooled)
+    finally:
+        while not pooled.pool.get_stats()["pool_available"]:
+            time.sleep(0.001)
+        pooled.close_pool()
+
+
+@pytest.mark.only_on("sqlite3")
+@pytest.mark.parametrize(
+    ("options", "milliseconds"),
+    [
+        ({}, 5000),
+        ({"timeout": 7}, 7000),
+        ({"timeout": 0.01}, 10),
+        ({"init_command": "PRAGMA busy_timeout=9000"}, 9000),
+    ],
+)
+def test_a_file_has_the_limit_of_the_project_again(tmp_path, options, milliseconds):
+    entry = connections["default"].settings_dict
+    settings_dict = {**entry, "NAME": str(tmp_path / "a.sqlite3"), "OPTIONS": options}
+    file = type(connections["default"])(settings_dict, "default")
+    try:
+        for _ in range(2):  # connected inside of the block, and before
+            with time_limit(file, 1), file.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout")
+                assert cursor.fetchone()[0] <= min(milliseconds, 1000)
+            with file.cursor() as cursor:
+                cursor.execute("PRAGMA busy_timeout")
+                assert cursor.fetchone() == (milliseconds,)
+    finally:
+        file.close()
+
+
+@pytest.mark.only_on("sqlite3")
+def test_within_a_transaction_a_file_has_the_limit_too():
+    connection.ensure_connection()
+    with transaction.atomic(), limited("default", 0.5):
+        assert query("PRAGMA busy_timeout")[0] <= 500
+    assert query("PRAGMA busy_timeout") == (5000,)
 
 
 @pytest.mark.only_on("sqlite3")
@@ -606,6 +842,31 @@ def test_a_log_in_a_database_of_its_own_has_one_connection_for_each_process(
     backend._connection.close()
 
 
+SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_forked_process_does_not_share_the_session_that_recording_began(disconnected):
+    """As that of a server which loads the project before it forks."""
+    DatabaseBackend().send(acts("a"))
+    session = query(SESSION[connection.vendor])
+    if not (child := os.fork()):
+        with suppress(Exception):
+            os._exit(query(SESSION[connection.vendor]) == session)
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert query(SESSION[connection.vendor]) == session
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_a_process_that_is_forked_in_a_transaction_is_left_alone(disconnected):
+    DatabaseBackend().send(acts("a"))
+    with transaction.atomic():
+        if not (child := os.fork()):
+            os._exit(connection.connection is None)
+        assert os.waitpid(child, 0)[1] == 0
+
+
 # --- autocommit off ------------------------------------------------------------------------------
 
 
@@ -646,6 +907,40 @@ def test_a_connection_that_is_not_made_yet_is_not_made(monkeypatch):
     DatabaseBackend().send(acts("a"))
     assert counts["spooled"] == 1
     assert connection.connection is None
+
+
+@pytest.fixture
+def disconnected(transactional_db):
+    """Let the next connection be a new one, with other settings perhaps."""
+    connections["default"].close()
+    yield
+    connections["default"].close()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+@pytest.mark.parametrize("store", [lambda backend: backend.flush(), turn], ids=["flush", "thread"])
+def test_what_waits_is_committed_where_the_project_turns_autocommit_off(
+    monkeypatch, disconnected, store
+):
+    get_spool().append(acts("a"))
+    with monkeypatch.context() as patch:
+        patch.setitem(connections["default"].settings_dict, "AUTOCOMMIT", False)
+        store(DatabaseBackend())
+        connections["default"].close()
+    assert rows() == ["a"]
+    assert get_spool().is_empty()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_what_waits_is_not_rolled_back_with_the_projects_transaction(monkeypatch):
+    monkeypatch.setattr(connection_module, "is_under_test", lambda: False)
+    get_spool().append(acts("a"))
+    with transaction.atomic():
+        Order.objects.create(number="undone")
+        assert DatabaseBackend().flush() == 1
+        transaction.set_rollback(True)
+    assert rows() == ["a"]
+    assert not Order.objects.exists()
 
 
 # --- schemas -------------------------------------------------------------------------------------
@@ -692,6 +987,45 @@ def test_what_was_recorded_for_a_schema_is_stored_there(tenants):
         "public": ["of public"],
     }
     assert query("SHOW search_path") == ('"$user", public',)
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_flush_stores_by_its_own_path_and_leaves_that_of_the_project(tenants):
+    get_spool().append(acts("of public"))
+    get_spool("zulu, public").append(acts("of zulu"))
+    set_path("acme, public")
+    assert DatabaseBackend().flush() == 2
+    assert (rows_of("public"), rows_of("zulu")) == (["of public"], ["of zulu"])
+    assert rows_of("acme") == []
+    assert query("SHOW search_path") == ("acme, public",)
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_connection_that_is_made_anew_stores_in_the_same_schema(tenants, disconnected, bad):
+    """Django closes one that is old, or that was lost, after an error."""
+    get_spool("acme, public").append([bad, *acts("of acme")])
+    assert DatabaseBackend().flush() == 1
+    assert (rows_of("acme"), rows_of("public")) == (["of acme"], [])
+
+
+@pytest.mark.only_on("postgresql")
+def test_asking_for_the_schema_begins_no_transaction(without_autocommit):
+    Order.objects.exists()
+    connection.commit()
+    DatabaseBackend().send(acts("a"))
+    assert connection.connection.info.transaction_status == schemas.IDLE
+    assert counts["spooled"] == 1
+
+
+@pytest.mark.only_on("postgresql")
+def test_asking_for_the_schema_costs_the_project_no_transaction(table, monkeypatch):
+    monkeypatch.setattr(schemas, "ASK_SECONDS", 0.0)
+    table.take_away()
+    with transaction.atomic():
+        Order.objects.create(number="mine")
+        DatabaseBackend().send(acts("a"))
+    assert Order.objects.exists()
+    assert counts["spooled"] == 1
 
 
 @pytest.mark.only_on("postgresql")

@@ -294,6 +294,15 @@ def test_in_an_event_loop_a_backend_that_does_not_wait_runs_at_once(activities):
     assert asyncio.run(main()) == ["a"]
 
 
+def test_what_is_recorded_as_a_loop_ends_is_not_lost(collecting):
+    async def main():
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await record_here()
+
+    asyncio.run(main())
+    assert collecting.sends == [["a"]]
+
+
 def test_what_runs_apart_sees_the_same_surroundings(collecting, monkeypatch):
     seen = []
     monkeypatch.setattr(collecting, "send", lambda activities: seen.append(is_suppressed()))

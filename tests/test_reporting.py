@@ -1,7 +1,10 @@
 """Saying what went wrong: counted always, logged once a minute."""
 
 import logging
+import os
+import signal
 import sys
+from threading import Event, Thread
 
 import pytest
 
@@ -82,3 +85,44 @@ def test_an_error_is_described_for_a_row(error, message):
     assert described["type"] == type(error).__qualname__
     assert described["message"] == (str(error) if message is None else message)
     assert described["place"].startswith(__file__)
+
+
+# --- whatever interrupts a report ----------------------------------------------------------------
+
+
+def test_a_report_may_be_made_in_the_middle_of_another_one(monkeypatch):
+    """A signal handler makes it, or the garbage collector."""
+    nested = ["inner"]
+
+    def interrupted():
+        while nested:
+            report("dropped", nested.pop())
+        return 0.0
+
+    monkeypatch.setattr(reporting, "monotonic", interrupted)
+    thread = Thread(target=report, args=("dropped", "outer"), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert counts["dropped"] == 2
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_process_may_be_forked_in_the_middle_of_a_report():
+    entered, leave = Event(), Event()
+
+    def stay():
+        with reporting._lock:
+            entered.set()
+            leave.wait()
+
+    thread = Thread(target=stay)
+    thread.start()
+    entered.wait()
+    if not (child := os.fork()):
+        signal.alarm(10)
+        report("dropped", "in the child")
+        os._exit(0)
+    leave.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0

@@ -8,12 +8,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
 from trackmate.activity import Activity
+from trackmate.backends.flusher import waits_somewhere
 from trackmate.exceptions import SpoolError, SpoolFullError
 from trackmate.spool import (
     OPEN,
@@ -396,14 +398,74 @@ def test_what_belongs_to_another_user_keeps_nobody_waiting(spool, as_nobody, cap
     assert "cannot be read (Permission denied)" in messages[1]
 
 
+@pytest.fixture
+def forbid(as_nobody, configure, tmp_path):
+    """Become a user who may do everything with the spools but use one path."""
+    configure(SPOOL_DIR=tmp_path / "spool")
+
+    def become(path):
+        for folder in tmp_path.parents:
+            if folder.owner() == "root" and str(folder).startswith("/tmp/"):
+                folder.chmod(0o755)
+        for each in (tmp_path, *tmp_path.rglob("*")):
+            each.chmod(0o777)
+        path.chmod(0)
+        as_nobody()
+
+    return become
+
+
+def test_a_lock_of_another_user_keeps_nobody_from_draining(forbid, caplog):
+    with get_spool().draining():
+        pass
+    forbid(get_spool().directory / segments.DRAINING)
+    for _ in range(2):
+        with get_spool().draining() as may_drain:
+            assert may_drain
+    assert len(caplog.records) == 1
+
+
+def test_a_directory_of_another_user_hides_no_other(forbid, caplog):
+    for schema in ("first", "second"):
+        get_spool(schema).append(acts(schema))
+    forbid(get_spool("first").directory)
+    for _ in range(2):
+        assert waits_somewhere()
+    assert len(caplog.records) == 1
+    with pytest.raises(SpoolError):
+        list(get_spool("first").replay())
+    assert drained(get_spool("second")) == ["second"]
+
+
+def test_a_forked_process_keeps_no_lock(spool):
+    spool.append(acts("a"))
+    with spool.draining(), closing(spool.replay()) as replayed:
+        next(replayed)
+        reader, writer = os.pipe()
+        if not (child := os.fork()):
+            os.read(reader, 1)
+            os._exit(0)
+    try:
+        with spool.draining() as may_drain:
+            assert may_drain
+        assert drained(spool) == ["a"]
+    finally:
+        os.write(writer, b"!")
+        os.waitpid(child, 0)
+        os.close(reader)
+        os.close(writer)
+
+
 def test_what_was_set_aside_can_be_taken_back(spool):
     activity = Activity.now(action="a")
     spool.prepare()
     spool.reject([("first", json.dumps(activity.to_dict()))])
     spool.reject([("second", "nonsense")])
     assert [each.reason for each in spool.rejected()] == ["first", "second"]
-    taken = spool.retake_rejected()
-    assert [each.activity for each in taken] == [activity, None]
+    with pytest.raises(ZeroDivisionError), spool.retaking_rejected():
+        raise ZeroDivisionError
+    with spool.retaking_rejected() as taken:
+        assert [each.activity for each in taken] == [activity, None]
     assert list(spool.rejected()) == []
 
 

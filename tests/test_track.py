@@ -294,12 +294,20 @@ def test_outside_a_request_a_call_is_a_row_at_once(django_assert_num_queries):
     assert ActivityLog.objects.get(action="stock.counted").data == {"items": 3}
 
 
-def test_the_last_call_of_a_program_is_not_lost():
+@pytest.mark.parametrize(
+    "last_call",
+    [
+        "kept = track('program.ended')",
+        "import atexit; atexit.register(lambda: track('program.ended') and None)",
+        "import atexit; atexit.register(track, 'program.ended')",
+    ],
+)
+def test_the_last_call_of_a_program_is_not_lost(last_call):
     script = (
         "import django; django.setup()\n"
         "from trackmate import track\n"
         "import logging; logging.basicConfig(level='INFO', format='%(message)s')\n"
-        "kept = track('program.ended')\n"
+        f"{last_call}\n"
     )
     settings = "tests.console_settings"
     command = [sys.executable, "-c", script]

@@ -1,5 +1,7 @@
 """Transactions of the project's, which nothing of ours breaks, ends or slows down."""
 
+from contextlib import suppress
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpResponse
@@ -28,7 +30,31 @@ def write_and_fail(*_args, **_kwargs):
     fail_in_sql()
 
 
-FAILURES = [fail_in_sql, fail_in_an_atomic_block, write_and_fail]
+def fail_without_a_query(*_args, **_kwargs):
+    with transaction.atomic(savepoint=False):
+        raise ValueError
+
+
+FAILURES = [fail_in_sql, fail_in_an_atomic_block, write_and_fail, fail_without_a_query]
+
+
+def hide_a_failure_in_sql(*_args, **_kwargs):
+    with suppress(DatabaseError):
+        fail_in_sql()
+    return "hidden"
+
+
+def hide_a_failure_without_a_query(*_args, **_kwargs):
+    with suppress(ValueError):
+        fail_without_a_query()
+    return "hidden"
+
+
+def hide_a_failure_after_a_query(*_args, **_kwargs):
+    Country.objects.exists()
+    return hide_a_failure_without_a_query()
+
+
 named = pytest.mark.parametrize("fail", FAILURES, ids=lambda fail: fail.__name__)
 
 
@@ -46,6 +72,36 @@ def test_an_object_that_cannot_say_its_name_breaks_no_transaction(order, monkeyp
         Country.objects.create(code="after")
     assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
     assert ActivityLog.objects.get().object_repr == f"Order ({order.pk})"
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [hide_a_failure_in_sql, hide_a_failure_without_a_query, hide_a_failure_after_a_query],
+    ids=lambda hide: hide.__name__,
+)
+def test_a_failure_that_is_hidden_breaks_no_transaction_either(order, monkeypatch, hide):
+    monkeypatch.setattr(Order, "__str__", hide)
+    with transaction.atomic():
+        Country.objects.create(code="before")
+        with track("order.seen", content_object=order):
+            pass
+        Country.objects.create(code="after")
+    assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}
+    assert ActivityLog.objects.get().object_repr == "hidden"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_fails_leaves_nothing_to_do_on_commit(is_first):
+    done = []
+    with transaction.atomic():
+        transaction.on_commit(lambda: done.append("theirs"))
+        with suppress(ZeroDivisionError), protected_transactions():
+            if not is_first:
+                Country.objects.exists()
+            transaction.on_commit(lambda: done.append("undone"))
+            raise ZeroDivisionError
+        transaction.on_commit(lambda: done.append("theirs, too"))
+    assert done == ["theirs", "theirs, too"]
 
 
 @named

@@ -134,6 +134,11 @@ def _target_of(instance: Model | None) -> Target | None:
     return None if instance is None else Target.of(instance)
 
 
+# The first one registers what it does at exit. Handlers that the project registers after that run
+# before it, so what they track is recorded.
+finalize(track, int)
+
+
 def _record(activity: Activity | None) -> None:
     if activity is not None:
         record(activity)

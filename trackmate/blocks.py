@@ -50,10 +50,10 @@ class Block:
         traceback: TracebackType | None,
     ) -> None:
         entries = self._entries.get()
-        entry = next((each for each in reversed(entries) if each.block is self), None)
-        if entry is None:
-            # It was entered in a context that knows nothing of this one.
-            entry = self._open[-1]
+        # A context may be the copy of one in which the block has ended since.
+        mine = (each for each in reversed(entries) if each.block is self and each in self._open)
+        # If there is none, it was entered in a context that knows nothing of this one.
+        entry = next(mine, self._open[-1])
         try:
             self._entries.reset(entry.token)
         except ValueError:

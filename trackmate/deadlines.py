@@ -13,10 +13,12 @@ from threading import Thread
 from time import monotonic
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trackmate.processes import at_fork
 from trackmate.transactions import is_in_transaction
 
 Release = Callable[[], object]
@@ -53,7 +55,15 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     mysqlclient and SQLite; with other drivers for connecting alone.
     """
 
-    __slots__ = ("_connection", "_deadline", "_limit", "_release", "_release_connect", "_seconds")
+    __slots__ = (
+        "_connection",
+        "_deadline",
+        "_former_close",
+        "_limit",
+        "_overrides",
+        "_release",
+        "_seconds",
+    )
 
     def __init__(self, connection: BaseDatabaseWrapper, seconds: float) -> None:
         self._connection = connection
@@ -63,8 +73,12 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     def __enter__(self) -> None:
         self._deadline = Deadline(self._seconds)
         self._release: Release | None = None
+        self._former_close = self._connection._close  # type: ignore[attr-defined]
         # On the instance: it belongs to this thread alone.
-        self._release_connect = _override(self._connection, "get_new_connection", self._connect)
+        self._overrides = (
+            _override(self._connection, "get_new_connection", self._connect),
+            _override(self._connection, "_close", self._close),
+        )
         if self._connection.connection is not None:
             self._keep_limit(self._connection.connection)
 
@@ -74,9 +88,9 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._release_connect()
-        if self._release is not None:
-            self._release()
+        for release in self._overrides:
+            release()
+        self._let_go()
         if self._deadline.was_missed:
             # An answer may still come that nobody waits for.
             with suppress(Exception):
@@ -84,8 +98,19 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 
     def _connect(self, parameters: Any) -> Any:
         raw = _connect(self._connection, parameters, self._deadline)
+        _made[self._connection] = raw
         self._keep_limit(raw)
         return raw
+
+    def _close(self) -> Any:
+        # A pool hands it to somebody else.
+        self._let_go()
+        return self._former_close()
+
+    def _let_go(self) -> None:
+        release, self._release = self._release, None
+        if release is not None:
+            release()
 
     def _keep_limit(self, raw: Any) -> None:
         if self._limit is not None:
@@ -95,7 +120,32 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 def limited(alias: str, seconds: float) -> AbstractContextManager[None]:
     """Return a `time_limit` for a database, unless somebody's transaction would be lost by it."""
     connection = connections[alias]
-    return nullcontext() if is_in_transaction(connection) else time_limit(connection, seconds)
+    # SQLite gives up a statement, and never the connection.
+    if connection.vendor != "sqlite" and is_in_transaction(connection):
+        return nullcontext()
+    return time_limit(connection, seconds)
+
+
+# --- forking -------------------------------------------------------------------------------------
+
+_made: WeakKeyDictionary[BaseDatabaseWrapper, Any] = WeakKeyDictionary()
+"""Connections that were made to record something, and by that before a server forks, perhaps."""
+_of_the_parent: list[Any] = []
+"""To close them would end the sessions of the parent; they are kept from being collected."""
+
+
+def _leave_to_parent() -> None:
+    """Let a forked process connect anew: two that share a session read each other's answers."""
+    for connection, raw in list(_made.items()):
+        _of_the_parent.append(raw)
+        if connection.connection is raw and not connection.in_atomic_block:
+            connection.connection = None
+            pools = getattr(connection, "_connection_pools", {})
+            _of_the_parent.append(pools.pop(connection.alias, None))
+    _made.clear()
+
+
+at_fork(_leave_to_parent)
 
 
 # --- connecting ----------------------------------------------------------------------------------
@@ -174,46 +224,88 @@ def _limit_psycopg(raw: Any, deadline: Deadline, _connection: Any) -> Release | 
         return None
 
     def wait(generator: Generator[int, int, Any], *_args: Any, **_kwargs: Any) -> Any:
-        return _drive(generator, raw.pgconn.socket, deadline)
+        try:
+            return _drive(generator, raw.pgconn.socket, deadline)
+        except BaseException:
+            # A signal, perhaps: whoever comes next must not meet the answer.
+            if raw.pgconn.transaction_status == ACTIVE:
+                deadline.was_missed = True
+            raise
 
     return _override(raw, "wait", wait)
 
 
 def _drive(generator: Generator[int, int, Any], file: int, deadline: Deadline) -> Any:
     """Consume a generator of psycopg, which yields what it waits for and is sent what is ready."""
-    poller = select.poll()
     try:
         wanted = next(generator)
         while True:
-            poller.register(file, _EVENTS[wanted])
-            events = poller.poll(deadline.remaining() * 1000)
-            if events:
-                event = events[0][1]
-                ready = bool(event & select.POLLIN) | bool(event & select.POLLOUT) << 1
-                # Of a connection that is gone psycopg finds out when it reads.
-                wanted = generator.send(ready or wanted)
+            if ready := _wait_for(file, wanted, deadline.remaining()):
+                wanted = generator.send(ready)
     except StopIteration as done:
         return done.value
 
 
-_EVENTS = (0, select.POLLIN, select.POLLOUT, select.POLLIN | select.POLLOUT)
-"""By what psycopg waits for: 1 to read, 2 to write, 3 either."""
+ACTIVE = 1
+"""What libpq says of a connection on which a command is in progress."""
+_IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+READ, WRITE = 1, 2
+"""What psycopg waits for; their sum is either."""
+
+
+_EVENTS = (0, _IN, _OUT, _IN | _OUT)
+
+
+def _wait_for(file: int, wanted: int, seconds: float) -> int:
+    """Return for what of `wanted` a socket is ready, or 0 if it is not in time."""
+    if not hasattr(select, "poll"):  # pragma: no cover (Windows, eventlet)
+        read, write, _ = select.select(
+            [file] if wanted & READ else [], [file] if wanted & WRITE else [], [], seconds
+        )
+        return bool(read) * READ | bool(write) * WRITE
+    poller = select.poll()
+    poller.register(file, _EVENTS[wanted])
+    events = poller.poll(seconds * 1000)
+    if not events:
+        return 0
+    event = events[0][1]
+    ready = bool(event & _IN) * READ | bool(event & _OUT) * WRITE
+    # Of a connection that is gone the driver finds out when it reads.
+    return ready or wanted
 
 
 def _limit_mysqlclient(raw: Any, deadline: Deadline, _connection: Any) -> Release | None:
-    """Let mysqlclient wait for the answer to a query by the deadline."""
+    """Let mysqlclient wait for the answer to a query by the deadline.
+
+    What else it asks the server, it asks in C and without a limit; here that is a query too.
+    """
     if not hasattr(raw, "send_query"):
         return None
 
     def query(statement: Any) -> None:
         raw.send_query(statement if isinstance(statement, bytes) else statement.encode())
-        poller = select.poll()
-        poller.register(raw.fileno(), select.POLLIN)
-        while not poller.poll(deadline.remaining() * 1000):
-            pass
+        try:
+            while not _wait_for(raw.fileno(), READ, deadline.remaining()):
+                pass
+        except BaseException:
+            # A signal, perhaps: whoever comes next must not meet the answer.
+            deadline.was_missed = True
+            raise
         raw.read_query_result()
 
-    return _override(raw, "query", query)
+    releases = (
+        _override(raw, "query", query),
+        _override(raw, "commit", lambda: query("COMMIT")),
+        _override(raw, "rollback", lambda: query("ROLLBACK")),
+        _override(raw, "ping", lambda: query("DO 0")),
+        _override(raw, "autocommit", lambda on: query(f"SET autocommit = {int(on)}")),
+    )
+
+    def release() -> None:
+        for each in releases:
+            each()
+
+    return release
 
 
 def _override(raw: Any, name: str, method: Callable[..., Any]) -> Release:
@@ -230,20 +322,25 @@ def _override(raw: Any, name: str, method: Callable[..., Any]) -> Release:
     return release
 
 
-def _limit_sqlite(raw: Any, deadline: Deadline, connection: Any) -> Release:
+def _limit_sqlite(raw: Any, deadline: Deadline, _connection: Any) -> Release:
     """Let SQLite wait for a lock by the deadline; it waits for nothing else."""
-    former = connection.settings_dict["OPTIONS"].get("timeout", SQLITE_TIMEOUT)
-    raw.execute(f"PRAGMA busy_timeout = {int(min(former, deadline.remaining()) * 1000)}")
+    former = _busy_timeout(raw)
+    limit = min(former, int(deadline.remaining() * 1000))
+    raw.execute(f"PRAGMA busy_timeout = {limit}")
 
     def release() -> None:
         with suppress(Exception):  # it may be closed
-            raw.execute(f"PRAGMA busy_timeout = {int(former * 1000)}")
+            # The project may have set it as the connection was made.
+            if _busy_timeout(raw) == limit:
+                raw.execute(f"PRAGMA busy_timeout = {former}")
 
     return release
 
 
-SQLITE_TIMEOUT = 5.0
-"""Seconds that the sqlite3 module waits for a lock by default."""
+def _busy_timeout(raw: Any) -> int:
+    (milliseconds,) = raw.execute("PRAGMA busy_timeout").fetchone()
+    return int(milliseconds)
+
 
 _LIMITS: dict[str, Callable[[Any, Deadline, Any], Release | None]] = {
     "postgresql": _limit_psycopg,

@@ -102,8 +102,10 @@ def _closes_later(scope: Scope, response: Response) -> bool:
     close_request = request.close
 
     def close() -> None:
-        _close(scope, response)
-        close_request()
+        try:
+            _close(scope, response)
+        finally:
+            close_request()
 
     # Django has whatever response leaves the site close its request. The response itself stays as
     # it is: a middleware before us may put another one in its place, or pickle it into a cache.
@@ -123,7 +125,7 @@ def _close(scope: Scope, response: Response | None) -> None:
 
 
 @guarded
-def _fail(scope: Scope, response: Response, error: Exception) -> None:
+def _fail(scope: Scope, response: Response, error: BaseException) -> None:
     # Not every server closes a response whose body it could not send.
     scope.exception = error
     _close(scope, response)

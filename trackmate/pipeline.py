@@ -117,7 +117,11 @@ def deliver(activities: Sequence[Activity]) -> None:
             # Never waits there; the executor is joined before the loop's run() returns.
             loop = asyncio.get_running_loop()
             send = carried(_send_apart)
-            loop.run_in_executor(None, copy_context().run, send, backend, ready)
+            try:
+                loop.run_in_executor(None, copy_context().run, send, backend, ready)
+            except RuntimeError:
+                # The executor has been shut down, and the loop is about to end.
+                _send(backend, ready)
         else:
             _send(backend, ready)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sysconfig
 from collections import Counter
-from threading import Lock
+from threading import RLock
 from time import monotonic
 from traceback import walk_tb
 
 from trackmate.database_errors import is_database_error, message_of, primary_message
+from trackmate.processes import at_fork
 
 logger = logging.getLogger("trackmate")
 
@@ -23,10 +24,19 @@ counts: Counter[str] = Counter()
 what they should have been.
 """
 
-_lock = Lock()
+_lock = RLock()
+"""A signal handler or the garbage collector may record something in the middle of a report."""
 _silent_until: dict[str, float] = {}
 _since: Counter[str] = Counter()
 _reported: set[tuple[str, str]] = set()
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 (nobody is there to release the former one)
+    _lock = RLock()
+
+
+at_fork(_renew_lock)
 
 
 def report(kind: str, message: str, *, count: int = 1, level: int = logging.ERROR) -> None:

@@ -59,6 +59,7 @@ class _Savepoint:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
         self._needs_rollback = connection.needs_rollback
+        self._callbacks = len(connection.run_on_commit)
         self._id: Any = None
         self._is_busy = False
 
@@ -80,13 +81,18 @@ class _Savepoint:
 
     def roll_back(self) -> None:
         """Undo what the queries did, and what their failure broke."""
+        self.connection.needs_rollback = self._needs_rollback
+        self.connection.run_on_commit[self._callbacks :] = []
         if self._id is not None:
-            self.connection.needs_rollback = self._needs_rollback
             with suppress(Exception):
                 self.connection.savepoint_rollback(self._id)
 
     def release(self) -> None:
-        """Keep what the queries did."""
-        if self._id is not None:
-            with suppress(Exception):
+        """Keep what the queries did, unless one failed and nobody said so."""
+        if self.connection.needs_rollback != self._needs_rollback:
+            self.roll_back()
+        elif self._id is not None:
+            try:
                 self.connection.savepoint_commit(self._id)
+            except Exception:  # noqa: BLE001 (whatever a driver raises)
+                self.roll_back()

@@ -8,12 +8,13 @@ tenant whose table is missing keeps no other one from being stored.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
+
+from trackmate.processes import at_fork
 
 PATIENCE = 0.05
 """Seconds that a thread waits for the write of another one."""
@@ -40,7 +41,7 @@ class Circuit:
 
     def __init__(self) -> None:
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        at_fork(self._reset)
 
     def _reset(self) -> None:
         self._lock = Lock()

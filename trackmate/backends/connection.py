@@ -8,7 +8,6 @@ need a second one, and under ASGI a new one for each request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -25,14 +24,6 @@ class LogConnection:
 
     def __init__(self) -> None:
         self._own: BaseDatabaseWrapper | None = None
-        self._lost: list[BaseDatabaseWrapper] = []
-        os.register_at_fork(after_in_child=self._leave_to_parent)
-
-    def _leave_to_parent(self) -> None:
-        # To close it here would end the session of the parent; it is kept from being collected.
-        if self._own is not None:
-            self._lost.append(self._own)
-            self._own = None
 
     @contextmanager
     def installed(self) -> Iterator[BaseDatabaseWrapper]:
@@ -61,6 +52,28 @@ class LogConnection:
         """Close the connection of this process, if it has one."""
         if self._own is not None:
             self._own.close()
+
+
+@contextmanager
+def committing(alias: str) -> Iterator[None]:
+    """Let `connections[alias]` be a connection that commits what is stored inside the block.
+
+    Where the project is in a transaction, or has turned autocommit off, it is another one than the
+    thread's: what was removed from the spool must not be rolled back after that.
+    """
+    threads_own = connections[alias]
+    is_of_a_test = threads_own.in_atomic_block and is_under_test()
+    if is_of_a_test or not is_in_transaction(threads_own):
+        yield
+        return
+    another = connections.create_connection(alias)
+    another.settings_dict = {**another.settings_dict, "AUTOCOMMIT": True}
+    connections[alias] = another
+    try:
+        yield
+    finally:
+        connections[alias] = threads_own
+        another.close()
 
 
 def existing_connection(alias: str) -> BaseDatabaseWrapper | None:

@@ -7,7 +7,7 @@ the model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from time import monotonic
 
 from django.core.checks import CheckMessage
@@ -19,8 +19,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import LogConnection, existing_connection
-from trackmate.backends.flusher import LOOK_SECONDS, Flusher
+from trackmate.backends.connection import LogConnection, committing, existing_connection
+from trackmate.backends.flusher import LOOK_SECONDS, Flusher, waits_somewhere
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import replay, retry
 from trackmate.backends.schemas import (
@@ -82,8 +82,13 @@ class DatabaseBackend(BaseBackend):
             # Stored with it, they would be lost with it, or commit what nobody wanted committed.
             self._spool(activities, connection, "autocommit is off")
             return
-        with self._circuit.enter(named_schema(connection)) as reason:
-            problem = reason or self._store(activities)
+        try:
+            with self._circuit.enter(named_schema(connection)) as reason:
+                problem = reason or self._store(activities)
+        except (KeyboardInterrupt, SystemExit):
+            # They may be stored already, and are not stored again then.
+            self._spool(activities, connection, "the process was interrupted")
+            raise
         if problem:
             self._spool(activities, connection, problem)
         elif monotonic() >= self._look_at:
@@ -136,11 +141,8 @@ class DatabaseBackend(BaseBackend):
     def _look(self) -> None:
         """Let what other processes left behind be stored."""
         self._look_at = monotonic() + LOOK_SECONDS
-        try:
-            if any(not spool.is_empty() for _schema, spool in get_spools()):
-                self._flusher.wake()
-        except (SpoolError, OSError) as error:
-            report("delayed", str(error))
+        if waits_somewhere():
+            self._flusher.wake()
 
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
         """Store what waits in the spool and return how many activities that were.
@@ -149,21 +151,30 @@ class DatabaseBackend(BaseBackend):
         which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
         stored now.
         """
+        with committing(get_settings().DATABASE):
+            return self._flush(timeout, unknown_schema)
+
+    def _flush(self, timeout: float | None, unknown_schema: str | None) -> int:
         deadline = None if timeout is None else monotonic() + timeout
-        stored, problems = 0, []
+        stored, problems, failure = 0, [], None
         for known_schema, spool in get_spools():
             schema = known_schema
             if schema == UNKNOWN and unknown_schema is not None:
                 schema = unknown_schema
             try:
-                for outcome in replay(spool, schema, COMMAND_SECONDS):
-                    stored += outcome.stored
-                    if outcome.error is not None:
-                        problems.append(place_of(outcome.error))
-                    if deadline is not None and monotonic() >= deadline:
-                        return stored
+                with closing(replay(spool, schema, COMMAND_SECONDS)) as outcomes:
+                    for outcome in outcomes:
+                        stored += outcome.stored
+                        if outcome.error is not None:
+                            problems.append(place_of(outcome.error))
+                        if deadline is not None and monotonic() >= deadline:
+                            return stored
             except DatabaseError as error:
                 problems.append(place_of(error))
+            except SpoolError as error:
+                failure = error
+        if failure is not None:
+            raise failure
         if problems:
             raise NotStoredError(stored, problems[0])
         return stored
@@ -174,11 +185,8 @@ class DatabaseBackend(BaseBackend):
 
     def retry_rejected(self) -> int:
         """Try to store what was set aside, and return how many activities were stored."""
-        return sum(
-            retry(spool, schema, taken, COMMAND_SECONDS).stored
-            for schema, spool in get_spools()
-            if (taken := spool.retake_rejected())
-        )
+        with committing(get_settings().DATABASE):
+            return sum(retry(spool, schema, COMMAND_SECONDS) for schema, spool in get_spools())
 
     def carry(self) -> AbstractContextManager[None]:
         """Let the other thread write to the schema that this one has named."""

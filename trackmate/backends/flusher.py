@@ -7,15 +7,16 @@ Of several processes one stores at a time.
 from __future__ import annotations
 
 import atexit
-import os
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from time import monotonic
 
 from django.db import connections
 
 from trackmate.backends.circuit import Circuit
+from trackmate.backends.connection import committing
 from trackmate.backends.inserts import can_insert
 from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
@@ -23,7 +24,8 @@ from trackmate.conf import get_settings, is_under_test
 from trackmate.context import suppress
 from trackmate.deadlines import limited
 from trackmate.exceptions import SpoolError
-from trackmate.reporting import place_of, report
+from trackmate.processes import at_fork
+from trackmate.reporting import place_of, report, report_once
 from trackmate.spool import Spool, get_spools
 
 LOOK_SECONDS = 5.0
@@ -37,16 +39,30 @@ Rest = Callable[[float], object]
 """Waits for so many seconds."""
 
 
+def waits_somewhere() -> bool:
+    """Return True if something waits. What cannot be read keeps nothing else from being seen."""
+    return any(_waits_in(spool) for _schema, spool in get_spools())
+
+
+def _waits_in(spool: Spool) -> bool:
+    try:
+        return not spool.is_empty()
+    except SpoolError as error:
+        report_once("spool", str(error))
+        return False
+
+
 class Flusher:
     """The thread of one backend."""
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        at_fork(self._reset)
 
     def _reset(self) -> None:
-        self._lock = Lock()
+        # A signal handler or the garbage collector may record something in the middle of `wake()`.
+        self._lock = RLock()
         self._thread: Thread | None = None
         self._is_ending = Event()
 
@@ -54,12 +70,14 @@ class Flusher:
         """Start the thread unless it runs. Under test there is none."""
         if is_under_test():
             return
-        with self._lock:
-            if self._thread is None:
-                atexit.register(self._end)
+        # None can be started as the interpreter ends, or where there are too many.
+        with contextlib.suppress(RuntimeError), self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._run, name="trackmate-flusher", daemon=True)
-                self._thread.start()
+                thread = Thread(target=self._run, name="trackmate-flusher", daemon=True)
+                thread.start()
+                if self._thread is None:
+                    atexit.register(self._end)
+                self._thread = thread
 
     def _end(self) -> None:
         """Store what waits as the process ends, as far as that is quickly done."""
@@ -79,9 +97,10 @@ class Flusher:
 
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
-        self.probe()
-        self.drain(self._is_ending.wait)
-        return self._circuit.has_failures or any(not spool.is_empty() for _, spool in get_spools())
+        with committing(get_settings().DATABASE):
+            self.probe()
+            self.drain(self._is_ending.wait)
+        return self._circuit.has_failures or waits_somewhere()
 
     def probe(self) -> None:
         """Ask for each schema whose time has come; close the circuits of those that answer."""
@@ -115,7 +134,7 @@ class Flusher:
         settings = get_settings()
         try:
             key = circuit_key(connections[settings.DATABASE], schema)
-            if spool.is_empty() or self._circuit.is_open(key):
+            if not _waits_in(spool) or self._circuit.is_open(key):
                 return 0
             with spool.draining() as may_drain:
                 started = monotonic()

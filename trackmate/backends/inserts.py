@@ -6,8 +6,8 @@ What the ORM costs for one row is Python and not the database; this spares more 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
-from django.db import connections, models, router, transaction
+from django.db import Error, connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql import InsertQuery
@@ -27,9 +27,14 @@ from trackmate.conf import get_settings
 from trackmate.deadlines import limited
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
+from trackmate.transactions import is_in_transaction, protected_transactions
 
 MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""
+
+
+class NoContentTypesError(Error):
+    """The content types cannot be read now; they may be in another database."""
 
 
 def insert(activities: Sequence[Activity], alias: str, *, seconds: float | None = None) -> None:
@@ -65,6 +70,9 @@ def can_insert(alias: str, moment: datetime) -> bool:
         with transaction.atomic(using=alias):
             _insert([Activity.at(moment, action="trackmate.probe")], alias)
             transaction.set_rollback(True, using=alias)
+    except (OverflowError, TypeError, ValueError):
+        # It came to no database: the time is none that could be stored.
+        return True
     except Exception:  # noqa: BLE001 (whatever a driver raises)
         return False
     return True
@@ -78,16 +86,19 @@ def _insert(
     is_repeated: bool = False,
 ) -> None:
     statement = _statement(alias, settings.USE_TZ)
-    recorded_at = statement.prepare_time(datetime.now(UTC))
-    rows = [statement.row(activity, recorded_at) for activity in activities]
-    size = statement.rows_at_once
     connection = connections[alias]
+    # Or MySQL's is made twice: to ask the server what it can, and to store.
+    connection.ensure_connection()
+    recorded_at = statement.prepare_time(datetime.now(UTC), connection)
+    rows = [statement.row(activity, recorded_at, connection) for activity in activities]
+    size = statement.rows_at_once
     keys = [activity.id for activity in activities]
     together = len(rows) > size or is_late(*keys) or connection.in_atomic_block
     # A single statement is a transaction of its own.
     with (
         transaction.atomic(using=alias) if together else nullcontext(),
         connection.cursor() as cursor,
+        _limited_apart(cursor, seconds) if seconds else nullcontext(),
     ):
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
@@ -117,17 +128,39 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
     )
 
 
+@contextmanager
+def _limited_apart(cursor: CursorWrapper, seconds: float) -> Iterator[None]:
+    """Limit the statements of a transaction whose messages take one each."""
+    connection: Any = cursor.db
+    if connection.vendor != "postgresql" or _takes_several(connection):
+        yield
+    elif not connection.in_atomic_block:
+        yield  # a `time_limit` is there
+    else:
+        cursor.execute("SELECT current_setting('statement_timeout')")
+        former = cursor.fetchone()
+        limit = "SELECT set_config('statement_timeout', %s, true)"
+        cursor.execute(limit, [str(max(1, int(seconds * 1000)))])
+        yield
+        # After a failure the savepoint takes it back.
+        cursor.execute(limit, former)
+
+
 def _takes_several(connection: Any) -> bool:
     # Parameters that the server binds go with one statement alone.
     return not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
-Prepare = Callable[[Any], Any]
+Prepare = Callable[[Any, Any], Any]
+"""Makes of a value what the database of a connection takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An INSERT into the log for one database, compiled by Django once."""
+    """An INSERT into the log for one database, compiled by Django once.
+
+    It outlives the thread that had it compiled, and so refers to no connection.
+    """
 
     head: str
     placeholders: str
@@ -146,12 +179,12 @@ class Statement:
         text = self.head + ", ".join([self.placeholders] * rows)
         return text + self.conflict if is_repeated else text
 
-    def row(self, activity: Activity, recorded_at: Any) -> list[Any]:
+    def row(self, activity: Activity, recorded_at: Any, connection: Any) -> list[Any]:
         """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
         values = list(self.values(activity))
         for position, prepare in self.prepared:
             if values[position] is not None:
-                values[position] = prepare(values[position])
+                values[position] = prepare(values[position], connection)
         target = activity.target
         values.append(recorded_at)
         if target is None:
@@ -202,17 +235,17 @@ def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool
     if as_text := _as_text(field, connection, use_tz=use_tz):
         return as_text
     if isinstance(field, models.DateTimeField):
-        adapt = connection.ops.adapt_datetimefield_value
-        return adapt if use_tz else lambda moment: adapt(naive(moment))
+        return lambda moment, connection: connection.ops.adapt_datetimefield_value(
+            moment if use_tz else naive(moment)
+        )
     if isinstance(field, models.JSONField):
         # What the processors leave is plain JSON, which needs no encoder of Django's.
-        adapt_json = connection.ops.adapt_json_value
-        return lambda value: adapt_json(value, None)
+        return lambda value, connection: connection.ops.adapt_json_value(value, None)
     if isinstance(field, models.ForeignKey):
         # Most users have a number for a key, which needs no preparation.
         prepare = field.get_db_prep_save
-        return lambda key: key if type(key) is int else prepare(key, connection)
-    return lambda value: field.get_db_prep_save(value, connection)
+        return lambda key, connection: key if type(key) is int else prepare(key, connection)
+    return field.get_db_prep_save
 
 
 def _as_text(
@@ -220,22 +253,24 @@ def _as_text(
 ) -> Prepare | None:
     """Return what writes a value as PostgreSQL or SQLite reads it, where Django or the driver
     takes longer for the same text."""
-    key: Prepare = str
-    moment: Prepare = str
+    key: Callable[[Any], str] = str
+    moment: Callable[[Any], str] = str
     if connection.vendor == "sqlite":
         key, moment = attrgetter("hex"), _clock_text(connection.timezone)
     elif connection.vendor != "postgresql":
         return None
     if isinstance(field, models.UUIDField):
-        return key
+        return lambda value, _connection: key(value)
     if isinstance(field, models.DateTimeField):
-        return moment if use_tz else lambda value: str(naive(value))
+        return lambda value, _connection: moment(value) if use_tz else str(naive(value))
     if isinstance(field, models.JSONField):
-        return json.dumps
-    return str if isinstance(field, models.GenericIPAddressField) else None
+        return lambda value, _connection: json.dumps(value)
+    if isinstance(field, models.GenericIPAddressField):
+        return lambda value, _connection: str(value)
+    return None
 
 
-def _clock_text(zone: tzinfo | None) -> Prepare:
+def _clock_text(zone: tzinfo | None) -> Callable[[Any], str]:
     """Return what writes a time as SQLite keeps it: without a zone, which is the database's."""
     return lambda moment: str(moment.astimezone(zone).replace(tzinfo=None))
 
@@ -243,10 +278,16 @@ def _clock_text(zone: tzinfo | None) -> Prepare:
 def _content_type_id(label: str) -> int | None:
     """Return the key of a model's content type; Django remembers it after the first query."""
     alias = router.db_for_read(ContentType)
+    is_in_theirs = is_in_transaction(connections[alias])
     try:
-        with limited(alias, get_settings().WRITE_TIMEOUT):
+        with (
+            protected_transactions() if is_in_theirs else nullcontext(),
+            limited(alias, get_settings().WRITE_TIMEOUT),
+        ):
             # Never one that makes what is missing: within a transaction that is rolled back, its
             # key would later belong to another model.
             return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
     except (ContentType.DoesNotExist, TypeError):
         return None
+    except Error as error:
+        raise NoContentTypesError(*error.args) from error

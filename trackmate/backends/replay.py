@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connections
 
 from trackmate.activity import Activity
-from trackmate.backends.inserts import can_insert, insert_missing
+from trackmate.backends.inserts import NoContentTypesError, can_insert, insert_missing
 from trackmate.backends.schemas import in_schema
 from trackmate.conf import get_settings
 from trackmate.deadlines import limited
 from trackmate.reporting import place_of, report
-from trackmate.spool import Rejected, Spool
+from trackmate.spool import Segment, Spool
 
 ROWS_AT_ONCE = 100
 """Rows of one transaction: some 20 ms, for which a request waits at the most."""
@@ -33,7 +33,7 @@ class Outcome:
     """Why they cannot."""
 
 
-def replay(spool: Spool, schema: str, seconds: float) -> Iterator[Outcome]:
+def replay(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None, None]:
     """Store what waits in a spool, and yield what became of each batch.
 
     Nothing takes longer than `seconds`. Raise SpoolError if the spool fails, and what the database
@@ -43,40 +43,51 @@ def replay(spool: Spool, schema: str, seconds: float) -> Iterator[Outcome]:
     for segment in spool.replay():
         with limited(alias, seconds), in_schema(connections[alias], schema):
             pass  # or nothing of it can be stored
-        done, broken = Outcome(), [("it is no activity", line) for line in segment.broken]
-        for start in range(0, len(segment.activities), ROWS_AT_ONCE):
+        yield from _replay(segment, spool, schema, seconds)
+
+
+def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iterator[Outcome]:
+    alias, activities, tried = get_settings().DATABASE, segment.activities, 0
+    rejected = [("it is no activity", line) for line in segment.broken]
+    waiting: list[Activity] = []
+    try:
+        while tried < len(activities):
             outcome = Outcome()
-            batch = segment.activities[start : start + ROWS_AT_ONCE]
+            batch = activities[tried : tried + ROWS_AT_ONCE]
             with limited(alias, seconds), in_schema(connections[alias], schema):
                 store(batch, alias, outcome)
-            done.waiting += outcome.waiting
-            done.rejected += outcome.rejected
+            tried += len(batch)
+            waiting += outcome.waiting
+            rejected += outcome.rejected
             yield outcome
             if outcome.waiting == list(batch):
                 # It is not about these: a table, a column or the server is missing.
-                done.waiting += segment.activities[start + len(batch) :]
                 break
-        set_aside([*broken, *done.rejected], spool)
-        if len(done.waiting) < len(segment.activities) or not segment.activities:
-            segment.acknowledge(done.waiting)
-
-
-def retry(spool: Spool, schema: str, rejected: Sequence[Rejected], seconds: float) -> Outcome:
-    """Store what was set aside before; set aside again what still cannot be stored."""
-    alias = get_settings().DATABASE
-    outcome = Outcome()
-    outcome.rejected += [(each.reason, each.line) for each in rejected if each.activity is None]
-    activities = [each.activity for each in rejected if each.activity is not None]
-    try:
-        with limited(alias, seconds), in_schema(connections[alias], schema):
-            store(activities, alias, outcome)
     finally:
-        left = {each.id for each in outcome.waiting}
-        waiting = [each for each in activities if each.id in left]
+        # Also if its time is up: the next one goes on from there.
+        waiting += activities[tried:]
+        set_aside(rejected, spool)
+        if segment.broken or not activities or len(waiting) < len(activities):
+            segment.acknowledge(waiting)
+
+
+def retry(spool: Spool, schema: str, seconds: float) -> int:
+    """Store what was set aside before, and return how many activities were stored.
+
+    What still cannot be stored is set aside again.
+    """
+    alias, outcome = get_settings().DATABASE, Outcome()
+    with spool.retaking_rejected() as rejected:
+        outcome.rejected += [(each.reason, each.line) for each in rejected if each.activity is None]
+        activities = [each.activity for each in rejected if each.activity is not None]
+        if activities:
+            with limited(alias, seconds), in_schema(connections[alias], schema):
+                store(activities, alias, outcome)
+        if outcome.waiting:
+            left = {each.id for each in outcome.waiting}
+            spool.append(each for each in activities if each.id in left)
         set_aside(outcome.rejected, spool)
-        if waiting:
-            spool.append(waiting)
-    return outcome
+    return outcome.stored
 
 
 def set_aside(rejected: Sequence[tuple[str, str]], spool: Spool) -> None:
@@ -92,10 +103,13 @@ def store(activities: Sequence[Activity], alias: str, outcome: Outcome) -> None:
         return
     try:
         outcome.stored += insert_missing(activities, alias)
+    except NoContentTypesError as error:
+        _wait(activities, alias, outcome, error, lambda each: each.target is not None)
     except Exception as error:  # noqa: BLE001 (whatever a driver or an adapter raises)
         connections[alias].close_if_unusable_or_obsolete()
         if not can_insert(alias, activities[0].action_time):
-            _wait(activities, alias, outcome, error)
+            day = activities[0].action_time.date()
+            _wait(activities, alias, outcome, error, lambda each: each.action_time.date() == day)
         elif len(activities) == 1:
             _judge(activities[0], alias, outcome)
         else:
@@ -116,12 +130,17 @@ def _judge(activity: Activity, alias: str, outcome: Outcome) -> None:
             outcome.error = error
 
 
-def _wait(activities: Sequence[Activity], alias: str, outcome: Outcome, error: Exception) -> None:
-    """Let those wait for whose day there is no place, in a table or a partition, and go on."""
+def _wait(
+    activities: Sequence[Activity],
+    alias: str,
+    outcome: Outcome,
+    error: Exception,
+    has_no_place: Callable[[Activity], bool],
+) -> None:
+    """Let those wait for which there is no place now, in a table or a partition, and go on."""
     outcome.error = error
-    day = activities[0].action_time.date()
-    outcome.waiting += [each for each in activities if each.action_time.date() == day]
-    store([each for each in activities if each.action_time.date() != day], alias, outcome)
+    outcome.waiting += filter(has_no_place, activities)
+    store([each for each in activities if not has_no_place(each)], alias, outcome)
 
 
 def as_line(activity: Activity) -> str:

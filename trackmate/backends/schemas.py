@@ -7,14 +7,16 @@ waits in the spool has to come into that very table, whoever stores it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
-from trackmate.deadlines import time_limit
+from trackmate.deadlines import limited
 from trackmate.models import ActivityLog
+from trackmate.transactions import is_left_uncommitted
 
 DEFAULT = ""
 """The search path that a new connection has."""
@@ -56,12 +58,32 @@ def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
     if raw is None or not may_ask:
         return UNKNOWN
     try:
-        with time_limit(connection, ASK_SECONDS), connection.cursor() as cursor:
+        with (
+            limited(connection.alias, ASK_SECONDS),
+            _without_begin(connection),
+            connection.cursor() as cursor,
+        ):
             cursor.execute(_PATH)
             path, default = cursor.fetchone()
     except Exception:  # noqa: BLE001 (a transaction that is broken, for example)
         return UNKNOWN
     return DEFAULT if path == default else str(path)
+
+
+@contextmanager
+def _without_begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let a query that only reads begin no transaction where autocommit is off."""
+    raw: Any = connection.connection
+    is_idle = is_left_uncommitted(connection) and raw.info.transaction_status == IDLE
+    try:
+        yield
+    finally:
+        if is_idle:
+            raw.rollback()
+
+
+IDLE = 0
+"""What libpq says of a connection without a transaction."""
 
 
 @contextmanager
@@ -72,16 +94,18 @@ def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
     """
     if connection.vendor != "postgresql":
         yield
-    elif schema in (DEFAULT, UNKNOWN):
-        _check_table(connection, is_known=schema == DEFAULT)
-        yield
-    elif hasattr(connection, "set_schema"):
-        with in_named_schema(connection.alias, schema):
-            _check_table(connection, is_known=True)
-            yield
     else:
-        with _path(connection, schema):
+        with _entered(connection, schema):
+            _check_table(connection, is_known=schema != UNKNOWN)
             yield
+
+
+def _entered(connection: BaseDatabaseWrapper, schema: str) -> AbstractContextManager[None]:
+    if not hasattr(connection, "set_schema"):
+        return _path(connection, "" if schema in (DEFAULT, UNKNOWN) else schema)
+    if schema in (DEFAULT, UNKNOWN):
+        return nullcontext()
+    return in_named_schema(connection.alias, schema)
 
 
 @contextmanager
@@ -98,14 +122,32 @@ def in_named_schema(alias: str, schema: str) -> Iterator[None]:
 
 @contextmanager
 def _path(connection: BaseDatabaseWrapper, path: str) -> Iterator[None]:
+    """Let a search path, or the default one, be in force inside the block."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('search_path', %s, false)", [path])
+        cursor.execute(_PATH)
+        former, default = cursor.fetchone()
+    wanted = path or default
+    if former == wanted:
+        yield
+        return
+
+    def renew(**values: Any) -> None:
+        if values["connection"] is connection:
+            _set_path(connection, wanted)
+
+    _set_path(connection, wanted)
+    # A connection that is lost inside the block is made anew, with the default path.
+    connection_created.connect(renew)
     try:
-        _check_table(connection, is_known=True)
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("RESET search_path")
+        connection_created.disconnect(renew)
+        _set_path(connection, former)
+
+
+def _set_path(connection: BaseDatabaseWrapper, path: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('search_path', %s, false)", [path])
 
 
 def _check_table(connection: BaseDatabaseWrapper, *, is_known: bool) -> None:

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 
 from trackmate.pipeline import call_in_thread
 
-OnError = Callable[[Exception], object]
+OnError = Callable[[BaseException], object]
 
 
 def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
@@ -36,9 +36,10 @@ class _Watched:
     def __next__(self) -> Any:
         try:
             return next(self._iterator)
-        except StopIteration:
+        except (StopIteration, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
+            # Also what ends a worker whose time is up.
             self._on_error(error)
             raise
 

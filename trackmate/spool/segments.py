@@ -16,7 +16,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from uuid import uuid4
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
 from trackmate.exceptions import SpoolError, SpoolFullError
+from trackmate.processes import at_fork
 from trackmate.reporting import report_once
 
 try:
@@ -193,8 +194,8 @@ class Spool:
         is asked for."""
         with _reported():
             self._seal()
-            paths = sorted(self.directory.glob(f"*{SEALED}"))
-        for path in paths:
+            names = sorted(name for name in self._names() if name.endswith(SEALED))
+        for path in map(self.directory.joinpath, names):
             try:
                 with _locked(path) as descriptor:
                     if descriptor is not None:
@@ -208,26 +209,35 @@ class Spool:
             with suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
                 yield from map(_read_rejected, lines)
 
-    def retake_rejected(self) -> list[Rejected]:
-        """Return what was set aside, and remove it from there."""
+    @contextmanager
+    def retaking_rejected(self) -> Iterator[list[Rejected]]:
+        """Yield what was set aside; it is removed from there unless the block fails."""
         taken: list[Rejected] = []
-        with _reported():
+        with _reported(), ExitStack() as locks:
+            paths = []
             for path in self._rejected_files():
-                with _locked(path, seconds=LOCK_SECONDS) as descriptor:
+                with suppress(PermissionError):
+                    descriptor = locks.enter_context(_locked(path, seconds=LOCK_SECONDS))
                     if descriptor is not None:
                         taken += map(_read_rejected, _lines_of(descriptor))
-                        path.unlink()
-        return taken
+                        paths.append(path)
+            yield taken
+            for path in paths:
+                path.unlink()
 
     @contextmanager
     def draining(self) -> Iterator[bool]:
         """Yield True if this process is the one that may store what waits now."""
-        try:
-            self.prepare()
-            with _locked(self.directory / DRAINING, create=True) as descriptor:
-                yield descriptor is not None
-        except PermissionError:
-            yield False
+        path = self.directory / DRAINING
+        with ExitStack() as lock:
+            try:
+                self.prepare()
+                is_mine = lock.enter_context(_locked(path, create=True)) is not None
+            except PermissionError:
+                # It is there to spare the database; each segment has a lock of its own.
+                report_once("spool", f"{path} belongs to another user; it is left as it is")
+                is_mine = True
+            yield is_mine
 
     def _names(self) -> list[str]:
         with suppress(FileNotFoundError):
@@ -309,6 +319,7 @@ def _locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterat
                 raise
             yield None
             return
+        _held.add(descriptor)
         try:
             if not _lock(descriptor, until):
                 yield None
@@ -318,10 +329,31 @@ def _locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterat
                 yield descriptor
                 return
         finally:
-            os.close(descriptor)
+            _close(descriptor)
         if not create:
             yield None
             return
+
+
+_held: set[int] = set()
+"""Files that this process may have locked."""
+
+
+def _close(descriptor: int) -> None:
+    if descriptor in _held:
+        _held.remove(descriptor)
+        if fcntl is not None:  # else it stays locked by a process that was forked just now
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def _leave_to_parent() -> None:
+    # A lock lasts until every process has closed the file that had it open when they parted.
+    while _held:
+        os.close(_held.pop())
+
+
+at_fork(_leave_to_parent)
 
 
 def _lock(descriptor: int, until: float) -> bool:
