@@ -72,7 +72,15 @@ SUITES = {
         "django-allauth",
         "django-allauth",
         (*PYTEST, "--ds=tests.projects.regular.settings", "tests"),
-        ("pytest", "pytest-django", "pytest-asyncio", "djangorestframework", "django-ninja"),
+        (
+            "pytest",
+            "pytest-django",
+            "pytest-asyncio",
+            "djangorestframework",
+            "django-ninja",
+            "pyyaml",
+            "psycopg[binary]",
+        ),
         extras="[headless,socialaccount,mfa,idp-oidc,openid,steam,saml]",
     ),
     "wagtail": Suite(
