@@ -35,6 +35,11 @@ _USERINFO = re.compile(
 )
 # A token in place of the user: GitHub, Stripe, Sentry.
 _USER = re.compile(r"(://)([^\s/@:?#]{1,256}+)(?=(:(?:x-oauth-basic)?)?@[\w\[])")
+# curl -u bob:..., whose numbers are those of users and groups in other commands.
+_USER_OPTION = re.compile(
+    r"(?<![\w-])((?:-u\s?|--(?:proxy-)?user[= ])[\"']?[^\s:\"'/=]{1,64}+:)"
+    r"(?!\d+(?:\s|\Z))[^\s\"']++"
+)
 _OTPAUTH = re.compile(r"(otpauth(?:-migration)?:)[^\s\"'<>]++", re.IGNORECASE)
 _AWS = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
 # What GitHub, GitLab, Slack, Stripe, OpenAI, SendGrid, PyPI, npm, Hugging Face, Google, Shopify,
@@ -122,7 +127,7 @@ _DATABASE = re.compile(
 
 _DIGITS = re.compile(r"\d{4}(?:\D{0,3}\d){9}")
 _SEPARATORS = (
-    "[ \t\r\n\u3000\u200b\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2212\u00b7._/*|\\\\-]{1,3}"
+    "[ \t\r\n\u3000\u200b\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2212\u00b7._/*|'’~+=#\\\\-]{1,3}"  # noqa: RUF001
 )
 # In fours, as American Express (4-6-5) or Diners Club (4-6-4) with any separator, or in any groups
 # with blanks and dashes. Not within a UUID or another hexadecimal token: one in a thousand of those
@@ -131,6 +136,8 @@ _CARD = re.compile(
     rf"(?<![^\W_])(?<!\d\.)(?<![\da-f]{{4}}-)"
     rf"(?:\d{{4}}({_SEPARATORS})\d{{4}}\1\d{{4}}\1\d{{1,4}}(?:\1\d{{1,3}})?"
     rf"|\d{{4}}({_SEPARATORS})\d{{6}}\2\d{{4,5}}"
+    # More of them are a list of numbers.
+    r"|(?<!\d[:;])(?<!\d[:;] )\d{4}([:;] ?)\d{4}\3\d{4}\3\d{4}(?![:;] ?\d)"
     rf"|\d(?:[ -]?\d){{12,18}})"
     rf"(?![^\W_])(?!-[\da-f]{{4}})",
     re.IGNORECASE,
@@ -183,9 +190,8 @@ def mask_forms(text: str, mask: str) -> str:
         text = _SCHEME.sub(lambda found: _without_credential(found, mask), text)
     if "cookie" in lowered:
         text = _COOKIES.sub(rf"\1{mask}", text)
-    if "://" in text and "@" in text:
-        text = _USER.sub(lambda found: _without_user(found, mask), text)
-        text = _USERINFO.sub(rf"\1{mask}", text)
+    if ":" in text:
+        text = _without_userinfo(text, mask)
     if "otpauth:" in lowered or "otpauth-" in lowered:
         text = _OTPAUTH.sub(rf"\1{mask}", text)
     if "-----BEGIN" in text:
@@ -204,6 +210,15 @@ def mask_forms(text: str, mask: str) -> str:
         text = _DATABASE.sub(lambda found: _after_group(found, mask), text)
     if _names_a_code(lowered) and _THREE_DIGITS.search(text):
         text = _ONE_TIME_CODE.sub(lambda found: _after_group(found, mask), text)
+    return text
+
+
+def _without_userinfo(text: str, mask: str) -> str:
+    if "-u" in text:
+        text = _USER_OPTION.sub(rf"\1{mask}", text)
+    if "://" in text and "@" in text:
+        text = _USER.sub(lambda found: _without_user(found, mask), text)
+        text = _USERINFO.sub(rf"\1{mask}", text)
     return text
 
 

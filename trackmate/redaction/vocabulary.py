@@ -39,7 +39,8 @@ ALWAYS_PHRASES = _phrases("""
     recovery phrase, reset code, scratch code, security code, seed phrase, seed words, signin code,
     sms code, two factor code, unused code, verification code, verify code, account number,
     card verification, card security code, credit card number, door code, pairing code,
-    secret answer, security answer, social security, tfa code, totp code, unlock code
+    secret answer, security answer, social security, tfa code, totp code, unlock code,
+    verification value
 """)
 """The same of neighbouring words."""
 
@@ -138,10 +139,11 @@ HARMLESS_BEFORE = {
 
 ABOUT = _words("""
     age algorithm algorithms backend backends budget channel class color colour count counts
-    country created date enabled endpoint expired expires expiry fee figs format index label
-    length level lifetime limit max maxage method methods min mode name policy position provider
-    remaining required rules samesite scheme score sent size status strength style symbol ttl type
-    types updated url usage used validator validators valid verified version
+    country created date days enabled endpoint expired expires expiry fee figs format hours index
+    label length level lifetime limit max maxage method methods min minutes mode name policy
+    position provider remaining required rules samesite scheme score seconds sent size status
+    strength style symbol ttl type types updated url usage used validator
+    validators valid verified version
 """)
 """A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
 
@@ -164,11 +166,13 @@ QUESTIONS = _words("accepts can count has is max min num requires total")
 """... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
 
 AUTHENTICATION = _words("""
-    2fa activate activation auth authenticate authentication authenticator authorise authorize
-    authtoken cas confirm confirmation invitation invitations invite invites jwt knox login
-    logon magic mfa oauth oauth2 oidc openid otp passkey passkeys passwd password passwordless
-    passwords reauthenticate recover recovery register reset saml saml2 sesame signin signup sso
-    token tokens totp twofactor unlock unsubscribe verification verify webauthn
+    2fa activate activation aktivieren anmelden anmeldung auth authenticate authentication
+    authenticator authorise authorize authtoken bestaetigen callback cas confirm confirmation
+    connexion contrasena einladung forgot inscription invitation invitations invite invites join
+    jwt kennwort knox login logon magic mfa oauth oauth2 oidc onetime openid optin otp passcode
+    passkey passkeys passwd password passwordless passwords passwort reauthenticate recover
+    recovery register registrieren registrierung reset saml saml2 sesame signin signup sso token
+    tokens totp twofactor unlock unsubscribe verification verify webauthn
 """)
 """Words in a route, a path or the name of an action which say that it is about authentication."""
 
@@ -186,6 +190,9 @@ UNTELLING = _words("""
 
 METHODS = _words("channel device factor method type via")
 """Last words of what says how a second factor comes."""
+
+REPEATS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
+"""What forms call the second of two fields for a password."""
 
 PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
 """Words for pictures that are no QR code."""
