@@ -59,6 +59,11 @@ def fail_with_cookie(request):
     raise ValueError(f"bad: {request.COOKIES['sessionid']}")
 
 
+def fail_after_looking(request):
+    assert not request.POST
+    fail_after_streaming(request)
+
+
 class Api(APIView):
     def post(self, request):
         return Response(json.loads(quoting(json.dumps(request.data)).content))
@@ -100,6 +105,7 @@ views = {
     "echo": echo,
     "fail": fail,
     "stream": fail_after_streaming,
+    "look": fail_after_looking,
     "ignore": ignore,
     "file": fail_with_file,
     "cookie": fail_with_cookie,
@@ -166,6 +172,42 @@ def test_what_may_quote_unknown_data_is_withheld(client, view, body, content_typ
     client.generic("POST", f"/{view}/", body, content_type=content_type)
     assert SECRET not in rows()
     assert WITHHELD in rows()
+
+
+MULTIPART = "multipart/form-data; boundary=B"
+BODIES = {
+    FORM: f"password={SECRET}",
+    JSON: json.dumps({"password": SECRET}),
+    MULTIPART: f'--B\r\nContent-Disposition: form-data; name="p"\r\n\r\n{SECRET}\r\n--B--\r\n',
+    "text/plain": SECRET,
+    "": SECRET,
+}
+
+
+@pytest.mark.parametrize("content_type", BODIES)
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("view", ["echo", "fail", "look"])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_django_parses_for_no_such_method_is_not_quoted(
+    client, configure, view, method, content_type, is_kept
+):
+    configure(CAPTURE_DATA=is_kept)
+    client.generic(method, f"/{view}/", BODIES[content_type], content_type=content_type)
+    assert SECRET not in rows()
+    assert WITHHELD in rows() or MASK in rows()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", ""])
+def test_what_was_streamed_is_not_quoted_after_a_look_for_a_form(client, content_type):
+    client.generic("POST", "/look/", SECRET, content_type=content_type)
+    assert SECRET not in rows()
+    assert WITHHELD in rows()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_form_is_kept_whatever_the_method(client, method):
+    client.generic(method, "/ignore/", f"a=1&a=2&password={SECRET}", content_type=FORM)
+    assert ActivityLog.objects.get().data == {"a": ["1", "2"], "password": MASK}
 
 
 def test_of_an_exception_type_and_place_stay(client):
