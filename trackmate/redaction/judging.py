@@ -226,7 +226,7 @@ class Beside:
             if not isinstance(name, str):
                 continue
             context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
-            if not context or not other or not isinstance(other, str):
+            if not context or not isinstance(other, str) or is_nothing(other):
                 continue
             if context is Context.AUTHENTICATION or (_OPENS.get(context, _never)(other)):
                 return True, True

@@ -271,7 +271,7 @@ class Redactor:
         if not is_about_authentication(path[:MAX_PATH]):
             return path
         parts = path.split("/")
-        random = [part for part in parts if looks_random(part, SHORT)]
+        random = {part for part in parts if looks_random(part, SHORT)}
         self.found.add(random)
         return "/".join(MASK if part in random else part for part in parts)
 

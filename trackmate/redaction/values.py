@@ -267,7 +267,7 @@ def _more(missing: int, last: object) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Say of small data that a `Walk` would return it as it is; quicker than the walk.
+    """Say of small data that a `Sanitizer` would return it as it is; quicker than asking one.
 
     False may mean that nobody looked closely.
     """

@@ -138,9 +138,9 @@ HARMLESS_BEFORE = {
 """What comes before such a word that is plainly none: `country_code`, `sort_key`."""
 
 ABOUT = _words("""
-    age algorithm algorithms backend backends budget channel class color colour count counts
-    country created date days enabled endpoint expired expires expiry fee figs format hours index
-    label length level lifetime limit max maxage method methods min minutes mode name policy
+    age algorithm algorithms backend backends brand budget channel class color colour company
+    count counts country created date days enabled endpoint expired expires expiry fee figs format hours index
+    issuer label length level lifetime limit max maxage method methods min minutes mode name policy
     position provider remaining required rules samesite scheme score seconds sent size status
     strength style symbol ttl type types updated url usage used validator
     validators valid verified version
@@ -183,8 +183,8 @@ NEIGHBOURS = _phrases("""
 """Parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
 
 UNTELLING = _words("""
-    assertion authenticity bearer cookie cookies csrf csrfmiddlewaretoken csrftoken iban number
-    requestverificationtoken sid signature verification xsrf
+    assertion authenticity bearer card ccv cookie cookies csc csrf csrfmiddlewaretoken csrftoken
+    cvc cvn cvv iban number requestverificationtoken sid signature ssn verification xsrf
 """)
 """Words of secrets that are in forms of any kind, or beside any `code`: they say nothing of it."""
 
