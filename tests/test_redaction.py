@@ -67,14 +67,18 @@ SECRET = {
         userpw dbpass vaultpass storepass keypass become_pass mdp clave puk wifi_psk mtan pswd
         passwrd social_security_number SocialSecurityNo security_answer creditcardnumber
         cardsecuritycode card_verification_value 2fa_code AccountKey hmac_key priv_key setupKey
-        oauth_verifier geslo κωδικός 口令 %70assword user%5Bpassword%5D
+        oauth_verifier adm_pw rootpw pwdconfirm passconf pass_confirmation verify_key reset_hash
+        app_key rescue_code payment_method_nonce cc_cid ccno wpa_key wallet_seed geslo
+        κωδικός 口令 %70assword user%5Bpassword%5D
         """,
     "SAML, CAS, sesame, magic links": """
         SAMLResponse SAMLRequest SAMLart ticket pgtIou pgtId sesame magic_link reset_link pat
         """,
     "other languages": """
         passwort Passwort kennwort mot_de_passe motDePasse motdepasse contrasena contraseña senha
-        wachtwoord haslo hasło heslo salasana lösenord şifre пароль パスワード
+        wachtwoord Sicherheitscode Zugangsdaten Bestätigungscode Kartennummer mot_passe contrasenia
+        código_de_verificación codigoSeguridad numero_tarjeta clé_api haslo
+        hasło heslo salasana lösenord şifre пароль パスワード
         """,
 }
 

@@ -102,7 +102,7 @@ def _is_password(name: str) -> bool:
         return False
     words = words_of(name)
     return any(
-        word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass"))
+        word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass", "pw"))
         for word in (*words, "".join(words))
     )
 

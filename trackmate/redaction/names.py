@@ -271,7 +271,10 @@ def _lengths(phrases: frozenset[tuple[str, ...]]) -> list[int]:
 
 
 def _has_part(words: tuple[str, ...]) -> bool:
-    if any(word.endswith("pass") and word not in PASSES for word in words):
+    if any(
+        "pwd" in word or word.endswith("pw") or (word.endswith("pass") and word not in PASSES)
+        for word in words
+    ):
         return True
     squashed = "".join(word for word in words if word not in HARMLESS_WORDS)
     # What people write with a sign inside is no name of one: "pass_word" is found, "is sued" too.

@@ -19,15 +19,19 @@ def _phrases(text: str) -> frozenset[tuple[str, ...]]:
 
 PASSWORDS = _words("""
     passcode passphrase passw passwd password passwrd paswd pswd pswrd psw pw pword pwd
-    adgangskode clave contrasena contrasenya geslo haslo hasło heslo jelszo kennwort kodeord
-    losenord lozinka mdp motdepasse palavrapasse parola parole passwort paswort salasana salasona
-    senha sifre slaptazodis wachtwoord κωδικος סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль
-    bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
+    adgangskode clave contrasena contrasenia contrasenya einmalpasswort geslo haslo hasło heslo
+    jelszo kennwort kodeord losenord lozinka mdp motdepasse motpasse palavrapasse parola parole
+    passwort paswort salasana salasona senha sifre slaptazodis wachtwoord κωδικος
+    סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
 """)
 """Words for a password."""
 
 ALWAYS_WORDS = PASSWORDS | _words(
-    "ccv csc cvc cvn cvv iban itan mnemonic mtan otp pin psk puk ssn totp"
+    """
+    aktivierungscode bestaetigungscode bestatigungscode ccno ccv cryptogramme csc cvc cvd cvn cvv
+    einmalcode freischaltcode iban itan kartennummer kartenprufnummer mnemonic mtan otp pin psk puk
+    sicherheitscode ssn totp zugangscode
+    """
 )
 """Words whose values are secret, numbers too. The last word of a name may be in the plural."""
 
@@ -40,14 +44,17 @@ ALWAYS_PHRASES = _phrases("""
     sms code, two factor code, unused code, verification code, verify code, account number,
     card verification, card security code, credit card number, door code, pairing code,
     secret answer, security answer, social security, tfa code, totp code, unlock code,
-    verification value
+    verification value, account no, card security number, cc cid, cc no, code confidentiel, code de
+    verification, codigo de seguridad, codigo de verificacion, codigo seguridad, codigo
+    verificacion, cv number, emergency code, mot passe, numero carte, numero de carte, numero de
+    tarjeta, numero tarjeta, rescue code, tan code, tan number
 """)
 """The same of neighbouring words."""
 
 SECRET_WORDS = _words("""
     assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
-    hmac pgtid pgtiou samlart samlrequest samlresponse secret sesame sessionid sid sig
-    signature token xsrf
+    geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame sessionid sid
+    sig signature token xsrf zugangsdaten
 """)
 """Words whose values are secret, but for numbers, which are counts: `{"token": 2334}`."""
 
@@ -65,7 +72,10 @@ SECRET_PHRASES = _phrases("""
     account key, aes key, cipher key,
     client key, consumer key, enc key, entry key, fernet key, hmac key, oauth verifier,
     otp auth, join key, preshared key, priv key, setup key, shared access key, vapid key,
-    wallet key
+    wallet key, activation hash, app key, application key, chiave segreta, cle api, confirm hash,
+    confirm key, login verifier, method nonce, network key, pass conf, pass confirmation, payment
+    nonce, private phrase, reset hash, ssl key, tls key, unsubscribe key, validation key,
+    verification hash, verify key, wallet seed, wep key, wpa key
 """)
 """The same of neighbouring words."""
 
@@ -103,7 +113,7 @@ LIKELY_WORDS = _words("auth session ticket")
 IDENTIFYING = _words("code cookie hash header key secret string token value")
 """What makes a likely word a certain one: `session_key`, `auth_token`."""
 
-CONTEXTUAL_WORDS = _words("code hash key mfa seed tan tfa")
+CONTEXTUAL_WORDS = _words("code codigo hash key mfa seed tan tfa")
 """Last words of names whose values are secret where a login, a reset, a token and the like are
 concerned, or where they look random."""
 
@@ -139,11 +149,11 @@ HARMLESS_BEFORE = {
 
 ABOUT = _words("""
     age algorithm algorithms backend backends brand budget channel class color colour company
-    count counts country created date days enabled endpoint expired expires expiry fee figs format hours index
-    issuer label length level lifetime limit max maxage method methods min minutes mode name policy
-    position provider remaining required rules samesite scheme score seconds sent size status
-    strength style symbol ttl type types updated url usage used validator
-    validators valid verified version
+    count counts country created date days enabled endpoint expired expires expiry fee figs format
+    hours index issuer label length level lifetime limit max maxage method methods min minutes mode
+    name policy position provider remaining required rules samesite scheme score seconds sent size
+    status strength style symbol ttl type types updated url usage used validator validators valid
+    verified version
 """)
 """A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
 
