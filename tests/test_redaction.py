@@ -285,6 +285,7 @@ SPOKEN = {
     "mysql --password swordfish db": "swordfish",
     "mysql --password SWORDFISH": "SWORDFISH",
     "curl -u bob:hunter2 https://x.example": "hunter2",
+    "http --auth bob:hunter2 https://x.example": "hunter2",
     "curl --user 'bob:hunter 2' https://x.example": "hunter",
     "password\thunter2": "hunter2",
     "the password for bob is hunter2": "hunter2",
@@ -447,6 +448,15 @@ def test_a_password_in_quotes_is_no_remark(password):
         "your code for github is 482913",
         "verification code (482913)",
         "PIN 482913",
+        "482913 is your one-time password",
+        "Dein Einmalpasswort lautet 482913",
+        "Ihre TAN: 482913",
+        "Sicherheitscode 482913",
+        "Tu código de verificación es 482913",
+        "Votre code de vérification est 482913",
+        "Il tuo codice è 482913",
+        "Seu código é 482913",
+        "Uw code is 482913",
     ],
 )
 def test_a_one_time_code_is_masked_whole(text):
@@ -547,6 +557,12 @@ def test_no_path_of_digits_and_dashes_is_a_card():
         ("code=4%2F0AX4XfWh9dPz7Lq2aXb3c&a=1", "code=REDACTED&a=1"),
         ("code=abc&state=Zx8k2Qp", "code=REDACTED&state=Zx8k2Qp"),
         ("code=abc&client_id=web-client", "code=REDACTED&client_id=web-client"),
+        ("action=verify&code=abc", "action=verify&code=REDACTED"),
+        ("action=list&code=abc", "action=list&code=abc"),
+        (
+            'query=mutation{verify(code:"482913"){ok}}',
+            'query=mutation{verify(code:"REDACTED"){ok}}',
+        ),
         ("session=Spring+2026&max_tokens=7", "session=Spring+2026&max_tokens=7"),
         ("name=password&value=abc", "name=password&value=REDACTED"),
         ("r=%252Freset%253Ftoken%253Dabc", "r=%2Freset%3Ftoken%3DREDACTED"),
@@ -945,6 +961,7 @@ OPERATIONS = [
     {"query": "mutation ResetAccount($code: String!) { a }", "variables": {"code": "CODE"}},
     {"jsonrpc": "2.0", "method": "auth.verify", "params": {"code": "CODE"}},
     {"action": "verify_otp", "code": "CODE"},
+    [{"operationName": "VerifyOtp", "variables": {"code": "CODE"}}],
 ]
 
 
@@ -991,6 +1008,12 @@ def test_a_route_about_authentication_is_known(text):
 )
 def test_another_route_is_not(text):
     assert not is_about_authentication(text)
+
+
+def test_the_code_in_an_address_of_an_answer_is_no_error():
+    answer = {"redirect": "https://app.example/cb?code=swordfish&state=Zx81kQ"}
+    masked = redactor(is_answer=True, is_error=True).value(answer)
+    assert masked == {"redirect": "https://app.example/cb?code=REDACTED&state=Zx81kQ"}
 
 
 def test_an_answer_may_have_other_pictures():

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -256,6 +257,14 @@ def test_a_name_beside_a_password_is_in_no_text(client, configure, view, is_kept
     assert "MyS3cretTyped" not in rows()
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_name_in_a_query_of_graphql_is_in_no_text(client, method):
+    query = '{login(username:"MyS3cretTyped",password:"x"){token}}'
+    getattr(client, method)(f"/ignore/?{urlencode({'query': query})}")
+    assert "MyS3cretTyped" not in rows()
+    assert "login" in rows()
+
+
 def test_no_header_is_quoted(client):
     client.cookies["remember"] = "k3Jx9QpL2mVt7RwZ8aBc"
     basic = b64encode(f"bob:{SECRET}".encode()).decode()
@@ -370,6 +379,8 @@ QUOTED = [
     "STATEMENT:  INSERT INTO t VALUES ('hunter2')",
     "[SQL: INSERT INTO t VALUES ('hunter2')]",
     "[parameters: ('hunter2',)]",
+    "The duplicate key value is (hunter2).",
+    "Conversion failed when converting the varchar value 'hunter2' to data type int.",
     "syntax error\nLINE 1: SELECT 'hunter2'",
     "unnamed portal parameter $1 = 'hunter2'",
 ]

@@ -308,10 +308,12 @@ class Redactor:
         if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        judge = self.judge
+        # That of an address in an answer is no answer, whose codes may be those of errors.
+        rules = replace(self._about(dict(pairs)), is_answer=False, is_error=False)
+        judge = rules.judge
         beside = judge.beside(dict(pairs))
         masked = [
-            (self._name(name, value), self._parameter(judge, name, value, beside))
+            (rules._name(name, value), rules._parameter(judge, name, value, beside))
             for name, value in pairs
         ]
         if masked != pairs:

@@ -9,6 +9,8 @@ NAMES = ("operationName", "method", "action")
 """What such data call it."""
 MAX_OPERATION = 64
 """Characters of its name."""
+MAX_BATCH = 10
+"""Operations of a batch that are looked at."""
 _FIRST_FIELD = re.compile(
     r"\s*(?:(?:mutation|query)\b\s*(\w{0,64})[^{]{0,2000})?\{\s*(?:\w{1,64}\s*:\s*)?(\w{1,64})"
 )
@@ -17,6 +19,8 @@ _FIRST_FIELD = re.compile(
 
 def operation_of(data: Any) -> str:
     """Return the names of the operation, or "" for data that ask for none."""
+    if type(data) is list:
+        return " ".join(operation_of(each) for each in data[:MAX_BATCH] if type(each) is dict)
     if type(data) is not dict:
         return ""
     named = [data[name] for name in NAMES if name in data]

@@ -37,7 +37,7 @@ _USERINFO = re.compile(
 _USER = re.compile(r"(://)([^\s/@:?#]{1,256}+)(?=(:(?:x-oauth-basic)?)?@[\w\[])")
 # curl -u bob:..., whose numbers are those of users and groups in other commands.
 _USER_OPTION = re.compile(
-    r"(?<![\w-])((?:-u\s?|--(?:proxy-)?user[= ])[\"']?[^\s:\"'/=]{1,64}+:)"
+    r"(?<![\w-])((?:-u\s?|--(?:(?:proxy-)?user|auth)[= ])[\"']?[^\s:\"'/=]{1,64}+:)"
     r"(?!\d+(?:\s|\Z))[^\s\"']++"
 )
 _OTPAUTH = re.compile(r"(otpauth(?:-migration)?:)[^\s\"'<>]++", re.IGNORECASE)
@@ -84,22 +84,29 @@ _CODE = (
 )
 _COUNTED = r"(?!\s(?:bytes|edition|items|lines|more|of|policy|series|times|usd|usdt|users)\b)"
 _YEAR = r"(?!(?:19|20)\d\d(?:\W|\Z))"
-_NOUN = r"(?:[a-zäöü]{0,24}code|c[oó]digo|kennwort|passcode|passwor[dt]|pass|pin|tan|token)"
+_NOUN = (
+    r"(?:[a-zäöü]{0,24}(?:code|kennwort|passwor[dt])|c[oó]digo|codice|passcode|pass|pin|tan|token)"
+    r"(?:\sd[ei]\s[^\W\d_]{1,20})?"
+)
 _OTP = r"(?:otp|totp|mfa|2fa|two[ -]?factor|passcode)(?:[ -](?:code|pin|token))?"
 _QUALIFIED = (
     r"(?:one[ -]?time|access|authentication|backup|confirmation|login|recovery|reset|security"
     rf"|sign-?in|verification)[ -]{_NOUN}"
+    r"|(?:aktivierungs|anmelde|best(?:ä|ae)tigungs|einmal|freischalt|sicherheits|zugangs)"
+    r"(?:code|kennwort|passwort)"
 )
-_WHOSE = r"(?:your|the|ihr|dein|votre|ton|le|su|tu)"
-_IS = r"(?:is|was|lautet|ist|est|es)"
+_WHOSE = (
+    r"(?:your|the|ihre?|deine?|votre|ton|le|su|tuo?|seu|uw)(?:\s[^\W\d_]{1,20}(?:-time)?){0,2}\s"
+)
+_IS = r"(?:is|was|lautet|ist|est|es|è|é)"
 _FOR = r"(?:\s(?:for|für|pour|para)\s\S{1,40})?"
-_UP_TO = rf"\s(?:is|as|ist|lautet|est|es)\s{_WHOSE}\s(?:[^\W\d_]{{1,20}}\s){{0,2}}{_NOUN}\b"
+_UP_TO = rf"\s(?:is|as|ist|lautet|est|es)\s{_WHOSE}{_NOUN}\b"
 _ONE_TIME_CODE = re.compile(
     # "OTP 482913", "2FA code for bob: ...", "one-time password ..."
     rf"(?<![^\W_])((?:{_OTP}|{_QUALIFIED}){_FOR}(?:\s{_IS})?\s{{0,3}}[:=#(]?\s{{0,3}}[\"']?)"
     rf"{_YEAR}(?-i:{_CODE}){_COUNTED}"
     # "Your login code is 482913", "Ihr Code lautet ..."
-    rf"|(?<![^\W_])({_WHOSE}\s(?:[^\W\d_]{{1,20}}\s){{0,2}}{_NOUN}{_FOR}"
+    rf"|(?<![^\W_])({_WHOSE}{_NOUN}{_FOR}"
     rf"(?:\s{_IS}\s{{0,3}}:?|\s{{0,3}}[:=#(])\s{{0,3}}[\"']?)(?-i:{_CODE}){_COUNTED}"
     # "482913 is your code", "Use 482913 to sign in"
     rf"|(?<![\w.-])((?:use|enter)\s(?:code\s)?|[A-Z]-)?{_DIGITS_OF_CODE}"
@@ -119,7 +126,8 @@ _DATABASE = re.compile(
     r"|\bparameter \$\d{1,5} = ')[^\r\n]++"
     r"|((?:input (?:syntax|value)|eingabesyntax|eingabewert|syntaxe en entrée|valeur en entrée"
     r"|sintaxis de entrada|valor de entrada)[^\r\n\"»«“„']{1,80}[\"»«“„'])[^\r\n]++"
-    r"|(duplicate entry ')[^\r\n]{0,1000}(?=' for key)"
+    r"|(duplicate entry ')[^\r\n]{0,1000}(?=' for key)|(duplicate key value is \()[^\r\n]++"
+    r"|(\bvalue ')[^\r\n]{0,1000}(?=' to data type)"
     r"|(incorrect [\w ]{1,30} value: ')[^\r\n]{0,1000}(?=' for column)"
     r"|(\bvalue \")[^\r\n]{0,1000}(?=\" is out of range)",
     re.MULTILINE | re.IGNORECASE,
@@ -214,7 +222,7 @@ def mask_forms(text: str, mask: str) -> str:
 
 
 def _without_userinfo(text: str, mask: str) -> str:
-    if "-u" in text:
+    if "-u" in text or "-a" in text:
         text = _USER_OPTION.sub(rf"\1{mask}", text)
     if "://" in text and "@" in text:
         text = _USER.sub(lambda found: _without_user(found, mask), text)
@@ -329,6 +337,8 @@ def _quotes_a_database(lowered: str) -> bool:
         or "cont" in lowered
         or "enth" in lowered
         or "duplicate entry" in lowered
+        or "duplicate key" in lowered
+        or "converting" in lowered
         or "incorrect " in lowered
         or "line " in lowered
         or "input " in lowered
@@ -354,6 +364,9 @@ def _names_a_code(lowered: str) -> bool:
         or "one time" in lowered
         or "one-time" in lowered
         or "tan " in lowered
+        or "tan:" in lowered
+        or "codice" in lowered
+        or "wort" in lowered
         or "cv" in lowered
         or " to " in lowered
         or "digo " in lowered

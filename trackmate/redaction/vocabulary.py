@@ -22,7 +22,8 @@ PASSWORDS = _words("""
     adgangskode clave contrasena contrasenia contrasenya einmalpasswort geslo haslo hasło heslo
     jelszo kennwort kodeord losenord lozinka mdp motdepasse motpasse palavrapasse parola parole
     passwort paswort salasana salasona senha sifre slaptazodis wachtwoord κωδικος
-    סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
+    סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль
+    bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
 """)
 """Words for a password."""
 
