@@ -21,6 +21,7 @@ from trackmate.redaction import (
     clean_line,
     clean_text,
     cut,
+    is_about_authentication,
     keyed_hash,
     redactor,
     words_of,
@@ -41,7 +42,8 @@ SECRET = {
         creditCardNumber account_number accountNumber accountnumber mypasswordfield thesecretthing
         jsessionid JSESSIONID ASP.NET_SessionId new_pass user_pass newpass oldPass pass pw psw pass1
         fields[0][password] form-0-password user[password] login-password_1 license_key
-        licence-key licenseKey mnemonic seed_phrase recoveryPhrase webhook_key ssh_key
+        account[pass] form-0-pass login.pass licence-key licenseKey mnemonic
+        seed_phrase recoveryPhrase webhook_key ssh_key
         """,
     "django-allauth": """
         password1 oldpassword login_code activation_key confirmation_key recovery_codes unused_codes
@@ -57,19 +59,26 @@ SECRET = {
         auth-password token-otp_token backup-otp_token generator-token backup_codes backupCode
         verification_code one_time_code sms_code qr_code provisioning_uri
         """,
-    "payments": "ccv csc cvn security_code securityCode card[number] card[cvc] cc-number cc_num",
+    "payments": """
+        ccv csc cvn verification_value security_code securityCode card[number] card[cvc] cc-number
+        cc_num
+        """,
     "shortened or squashed": """
         userpw dbpass vaultpass storepass keypass become_pass mdp clave puk wifi_psk mtan pswd
         passwrd social_security_number SocialSecurityNo security_answer creditcardnumber
         cardsecuritycode card_verification_value 2fa_code AccountKey hmac_key priv_key setupKey
-        oauth_verifier geslo κωδικός 口令 %70assword user%5Bpassword%5D
+        oauth_verifier adm_pw rootpw pwdconfirm passconf pass_confirmation verify_key reset_hash
+        app_key rescue_code payment_method_nonce cc_cid ccno wpa_key wallet_seed geslo
+        κωδικός 口令 %70assword user%5Bpassword%5D
         """,
     "SAML, CAS, sesame, magic links": """
         SAMLResponse SAMLRequest SAMLart ticket pgtIou pgtId sesame magic_link reset_link pat
         """,
     "other languages": """
         passwort Passwort kennwort mot_de_passe motDePasse motdepasse contrasena contraseña senha
-        wachtwoord haslo hasło heslo salasana lösenord şifre пароль パスワード
+        wachtwoord Sicherheitscode Zugangsdaten Bestätigungscode Kartennummer mot_passe contrasenia
+        código_de_verificación codigoSeguridad numero_tarjeta clé_api haslo
+        hasło heslo salasana lösenord şifre пароль パスワード
         """,
 }
 
@@ -89,7 +98,8 @@ HARMLESS = {
         authorization_grant_type has_usable_password hasUsablePassword is_password_set
         password_strength password_changed_at token_expires_in session_count session_expiry
         cookie_policy auth_method auth_provider min_password_length num_tokens total_tokens
-        token_symbol password_rules otp_channel pin_position credit_card_fee iban_country
+        token_symbol password_rules password_age_days token_hours
+        otp_channel pin_position credit_card_fee iban_country
         signature_image_url session_title ticket_price session_start_time auth_user
         """,
     "codes and keys that plainly are none": """
@@ -188,6 +198,10 @@ FORMS = {
     "card with wide blanks": "4111\u00a01111\u00a01111\u00a01111",
     "card with blanks and dashes": "4111 - 1111 - 1111 - 1111",
     "card with underscores": "4111_1111_1111_1111",
+    "card with apostrophes": "4111'1111'1111'1111",
+    "card with tildes": "4111~1111~1111~1111",
+    "card with semicolons": "4111; 1111; 1111; 1111",
+    "card with colons": "4111:1111:1111:1111",
     "American Express in its groups": "3782 822463 10005",
     "card of 15 digits": "378282246310005",
     "card of 19 digits": "6304000000000000000",
@@ -268,6 +282,13 @@ SPOKEN = {
     "mysql --user bob --password hunter2 db": "hunter2",
     "mysql --password=hunter2": "hunter2",
     "curl --api-key 'hunter2'": "hunter2",
+    "mysql --password swordfish db": "swordfish",
+    "mysql --password SWORDFISH": "SWORDFISH",
+    "curl -u bob:hunter2 https://x.example": "hunter2",
+    "http --auth bob:hunter2 https://x.example": "hunter2",
+    "curl --user 'bob:hunter 2' https://x.example": "hunter",
+    "password\thunter2": "hunter2",
+    "the password for bob is hunter2": "hunter2",
     "<user>bob</user><password>hunter2</password>": "hunter2",
     '<ns:Password type="x">hunter 2</ns:Password>': "hunter 2",
     "<secret><![CDATA[hunter2]]></secret>": "hunter2",
@@ -427,6 +448,15 @@ def test_a_password_in_quotes_is_no_remark(password):
         "your code for github is 482913",
         "verification code (482913)",
         "PIN 482913",
+        "482913 is your one-time password",
+        "Dein Einmalpasswort lautet 482913",
+        "Ihre TAN: 482913",
+        "Sicherheitscode 482913",
+        "Tu código de verificación es 482913",
+        "Votre code de vérification est 482913",
+        "Il tuo codice è 482913",
+        "Seu código é 482913",
+        "Uw code is 482913",
     ],
 )
 def test_a_one_time_code_is_masked_whole(text):
@@ -457,6 +487,8 @@ def test_a_one_time_code_may_have_letters(code):
         "ST-1234-boulevard, PT-109-memorial-site",
         "OTP 2024, MFA 2024 rollout, one-time fee 1500, the code is 1234 lines",
         "Your code review 1234 is done, use 2000 to 3000",
+        "docker run -u 1000:1000 nginx, rsync -u a/b:c",
+        "class assert; assist passengers, numbers 4111;5000;3000;1000;2000",
         "use --password to set it, --password or --token, --password FILE",
         "see http://foo: write to bob@example.org",
         "prompt tokens: 512, tokens: 1,024",
@@ -525,6 +557,12 @@ def test_no_path_of_digits_and_dashes_is_a_card():
         ("code=4%2F0AX4XfWh9dPz7Lq2aXb3c&a=1", "code=REDACTED&a=1"),
         ("code=abc&state=Zx8k2Qp", "code=REDACTED&state=Zx8k2Qp"),
         ("code=abc&client_id=web-client", "code=REDACTED&client_id=web-client"),
+        ("action=verify&code=abc", "action=verify&code=REDACTED"),
+        ("action=list&code=abc", "action=list&code=abc"),
+        (
+            'query=mutation{verify(code:"482913"){ok}}',
+            'query=mutation{verify(code:"REDACTED"){ok}}',
+        ),
         ("session=Spring+2026&max_tokens=7", "session=Spring+2026&max_tokens=7"),
         ("name=password&value=abc", "name=password&value=REDACTED"),
         ("r=%252Freset%253Ftoken%253Dabc", "r=%2Freset%3Ftoken%3DREDACTED"),
@@ -613,6 +651,7 @@ TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
         ({"code": "123456", "zip_code": TOKEN}, {"code": "123456", "zip_code": TOKEN}),
         ({"sort_key": TOKEN, "commit_hash": TOKEN}, {"sort_key": TOKEN, "commit_hash": TOKEN}),
         ({"code": "x", "password": "y"}, {"code": MASK, "password": MASK}),
+        ({"code": "N", "ssn": "1", "cvv": "7"}, {"code": "N", "ssn": MASK, "cvv": MASK}),
         ({"code": "x", "grant_type": "code"}, {"code": MASK, "grant_type": "code"}),
         ({"method": "totp", "code": "123456"}, {"method": "totp", "code": MASK}),
         ({"email": "a@b.c", "code": "123456"}, {"email": "a@b.c", "code": MASK}),
@@ -620,6 +659,15 @@ TOKEN = "9944b09199c62bcf9418ad846dd0e4bbdfc6ee4b"
         ({"note": '{"password": "x", "a": 1}'}, {"note": '{"password": "[redacted]", "a": 1}'}),
         ({"url": "/x?token=abc"}, {"url": "/x?token=REDACTED"}),
         ({"recovery_codes": ["a1", "b2"]}, {"recovery_codes": MASK}),
+        ({"backup_codes": [{"code": "a1"}]}, {"backup_codes": [{"code": MASK}]}),
+        ({"password": {"key": "a1", "type": "x"}}, {"password": {"key": MASK, "type": "x"}}),
+        ({"phone": "+49301", "code": 482913}, {"phone": "+49301", "code": MASK}),
+        ({"grant_type": "x", "code": 4829}, {"grant_type": "x", "code": MASK}),
+        (
+            {"password": "x", "confirm": "y", "ok": "z"},
+            {"password": MASK, "confirm": MASK, "ok": "z"},
+        ),
+        ({"u[pass]": "x", "u[retype]": "y"}, {"u[pass]": MASK, "u[retype]": MASK}),
         (
             {"reset_token_uuid": UUID, "session_id": UUID},
             {"reset_token_uuid": MASK, "session_id": MASK},
@@ -774,6 +822,13 @@ def test_what_people_call_a_session_or_a_ticket_stays(text):
         {"code": "SAVE20", "email": "a@b.c"},
         {"code": "1001", "account": "Cash", "name": "x", "kind": "y"},
         {"code": "0049", "phone": "123"},
+        {"code": 404, "user": "bob"},
+        {"code": "N", "pin_board": "yes", "otp": "off"},
+        {"credit_card_company": "Visa", "card_number_issuer": "A", "credit_card_brand": "visa"},
+        {"code": 1001, "account": "Cash", "name": "x", "kind": "y"},
+        {"confirm": "y", "retype": "x", "name": "z"},
+        {"password": "", "confirm": "yes", "ssl_verify": "/a/b.pem"},
+        {"session": {"code": "CS101", "key": "keynote"}},
         {
             "key": "media/9f86d081884c7d659a2feaa0c55ad015.png",
             "s3_key": TOKEN,
@@ -839,6 +894,7 @@ def test_counts_and_words_stay_where_it_is_about_authentication(value):
         ({"code": 1001}, True),
         ({"password": ["This field is required."]}, False),
         ({"errors": {"password": ["Too short"], "token": "Invalid token"}}, True),
+        ({"password": [{"message": "Too short", "code": "too_short"}]}, True),
         ({"password": "Dieses Feld ist zwingend erforderlich."}, False),
     ],
     ids=str,
@@ -890,6 +946,74 @@ def test_what_looks_random_is_masked_where_it_is_about_authentication():
     masked = {**value, "refresh": MASK, "a": {"t": MASK}}
     assert redactor(is_authentication=True).value(value) == masked
     assert redactor().value(value) == value
+
+
+@pytest.mark.parametrize("value", [TOKEN, [TOKEN], {"results": [TOKEN]}, [[{"a": [TOKEN]}]]])
+def test_a_token_needs_no_name_where_it_is_about_authentication(value):
+    assert TOKEN not in json.dumps(redactor(is_authentication=True).value(value))
+    assert redactor().value(value) == value
+
+
+OPERATIONS = [
+    {"query": 'mutation { verifyOtp(phone: "1", code: "CODE") { ok } }'},
+    {"query": "mutation { a: signIn(code: CODE) { ok } }"},
+    {"operationName": "ConfirmEmail", "query": "x", "variables": {"code": "CODE"}},
+    {"query": "mutation ResetAccount($code: String!) { a }", "variables": {"code": "CODE"}},
+    {"jsonrpc": "2.0", "method": "auth.verify", "params": {"code": "CODE"}},
+    {"action": "verify_otp", "code": "CODE"},
+    [{"operationName": "VerifyOtp", "variables": {"code": "CODE"}}],
+]
+
+
+@pytest.mark.parametrize("value", OPERATIONS, ids=str)
+def test_a_code_is_a_secret_where_the_operation_says_so(value):
+    value = json.loads(json.dumps(value).replace("CODE", "4829"))
+    assert "4829" not in json.dumps(redactor().value(value))
+    rules = redactor()
+    rules.learn(value)
+    assert "4829" not in rules.found.mask("it was 4829")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"query": '{ products(code: "4829") { code token { symbol } } }'},
+        {"operationName": "ListProducts", "variables": {"code": "4829"}},
+        {"action": "ship", "method": "express", "code": "4829"},
+        {"query": "verify {", "code": "4829"},
+    ],
+    ids=str,
+)
+def test_a_code_of_another_operation_is_none(value):
+    assert redactor().value(value) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    sign-in/ log_in/ two_factor:setup anmelden/ passwordreset/ verifyemail/ userlogin
+    newsletter/opt-in/ oauth/callback/ forgot/ teams/join/ resetpassword verifyPhone LogIn
+    """.split(),  # noqa: SIM905 (a list to read)
+)
+def test_a_route_about_authentication_is_known(text):
+    assert is_about_authentication(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    products/ blog/in-depth/ catalog/index sign/industry/ bloginfo verified-sellers/
+    confirmed-orders/ design/ two/factories log/internal
+    """.split(),  # noqa: SIM905 (a list to read)
+)
+def test_another_route_is_not(text):
+    assert not is_about_authentication(text)
+
+
+def test_the_code_in_an_address_of_an_answer_is_no_error():
+    answer = {"redirect": "https://app.example/cb?code=swordfish&state=Zx81kQ"}
+    masked = redactor(is_answer=True, is_error=True).value(answer)
+    assert masked == {"redirect": "https://app.example/cb?code=REDACTED&state=Zx81kQ"}
 
 
 def test_an_answer_may_have_other_pictures():

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -59,6 +60,11 @@ def fail_with_cookie(request):
     raise ValueError(f"bad: {request.COOKIES['sessionid']}")
 
 
+def fail_after_looking(request):
+    assert not request.POST
+    fail_after_streaming(request)
+
+
 class Api(APIView):
     def post(self, request):
         return Response(json.loads(quoting(json.dumps(request.data)).content))
@@ -100,6 +106,7 @@ views = {
     "echo": echo,
     "fail": fail,
     "stream": fail_after_streaming,
+    "look": fail_after_looking,
     "ignore": ignore,
     "file": fail_with_file,
     "cookie": fail_with_cookie,
@@ -168,6 +175,42 @@ def test_what_may_quote_unknown_data_is_withheld(client, view, body, content_typ
     assert WITHHELD in rows()
 
 
+MULTIPART = "multipart/form-data; boundary=B"
+BODIES = {
+    FORM: f"password={SECRET}",
+    JSON: json.dumps({"password": SECRET}),
+    MULTIPART: f'--B\r\nContent-Disposition: form-data; name="p"\r\n\r\n{SECRET}\r\n--B--\r\n',
+    "text/plain": SECRET,
+    "": SECRET,
+}
+
+
+@pytest.mark.parametrize("content_type", BODIES)
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("view", ["echo", "fail", "look"])
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_django_parses_for_no_such_method_is_not_quoted(
+    client, configure, view, method, content_type, is_kept
+):
+    configure(CAPTURE_DATA=is_kept)
+    client.generic(method, f"/{view}/", BODIES[content_type], content_type=content_type)
+    assert SECRET not in rows()
+    assert WITHHELD in rows() or MASK in rows()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", ""])
+def test_what_was_streamed_is_not_quoted_after_a_look_for_a_form(client, content_type):
+    client.generic("POST", "/look/", SECRET, content_type=content_type)
+    assert SECRET not in rows()
+    assert WITHHELD in rows()
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_form_is_kept_whatever_the_method(client, method):
+    client.generic(method, "/ignore/", f"a=1&a=2&password={SECRET}", content_type=FORM)
+    assert ActivityLog.objects.get().data == {"a": ["1", "2"], "password": MASK}
+
+
 def test_of_an_exception_type_and_place_stay(client):
     client.generic("POST", "/fail/", SECRET, content_type="text/plain")
     exception = ActivityLog.objects.get(source="request").extra["exception"]
@@ -212,6 +255,14 @@ def test_a_name_beside_a_password_is_in_no_text(client, configure, view, is_kept
     configure(CAPTURE_DATA=is_kept)
     client.post(f"/{view}/", {"username": "MyS3cretTyped", "password": "x"}, content_type=JSON)
     assert "MyS3cretTyped" not in rows()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_name_in_a_query_of_graphql_is_in_no_text(client, method):
+    query = '{login(username:"MyS3cretTyped",password:"x"){token}}'
+    getattr(client, method)(f"/ignore/?{urlencode({'query': query})}")
+    assert "MyS3cretTyped" not in rows()
+    assert "login" in rows()
 
 
 def test_no_header_is_quoted(client):
@@ -328,6 +379,8 @@ QUOTED = [
     "STATEMENT:  INSERT INTO t VALUES ('hunter2')",
     "[SQL: INSERT INTO t VALUES ('hunter2')]",
     "[parameters: ('hunter2',)]",
+    "The duplicate key value is (hunter2).",
+    "Conversion failed when converting the varchar value 'hunter2' to data type int.",
     "syntax error\nLINE 1: SELECT 'hunter2'",
     "unnamed portal parameter $1 = 'hunter2'",
 ]

@@ -111,8 +111,8 @@ def without(identifiers: Collection[str], activity: Activity) -> Activity:
     extra = activity.extra
     if extra and "query" in extra:
         pairs = parse_qsl(extra["query"], keep_blank_values=True, errors="replace")
-        if any(_folded(value) in folded for _name, value in pairs):
-            masked = [(name, mask(value)) for name, value in pairs]
+        masked = [(name, mask(value)) for name, value in pairs]
+        if masked != pairs:
             extra = {**extra, "query": urlencode(masked, errors="replace")}
     if extra and isinstance(headers := extra.get("headers"), dict):
         extra = {

@@ -38,6 +38,9 @@ def path_of(request: HttpRequest, rules: Redactor) -> str:
     if match is None:
         # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
         return rules.path(request.path)
+    if not match.args and not match.kwargs and match.route != request.path_info[1:]:
+        # As `re_path("^app/")` does for all that a frontend has routes for.
+        return rules.path_without_route(request.path)
     about = rules.is_authentication
     if rules.site is None or not any(
         may_be_secret(*each, about=about) for each in _arguments(match)

@@ -39,10 +39,10 @@ def mask_unjudged_names(activity: Activity, scope: Scope, sent: Any) -> Activity
         return activity
     fields = [
         *(_fields(sent) if sent and _may_name_a_password(sent) else ()),
-        *(parse_qsl(referer, errors="replace") if names_a_password(referer) else ()),
+        *(_fields_of_query(referer) if names_a_password(referer) else ()),
     ]
     if fields or names_a_password(query):
-        fields += parse_qsl(query, keep_blank_values=True, errors="replace")
+        fields += _fields_of_query(query)
     if not _is_login(fields):
         return activity
     # A word for a password names one, perhaps in a pair, and is none itself.
@@ -103,7 +103,7 @@ def _is_password(name: str) -> bool:
         return False
     words = words_of(name)
     return any(
-        word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass"))
+        word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass", "pw"))
         for word in (*words, "".join(words))
     )
 
@@ -122,6 +122,13 @@ def _is_name(name: str) -> bool:
 def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
     """Yield the names in a form or in JSON with the texts behind them."""
     return islice(_all_fields("", data, depth), MAX_FIELDS)
+
+
+def _fields_of_query(query: str) -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")[:MAX_FIELDS]:
+        fields += _all_fields(name, value, MAX_DEPTH)
+    return fields
 
 
 def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:

@@ -176,16 +176,18 @@ def _data_of(scope: Scope) -> Any:
     if request.method in SAFE_METHODS or not _wants_data(scope):
         return None
     # Private names of Django's, for the public ones would read or parse what nobody has read.
-    if "_files" in request.__dict__ and request.content_type == "multipart/form-data":
+    attributes = request.__dict__
+    is_parsed = attributes.get("_post") or attributes.get("_files")
+    if is_parsed and request.content_type == "multipart/form-data":
         return _multipart_of(request)
-    body = request.__dict__.get("_body")
+    body = attributes.get("_body")
     if body is None or len(body) > settings.MAX_BODY_BYTES:
         return _not_captured(_length_of(request) if body is None else len(body))
     try:
         if _is_json(request.content_type):
             return json.loads(body) if body else None
         if _is_form(request.content_type):
-            return _fields_of(request.POST) or None
+            return _fields_of(_form_of(request, body)) or None
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return _not_captured(len(body), "cannot be parsed")
     return _not_captured(len(body))
@@ -226,6 +228,13 @@ def _multipart_of(request: HttpRequest) -> dict[str, Any]:
         described = [describe_file(file) for file in files]
         data[name] = described[0] if len(described) == 1 else described
     return data
+
+
+def _form_of(request: HttpRequest, body: bytes) -> QueryDict:
+    """Return the fields of a form that was read, which Django itself parses for POST alone."""
+    if request.method == "POST":
+        return request.POST
+    return QueryDict(body, encoding=request.encoding or django_settings.DEFAULT_CHARSET)
 
 
 def _fields_of(fields: QueryDict) -> dict[str, Any]:
@@ -337,16 +346,19 @@ def _known_data(request: HttpRequest) -> tuple[bool, Any]:
     attributes = request.__dict__
     body = attributes.get("_body")
     if body is None:
-        if "_post" in attributes:
-            return True, _fields_of(attributes["_post"])
+        # Django leaves an empty form where it parsed nothing, as of other types and methods.
+        if fields := attributes.get("_post"):
+            return True, _fields_of(fields)
         return not _has_body(request), None
     if not body or len(body) > LARGEST_SEARCHED:
         return not body, None
     try:
         if _is_json(request.content_type):
             return True, json.loads(body)
-        if _is_form(request.content_type) or request.content_type == "multipart/form-data":
-            return not request.FILES, _fields_of(request.POST)
+        if _is_form(request.content_type):
+            return True, _fields_of(_form_of(request, body))
+        if request.content_type == "multipart/form-data":
+            return bool(request.POST) and not request.FILES, _fields_of(request.POST)
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return False, None
     return False, None

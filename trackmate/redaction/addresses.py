@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -92,9 +93,19 @@ class Argument(NamedTuple):
 @lru_cache(maxsize=2048)
 def is_about_authentication(text: str) -> bool:
     """Return True if one of the words of a route, a path or a name is about authentication."""
-    return not AUTHENTICATION.isdisjoint(re.split(r"[\W_]+", text.lower())) or not (
-        AUTHENTICATION.isdisjoint(words_of(text))
+    words = (*re.split(r"[\W_]+", text.lower()), *words_of(text))
+    # "sign-in" and "two_factor" are two words.
+    together = map("".join, pairwise(words))
+    return not AUTHENTICATION.isdisjoint((*words, *together)) or any(
+        map(_SQUASHED.fullmatch, words)
     )
+
+
+_SQUASHED = re.compile(
+    r"(?:login|password)\w+|\w+(?:login|password)"
+    r"|(?:activate|confirm|reset|verify)(?:account|code|e?mail|otp|phone|token|user)"
+)
+"""Words written without a sign between: "passwordreset", "verifyemail"."""
 
 
 MOST_LOOKED_UP = 500

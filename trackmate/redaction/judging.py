@@ -62,7 +62,8 @@ class Judge:
         level: int = self.names.sensitivity(name)
         if level < Sensitivity.SECRET:
             level = max(level, beside.level(name, value))
-        if level == Sensitivity.HARMLESS and inherited and not self.names.describes(name):
+        is_about = self.names.describes(name) or (self.is_error and names_an_error(name))
+        if level < Sensitivity.LIKELY and inherited and not is_about:
             return inherited
         return level
 
@@ -73,22 +74,23 @@ class Judge:
         if value is None or value is True or value is False or isinstance(value, Mapping):
             return False
         if isinstance(value, (int, float)):
-            return self._is_secret_number(level, name, value)
+            return self._is_secret_number(level, name, value, beside)
         if isinstance(value, LISTS):
             return not any(isinstance(each, CONTAINERS) for each in value) and any(
                 self.is_secret(level, name, each, beside) for each in value
             )
         return level >= Sensitivity.SECRET
 
-    def _is_secret_number(self, level: int, name: str, value: float) -> bool:
+    def _is_secret_number(self, level: int, name: str, value: float, beside: Beside | None) -> bool:
         if level == Sensitivity.ALWAYS:
             return True
-        if not self.is_authentication or self.is_error or abs(value) <= LARGEST_COUNT:
+        if self.is_error or abs(value) <= LARGEST_COUNT:
             return False
         last = words_of(name)[-1:] or ("",)
         if level == Sensitivity.CONTEXTUAL:
-            return last[0].startswith("code")
-        return not last[0].endswith("s")  # "tokens" are counted
+            is_asked_for = self.is_authentication or (beside and beside.says_code(str(value)))
+            return bool(is_asked_for) and last[0].startswith("code")
+        return self.is_authentication and not last[0].endswith("s")  # "tokens" are counted
 
     def _is_secret_text(self, level: int, name: str, value: str, beside: Beside | None) -> bool:
         if is_nothing(value) or (self.is_answer and is_message(value, any_prose=self.is_error)):
@@ -107,8 +109,7 @@ class Judge:
         return is_uuid(value) and self.names.identifies(name)
 
     def _is_secret_code(self, name: str, value: str, beside: Beside | None) -> bool:
-        names_an_error = self.is_answer and name[-4:].lower() == "code"
-        if names_an_error and (self.is_error or is_symbol(value)):
+        if self.is_answer and names_an_error(name) and (self.is_error or is_symbol(value)):
             return looks_random(value, SHORT)
         if self.is_authentication or (looks_random(value, SHORT) and not _FILE.search(value)):
             return True
@@ -128,6 +129,11 @@ class Judge:
         return _BASE_32.fullmatch(value) is not None and not value.isdecimal()
 
 
+def names_an_error(name: str) -> bool:
+    """Return True for what answers call the symbol or the number of an error, among others."""
+    return name[-4:].lower() == "code"
+
+
 def is_id(name: str) -> bool:
     """Return True for the name of what identifies something, however random."""
     return name.lower().rpartition("_")[2] in IDS
@@ -143,12 +149,19 @@ class Beside:
     # --- pairs
 
     def level(self, name: str, value: Any) -> int:
-        """Return what the other field of a pair says of a value."""
+        """Return what another field says of a value: of a pair the name, or a password before."""
+        if self._names.repeats(name) and self._has_password:
+            return Sensitivity.ALWAYS
         role = role_of(name)
         if role is None or not role.is_value:
             return Sensitivity.HARMLESS
         found = [each for stem in stems_of(role) for each in self._namings.get(stem, ())]
         return max((self._level(*each, role.word, value) for each in found), default=0)
+
+    @cached_property
+    def _has_password(self) -> bool:
+        names = (each[-MAX_NAME:] for each in self._siblings if isinstance(each, str))
+        return any(self._names.sensitivity(each) == Sensitivity.ALWAYS for each in names)
 
     def _level(self, word: str, naming: Any, value_word: str, value: Any) -> int:
         if word in LABELS and (value_word in LOOSE or self._is_label(value)):
@@ -213,7 +226,7 @@ class Beside:
             if not isinstance(name, str):
                 continue
             context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
-            if not context or not other or not isinstance(other, str):
+            if not context or not isinstance(other, str) or is_nothing(other):
                 continue
             if context is Context.AUTHENTICATION or (_OPENS.get(context, _never)(other)):
                 return True, True

@@ -26,6 +26,7 @@ from trackmate.redaction.found import MASK, FoundSecrets
 from trackmate.redaction.judging import Beside, Judge, is_id
 from trackmate.redaction.named import NamedSecrets, may_name
 from trackmate.redaction.names import SecretNames, Sensitivity
+from trackmate.redaction.operations import operation_of
 from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
 from trackmate.redaction.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.values import MAX_TEXT, Sanitizer
@@ -260,10 +261,19 @@ class Redactor:
             if route:
                 break
         if not arguments:
-            return path
+            return self.path_without_route(path)
         rest = path[len(each) :] if path.startswith(each) else ""
         masked = self.masked_arguments(each, arguments, route)
         return masked + rest if masked != each else path
+
+    def path_without_route(self, path: str) -> str:
+        """Return the path of a frontend without the random parts that open something."""
+        if not is_about_authentication(path[:MAX_PATH]):
+            return path
+        parts = path.split("/")
+        random = {part for part in parts if looks_random(part, SHORT)}
+        self.found.add(random)
+        return "/".join(MASK if part in random else part for part in parts)
 
     def masked_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
         """Return a path in which what its route took out of it is masked where it is secret."""
@@ -285,6 +295,7 @@ class Redactor:
             return not reads_like_words(text)
         if is_id(name):
             return False
+        about = about or ("/" in text and is_about_authentication(text))
         return (about and _CODE.fullmatch(text) is not None) or any(
             looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
             for part in text.split("/")
@@ -297,10 +308,12 @@ class Redactor:
         if (query, *context) in self.clean:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        judge = self.judge
+        # That of an address in an answer is no answer, whose codes may be those of errors.
+        rules = replace(self._about(dict(pairs)), is_answer=False, is_error=False)
+        judge = rules.judge
         beside = judge.beside(dict(pairs))
         masked = [
-            (self._name(name, value), self._parameter(judge, name, value, beside))
+            (rules._name(name, value), rules._parameter(judge, name, value, beside))
             for name, value in pairs
         ]
         if masked != pairs:
@@ -331,7 +344,7 @@ class Redactor:
 
         With `may_be_quoted`, secrets beyond the bounds are remembered as well.
         """
-        sanitize = self._sanitizer()
+        sanitize = self._about(value)._sanitizer()
         masked = sanitize(value)
         if may_be_quoted and not sanitize.is_complete:
             self.learn(value)
@@ -339,10 +352,16 @@ class Redactor:
 
     def learn(self, value: Any) -> None:
         """Remember the secrets in data that are not kept."""
-        search = self._sanitizer(nodes=MOST_NODES, characters=MOST_CHARACTERS)
+        search = self._about(value)._sanitizer(nodes=MOST_NODES, characters=MOST_CHARACTERS)
         search(value)
         if not search.is_complete:
             self.found.is_complete = False
+
+    def _about(self, value: Any) -> Redactor:
+        """Return the redactor for data that may ask for an operation by its name."""
+        if self.is_authentication or not is_about_authentication(operation_of(value)):
+            return self
+        return replace(self, is_authentication=True)
 
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(

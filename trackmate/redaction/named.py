@@ -62,7 +62,8 @@ _LIST = re.compile(rf"(?:[^\s{_END}{{]|,?[ \t](?!\s{{0,8}}{_NEXT})|,(?!{_NEXT}))
 
 _OPTION = re.compile(
     r"(?<![\w-])--?([a-z][\w-]{1,63}+)(?:=\s?|\s{1,3}(?!-))(?=\S)(?!=|(?:and|are|for|if|in|is|must"
-    r"|of|on|option|options|or|should|to|with)\b|[A-Z]{2,}\b)",
+    r"|of|on|option|options|or|should|to|with)\b"
+    r"|(?-i:FILE|KEY|NAME|PASSWORD|PATH|SECRET|STRING|TEXT|TOKEN|VALUE)\b)",
     re.IGNORECASE,
 )
 """An option of a command, which has its value behind a blank; in prose, words follow it."""
@@ -76,7 +77,7 @@ _PAIR = re.compile(
 """`"name": "password", "value": "..."`."""
 _SPOKEN = re.compile(
     r"(?<![\w.-])((?:\w{1,20}[ _-])?(?:passcode|passphrase|passw(?:or[dt]|d)|pwd|mot de passe"
-    r"|identified by))(?:\s(?:for\s\S{1,64}|is|was|ist|war|lautet|est))?[\s(=|→–-]{1,4}"  # noqa: RUF001
+    r"|identified by))(?:\sfor\s\S{1,64})?(?:\s(?:is|was|ist|war|lautet|est))?[\s(=|→–-]{1,4}"  # noqa: RUF001
     r"(?=[\"']|[^\s,;'\"<>()]{0,63}?\d)(?=[\"']|[^\s,;'\"<>()]{0,63}?[^\W\d_])(?=[^\s,;<>()]{6})"
     r"(?![^\s]{0,64}[=:])",
     re.IGNORECASE,
@@ -109,16 +110,11 @@ def may_name(text: str) -> bool:
         or "<" in text
         or ("-" in text and (" -" in text or text.startswith("-")))
         or ("," in text and ('"' in text or "'" in text))
-        or (
-            " " in text
-            and (
-                "ass" in text
-                or "PASS" in text
-                or "pwd" in text
-                or "dentif" in text
-                or "DENTIF" in text
-            )
-        )
+        or "ass" in text
+        or "PASS" in text
+        or "pwd" in text
+        or "dentif" in text
+        or "DENTIF" in text
         or (not text.isascii() and ("→" in text or "：" in text))  # noqa: RUF001
     )
 

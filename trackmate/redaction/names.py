@@ -30,6 +30,7 @@ from trackmate.redaction.vocabulary import (
     NEIGHBOURS,
     PASSES,
     QUESTIONS,
+    REPEATS,
     SECRET_PARTS,
     SECRET_PHRASES,
     SECRET_WORDS,
@@ -115,7 +116,7 @@ class SecretNames:
 
     def _says_something(self, name: str) -> bool:
         """Return False for most names: their values need not be judged."""
-        if self._sensitivity(name) > Sensitivity.HARMLESS:
+        if self._sensitivity(name) > Sensitivity.HARMLESS or self.repeats(name):
             return True
         role = role_of(name)
         return role is not None and role.is_value
@@ -142,6 +143,11 @@ class SecretNames:
         return bool(words) and (
             (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTIONS
         )
+
+    def repeats(self, name: str) -> bool:
+        """Return True for where a password is typed a second time: `confirm`, `retype`."""
+        words = words_of(_last_part(name))
+        return len(words) == 1 and words[0] in REPEATS
 
     def identifies(self, name: str) -> bool:
         """Return True for the name of an identifier that opens nothing: `token_id`."""
@@ -187,6 +193,8 @@ class SecretNames:
             last = words_of(_last_part(name))
             if last in self._exempt:
                 return self._sensitivity_of(words[: -len(last)])
+        if words_of(_last_part(name)) == ("pass",):
+            return Sensitivity.ALWAYS  # "account[pass]", but no "boarding_pass"
         return self._sensitivity_of(words)
 
     def _sensitivity_of(self, words: tuple[str, ...]) -> Sensitivity:
@@ -198,7 +206,7 @@ class SecretNames:
             return Sensitivity.ALWAYS
         if _is_about(words) or _has_harmless_phrase(words):
             return Sensitivity.HARMLESS
-        if _has(both, ALWAYS_WORDS, ALWAYS_PHRASES) or words == ("pass",):
+        if _has(both, ALWAYS_WORDS, ALWAYS_PHRASES):
             return Sensitivity.ALWAYS
         if _has(both, SECRET_WORDS, SECRET_PHRASES) or _has_part(words):
             return Sensitivity.SECRET
@@ -263,7 +271,10 @@ def _lengths(phrases: frozenset[tuple[str, ...]]) -> list[int]:
 
 
 def _has_part(words: tuple[str, ...]) -> bool:
-    if any(word.endswith("pass") and word not in PASSES for word in words):
+    if any(
+        "pwd" in word or word.endswith("pw") or (word.endswith("pass") and word not in PASSES)
+        for word in words
+    ):
         return True
     squashed = "".join(word for word in words if word not in HARMLESS_WORDS)
     # What people write with a sign inside is no name of one: "pass_word" is found, "is sued" too.

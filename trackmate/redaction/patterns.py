@@ -35,6 +35,11 @@ _USERINFO = re.compile(
 )
 # A token in place of the user: GitHub, Stripe, Sentry.
 _USER = re.compile(r"(://)([^\s/@:?#]{1,256}+)(?=(:(?:x-oauth-basic)?)?@[\w\[])")
+# curl -u bob:..., whose numbers are those of users and groups in other commands.
+_USER_OPTION = re.compile(
+    r"(?<![\w-])((?:-u\s?|--(?:(?:proxy-)?user|auth)[= ])[\"']?[^\s:\"'/=]{1,64}+:)"
+    r"(?!\d+(?:\s|\Z))[^\s\"']++"
+)
 _OTPAUTH = re.compile(r"(otpauth(?:-migration)?:)[^\s\"'<>]++", re.IGNORECASE)
 _AWS = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
 # What GitHub, GitLab, Slack, Stripe, OpenAI, SendGrid, PyPI, npm, Hugging Face, Google, Shopify,
@@ -79,22 +84,29 @@ _CODE = (
 )
 _COUNTED = r"(?!\s(?:bytes|edition|items|lines|more|of|policy|series|times|usd|usdt|users)\b)"
 _YEAR = r"(?!(?:19|20)\d\d(?:\W|\Z))"
-_NOUN = r"(?:[a-zäöü]{0,24}code|c[oó]digo|kennwort|passcode|passwor[dt]|pass|pin|tan|token)"
+_NOUN = (
+    r"(?:[a-zäöü]{0,24}(?:code|kennwort|passwor[dt])|c[oó]digo|codice|passcode|pass|pin|tan|token)"
+    r"(?:\sd[ei]\s[^\W\d_]{1,20})?"
+)
 _OTP = r"(?:otp|totp|mfa|2fa|two[ -]?factor|passcode)(?:[ -](?:code|pin|token))?"
 _QUALIFIED = (
     r"(?:one[ -]?time|access|authentication|backup|confirmation|login|recovery|reset|security"
     rf"|sign-?in|verification)[ -]{_NOUN}"
+    r"|(?:aktivierungs|anmelde|best(?:ä|ae)tigungs|einmal|freischalt|sicherheits|zugangs)"
+    r"(?:code|kennwort|passwort)"
 )
-_WHOSE = r"(?:your|the|ihr|dein|votre|ton|le|su|tu)"
-_IS = r"(?:is|was|lautet|ist|est|es)"
+_WHOSE = (
+    r"(?:your|the|ihre?|deine?|votre|ton|le|su|tuo?|seu|uw)(?:\s[^\W\d_]{1,20}(?:-time)?){0,2}\s"
+)
+_IS = r"(?:is|was|lautet|ist|est|es|è|é)"
 _FOR = r"(?:\s(?:for|für|pour|para)\s\S{1,40})?"
-_UP_TO = rf"\s(?:is|as|ist|lautet|est|es)\s{_WHOSE}\s(?:[^\W\d_]{{1,20}}\s){{0,2}}{_NOUN}\b"
+_UP_TO = rf"\s(?:is|as|ist|lautet|est|es)\s{_WHOSE}{_NOUN}\b"
 _ONE_TIME_CODE = re.compile(
     # "OTP 482913", "2FA code for bob: ...", "one-time password ..."
     rf"(?<![^\W_])((?:{_OTP}|{_QUALIFIED}){_FOR}(?:\s{_IS})?\s{{0,3}}[:=#(]?\s{{0,3}}[\"']?)"
     rf"{_YEAR}(?-i:{_CODE}){_COUNTED}"
     # "Your login code is 482913", "Ihr Code lautet ..."
-    rf"|(?<![^\W_])({_WHOSE}\s(?:[^\W\d_]{{1,20}}\s){{0,2}}{_NOUN}{_FOR}"
+    rf"|(?<![^\W_])({_WHOSE}{_NOUN}{_FOR}"
     rf"(?:\s{_IS}\s{{0,3}}:?|\s{{0,3}}[:=#(])\s{{0,3}}[\"']?)(?-i:{_CODE}){_COUNTED}"
     # "482913 is your code", "Use 482913 to sign in"
     rf"|(?<![\w.-])((?:use|enter)\s(?:code\s)?|[A-Z]-)?{_DIGITS_OF_CODE}"
@@ -114,7 +126,8 @@ _DATABASE = re.compile(
     r"|\bparameter \$\d{1,5} = ')[^\r\n]++"
     r"|((?:input (?:syntax|value)|eingabesyntax|eingabewert|syntaxe en entrée|valeur en entrée"
     r"|sintaxis de entrada|valor de entrada)[^\r\n\"»«“„']{1,80}[\"»«“„'])[^\r\n]++"
-    r"|(duplicate entry ')[^\r\n]{0,1000}(?=' for key)"
+    r"|(duplicate entry ')[^\r\n]{0,1000}(?=' for key)|(duplicate key value is \()[^\r\n]++"
+    r"|(\bvalue ')[^\r\n]{0,1000}(?=' to data type)"
     r"|(incorrect [\w ]{1,30} value: ')[^\r\n]{0,1000}(?=' for column)"
     r"|(\bvalue \")[^\r\n]{0,1000}(?=\" is out of range)",
     re.MULTILINE | re.IGNORECASE,
@@ -122,7 +135,7 @@ _DATABASE = re.compile(
 
 _DIGITS = re.compile(r"\d{4}(?:\D{0,3}\d){9}")
 _SEPARATORS = (
-    "[ \t\r\n\u3000\u200b\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2212\u00b7._/*|\\\\-]{1,3}"
+    "[ \t\r\n\u3000\u200b\u00a0\u2000-\u200a\u2010-\u2015\u202f\u2212\u00b7._/*|'’~+=#\\\\-]{1,3}"  # noqa: RUF001
 )
 # In fours, as American Express (4-6-5) or Diners Club (4-6-4) with any separator, or in any groups
 # with blanks and dashes. Not within a UUID or another hexadecimal token: one in a thousand of those
@@ -131,6 +144,8 @@ _CARD = re.compile(
     rf"(?<![^\W_])(?<!\d\.)(?<![\da-f]{{4}}-)"
     rf"(?:\d{{4}}({_SEPARATORS})\d{{4}}\1\d{{4}}\1\d{{1,4}}(?:\1\d{{1,3}})?"
     rf"|\d{{4}}({_SEPARATORS})\d{{6}}\2\d{{4,5}}"
+    # More of them are a list of numbers.
+    r"|(?<!\d[:;])(?<!\d[:;] )\d{4}([:;] ?)\d{4}\3\d{4}\3\d{4}(?![:;] ?\d)"
     rf"|\d(?:[ -]?\d){{12,18}})"
     rf"(?![^\W_])(?!-[\da-f]{{4}})",
     re.IGNORECASE,
@@ -183,9 +198,8 @@ def mask_forms(text: str, mask: str) -> str:
         text = _SCHEME.sub(lambda found: _without_credential(found, mask), text)
     if "cookie" in lowered:
         text = _COOKIES.sub(rf"\1{mask}", text)
-    if "://" in text and "@" in text:
-        text = _USER.sub(lambda found: _without_user(found, mask), text)
-        text = _USERINFO.sub(rf"\1{mask}", text)
+    if ":" in text:
+        text = _without_userinfo(text, mask)
     if "otpauth:" in lowered or "otpauth-" in lowered:
         text = _OTPAUTH.sub(rf"\1{mask}", text)
     if "-----BEGIN" in text:
@@ -204,6 +218,15 @@ def mask_forms(text: str, mask: str) -> str:
         text = _DATABASE.sub(lambda found: _after_group(found, mask), text)
     if _names_a_code(lowered) and _THREE_DIGITS.search(text):
         text = _ONE_TIME_CODE.sub(lambda found: _after_group(found, mask), text)
+    return text
+
+
+def _without_userinfo(text: str, mask: str) -> str:
+    if "-u" in text or "-a" in text:
+        text = _USER_OPTION.sub(rf"\1{mask}", text)
+    if "://" in text and "@" in text:
+        text = _USER.sub(lambda found: _without_user(found, mask), text)
+        text = _USERINFO.sub(rf"\1{mask}", text)
     return text
 
 
@@ -314,6 +337,8 @@ def _quotes_a_database(lowered: str) -> bool:
         or "cont" in lowered
         or "enth" in lowered
         or "duplicate entry" in lowered
+        or "duplicate key" in lowered
+        or "converting" in lowered
         or "incorrect " in lowered
         or "line " in lowered
         or "input " in lowered
@@ -339,6 +364,9 @@ def _names_a_code(lowered: str) -> bool:
         or "one time" in lowered
         or "one-time" in lowered
         or "tan " in lowered
+        or "tan:" in lowered
+        or "codice" in lowered
+        or "wort" in lowered
         or "cv" in lowered
         or " to " in lowered
         or "digo " in lowered

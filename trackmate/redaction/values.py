@@ -84,7 +84,7 @@ class Sanitizer:
 
     text: Callable[[str], str] = clean_text
     judge: Judge | None = None
-    mask: Callable[[Any], Any] = lambda value: value
+    mask: Callable[[Any], str] = str
     is_thorough: bool = False
     """Whether numbers and short names are searched as texts are."""
     nodes: int = MAX_NODES
@@ -98,7 +98,7 @@ class Sanitizer:
         `name` is what it is called, and `level` what is known of all that is in it.
         """
         if isinstance(value, str):
-            return self._string(value if type(value) is str else str(value))
+            return self._string(value if type(value) is str else str(value), name)
         if value is None or value is True or value is False:
             return value
         if isinstance(value, int):
@@ -117,7 +117,10 @@ class Sanitizer:
             return self._items(value, depth + 1, level, name)
         return self._other(value)
 
-    def _string(self, text: str) -> str:
+    def _string(self, text: str, name: str = "") -> str:
+        judge = self.judge
+        if judge and judge.is_authentication and judge.opens_something(name, text):
+            return self.mask(text)
         if len(text) > MAX_TEXT or len(text) > self.characters:
             self.is_complete = False
             if self.characters <= 0:
@@ -141,7 +144,6 @@ class Sanitizer:
         result: dict[str, Any] = {}
         judge, text = self.judge, self.text
         beside: Beside | None = None
-        is_strict = judge is not None and judge.is_authentication
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -153,16 +155,14 @@ class Sanitizer:
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if is_strict and judge and type(item) is str and judge.opens_something(name, item):
-                result[name] = self.mask(item)
-            elif judge and (inherited or judge.names.says_something(key_text)):
+            if judge and (inherited or judge.names.says_something(key_text)):
                 beside = beside or judge.beside(value)
                 if inherited >= Sensitivity.SECRET and _is_drawn(key_text):
                     # {"tokens": {"4f9d2b7c": "active"}}
                     name = self.mask(key_text)
                 result[name] = self._named(key_text, item, beside, depth, inherited)
             elif type(item) is str:
-                result[name] = self._string(item)
+                result[name] = self._string(item, key_text)
             else:
                 result[name] = self(item, depth, 0, key_text)
         return result
@@ -267,7 +267,7 @@ def _more(missing: int, last: object) -> str:
 
 
 def is_plain(value: Any) -> bool:
-    """Say of small data that a `Walk` would return it as it is; quicker than the walk.
+    """Say of small data that a `Sanitizer` would return it as it is; quicker than asking one.
 
     False may mean that nobody looked closely.
     """

@@ -19,15 +19,20 @@ def _phrases(text: str) -> frozenset[tuple[str, ...]]:
 
 PASSWORDS = _words("""
     passcode passphrase passw passwd password passwrd paswd pswd pswrd psw pw pword pwd
-    adgangskode clave contrasena contrasenya geslo haslo hasło heslo jelszo kennwort kodeord
-    losenord lozinka mdp motdepasse palavrapasse parola parole passwort paswort salasana salasona
-    senha sifre slaptazodis wachtwoord κωδικος סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль
+    adgangskode clave contrasena contrasenia contrasenya einmalpasswort geslo haslo hasło heslo
+    jelszo kennwort kodeord losenord lozinka mdp motdepasse motpasse palavrapasse parola parole
+    passwort paswort salasana salasona senha sifre slaptazodis wachtwoord κωδικος
+    סיסמה 암호 パスワード 口令 密码 密碼 비밀번호 пароль
     bindpw dbpw loginpw newpw oldpw passhash pwhash rootpw userpw
 """)
 """Words for a password."""
 
 ALWAYS_WORDS = PASSWORDS | _words(
-    "ccv csc cvc cvn cvv iban itan mnemonic mtan otp pin psk puk ssn totp"
+    """
+    aktivierungscode bestaetigungscode bestatigungscode ccno ccv cryptogramme csc cvc cvd cvn cvv
+    einmalcode freischaltcode iban itan kartennummer kartenprufnummer mnemonic mtan otp pin psk puk
+    sicherheitscode ssn totp zugangscode
+    """
 )
 """Words whose values are secret, numbers too. The last word of a name may be in the plural."""
 
@@ -39,14 +44,18 @@ ALWAYS_PHRASES = _phrases("""
     recovery phrase, reset code, scratch code, security code, seed phrase, seed words, signin code,
     sms code, two factor code, unused code, verification code, verify code, account number,
     card verification, card security code, credit card number, door code, pairing code,
-    secret answer, security answer, social security, tfa code, totp code, unlock code
+    secret answer, security answer, social security, tfa code, totp code, unlock code,
+    verification value, account no, card security number, cc cid, cc no, code confidentiel, code de
+    verification, codigo de seguridad, codigo de verificacion, codigo seguridad, codigo
+    verificacion, cv number, emergency code, mot passe, numero carte, numero de carte, numero de
+    tarjeta, numero tarjeta, rescue code, tan code, tan number
 """)
 """The same of neighbouring words."""
 
 SECRET_WORDS = _words("""
     assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
-    hmac pgtid pgtiou samlart samlrequest samlresponse secret sesame sessionid sid sig
-    signature token xsrf
+    geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame sessionid sid
+    sig signature token xsrf zugangsdaten
 """)
 """Words whose values are secret, but for numbers, which are counts: `{"token": 2334}`."""
 
@@ -64,7 +73,10 @@ SECRET_PHRASES = _phrases("""
     account key, aes key, cipher key,
     client key, consumer key, enc key, entry key, fernet key, hmac key, oauth verifier,
     otp auth, join key, preshared key, priv key, setup key, shared access key, vapid key,
-    wallet key
+    wallet key, activation hash, app key, application key, chiave segreta, cle api, confirm hash,
+    confirm key, login verifier, method nonce, network key, pass conf, pass confirmation, payment
+    nonce, private phrase, reset hash, ssl key, tls key, unsubscribe key, validation key,
+    verification hash, verify key, wallet seed, wep key, wpa key
 """)
 """The same of neighbouring words."""
 
@@ -102,7 +114,7 @@ LIKELY_WORDS = _words("auth session ticket")
 IDENTIFYING = _words("code cookie hash header key secret string token value")
 """What makes a likely word a certain one: `session_key`, `auth_token`."""
 
-CONTEXTUAL_WORDS = _words("code hash key mfa seed tan tfa")
+CONTEXTUAL_WORDS = _words("code codigo hash key mfa seed tan tfa")
 """Last words of names whose values are secret where a login, a reset, a token and the like are
 concerned, or where they look random."""
 
@@ -137,11 +149,12 @@ HARMLESS_BEFORE = {
 """What comes before such a word that is plainly none: `country_code`, `sort_key`."""
 
 ABOUT = _words("""
-    age algorithm algorithms backend backends budget channel class color colour count counts
-    country created date enabled endpoint expired expires expiry fee figs format index label
-    length level lifetime limit max maxage method methods min mode name policy position provider
-    remaining required rules samesite scheme score sent size status strength style symbol ttl type
-    types updated url usage used validator validators valid verified version
+    age algorithm algorithms backend backends brand budget channel class color colour company
+    count counts country created date days enabled endpoint expired expires expiry fee figs format
+    hours index issuer label length level lifetime limit max maxage method methods min minutes mode
+    name policy position provider remaining required rules samesite scheme score seconds sent size
+    status strength style symbol ttl type types updated url usage used validator validators valid
+    verified version
 """)
 """A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
 
@@ -164,11 +177,13 @@ QUESTIONS = _words("accepts can count has is max min num requires total")
 """... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
 
 AUTHENTICATION = _words("""
-    2fa activate activation auth authenticate authentication authenticator authorise authorize
-    authtoken cas confirm confirmation invitation invitations invite invites jwt knox login
-    logon magic mfa oauth oauth2 oidc openid otp passkey passkeys passwd password passwordless
-    passwords reauthenticate recover recovery register reset saml saml2 sesame signin signup sso
-    token tokens totp twofactor unlock unsubscribe verification verify webauthn
+    2fa activate activation aktivieren anmelden anmeldung auth authenticate authentication
+    authenticator authorise authorize authtoken bestaetigen callback cas confirm confirmation
+    connexion contrasena einladung forgot inscription invitation invitations invite invites join
+    jwt kennwort knox login logon magic mfa oauth oauth2 oidc onetime openid optin otp passcode
+    passkey passkeys passwd password passwordless passwords passwort reauthenticate recover
+    recovery register registrieren registrierung reset saml saml2 sesame signin signup sso token
+    tokens totp twofactor unlock unsubscribe verification verify webauthn
 """)
 """Words in a route, a path or the name of an action which say that it is about authentication."""
 
@@ -179,13 +194,16 @@ NEIGHBOURS = _phrases("""
 """Parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
 
 UNTELLING = _words("""
-    assertion authenticity bearer cookie cookies csrf csrfmiddlewaretoken csrftoken iban number
-    requestverificationtoken sid signature verification xsrf
+    assertion authenticity bearer card ccv cookie cookies csc csrf csrfmiddlewaretoken csrftoken
+    cvc cvn cvv iban number requestverificationtoken sid signature ssn verification xsrf
 """)
 """Words of secrets that are in forms of any kind, or beside any `code`: they say nothing of it."""
 
 METHODS = _words("channel device factor method type via")
 """Last words of what says how a second factor comes."""
+
+REPEATS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
+"""What forms call the second of two fields for a password."""
 
 PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
 """Words for pictures that are no QR code."""

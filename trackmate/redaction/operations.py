@@ -1,0 +1,31 @@
+"""The operation that data ask for, where one address serves many: GraphQL, JSON-RPC, Ajax."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+NAMES = ("operationName", "method", "action")
+"""What such data call it."""
+MAX_OPERATION = 64
+"""Characters of its name."""
+MAX_BATCH = 10
+"""Operations of a batch that are looked at."""
+_FIRST_FIELD = re.compile(
+    r"\s*(?:(?:mutation|query)\b\s*(\w{0,64})[^{]{0,2000})?\{\s*(?:\w{1,64}\s*:\s*)?(\w{1,64})"
+)
+"""The name of a query of GraphQL and the first field that it asks for."""
+
+
+def operation_of(data: Any) -> str:
+    """Return the names of the operation, or "" for data that ask for none."""
+    if type(data) is list:
+        return " ".join(operation_of(each) for each in data[:MAX_BATCH] if type(each) is dict)
+    if type(data) is not dict:
+        return ""
+    named = [data[name] for name in NAMES if name in data]
+    names = [name for name in named if isinstance(name, str) and len(name) <= MAX_OPERATION]
+    query = data.get("query")
+    if isinstance(query, str) and "{" in query and (found := _FIRST_FIELD.match(query)):
+        names += [found[1] or "", found[2]]
+    return " ".join(names)
