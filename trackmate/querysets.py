@@ -33,8 +33,8 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
 
     def by_label(self, label: str) -> Self:
         """Keep what an actor of this name did, users as they were called then and actors that are
-        no users alike (`"cron:nightly"`)."""
-        return self.filter(actor_label=label)
+        no users alike (`"cron:nightly"`); nothing for no name (`""`)."""
+        return self.filter(actor_label=label) if label else self.none()
 
     def on(self, instance: models.Model) -> Self:
         """Keep what was done to one object; nothing for one that has no key yet."""
@@ -63,8 +63,8 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         return rows
 
     def of_request(self, request_id: str) -> Self:
-        """Keep everything that one request did."""
-        return self.filter(request_id=request_id)
+        """Keep everything that one request did; nothing where there was none (`""`)."""
+        return self.filter(request_id=request_id) if request_id else self.none()
 
     def newest_first(self) -> Self:
         """Order by the clock, newest first."""

@@ -1,6 +1,6 @@
 """The spool: activities that wait in files until the database of the log takes them."""
 
-from trackmate.spool.locations import default_directory, get_spool, get_spools
+from trackmate.spool.locations import default_directory, find_left_behind, get_spool, get_spools
 from trackmate.spool.segments import (
     MAX_BYTES,
     MIN_FREE_BYTES,
@@ -24,6 +24,7 @@ __all__ = [
     "Segment",
     "Spool",
     "default_directory",
+    "find_left_behind",
     "get_spool",
     "get_spools",
 ]

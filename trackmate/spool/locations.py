@@ -17,10 +17,12 @@ from urllib.parse import quote, unquote
 from django.db import connections
 
 from trackmate.conf import get_settings
-from trackmate.spool.segments import Limits, Spool
+from trackmate.spool.segments import OPEN, SEALED, Limits, Spool
 
 SCHEMA = "schema="
 """What the name of a schema's directory begins with."""
+DIGITS = 12
+"""Of what stands for a database in the name of its directory."""
 
 
 def get_spool(schema: str = "", limits: Limits | None = None) -> Spool:
@@ -29,6 +31,20 @@ def get_spool(schema: str = "", limits: Limits | None = None) -> Spool:
     if schema:
         directory /= f"{SCHEMA}{quote(schema, safe=' ,$')}"
     return Spool(directory, limits or Limits(), root)
+
+
+def find_left_behind() -> list[Path]:
+    """Return the directories beside ours in which something waits for a database of another name.
+
+    That may be another site's, or this one's before it was renamed or moved.
+    """
+    _root, own = _directories()
+    beside = sorted(own.parent.glob(f"*-{'[0-9a-f]' * DIGITS}"))
+    return [path for path in beside if path != own and _has_segments(path)]
+
+
+def _has_segments(directory: Path) -> bool:
+    return any(any(directory.rglob(f"*{name}")) for name in (OPEN, SEALED))
 
 
 def get_spools() -> Iterator[tuple[str, Spool]]:
@@ -51,7 +67,7 @@ def _directories() -> tuple[Path | None, Path]:
 
 
 def identity_of(database: Mapping[str, Any]) -> str:
-    """Return 12 hex digits for an entry of DATABASES, the same for all to one database."""
+    """Return hex digits for an entry of DATABASES, the same for all to one database."""
     engine, host, port, name = (
         str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME")
     )
@@ -60,7 +76,7 @@ def identity_of(database: Mapping[str, Any]) -> str:
         name = str(Path(name).absolute())
     options = str((database.get("OPTIONS") or {}).get("options") or "")
     found = (engine, host, port, name, *((options,) if "search_path" in options else ()))
-    return sha256("|".join(found).encode()).hexdigest()[:12]
+    return sha256("|".join(found).encode()).hexdigest()[:DIGITS]
 
 
 def default_directory() -> Path:
