@@ -495,6 +495,28 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
     assert rows() == ["a", "waits"]
 
 
+def test_a_thread_stores_what_waits_as_the_process_ends():
+    get_spool().append(acts("waits"))
+    backend = DatabaseBackend()
+    backend._flusher._end()
+    backend._flusher._run()
+    assert rows() == ["waits"]
+
+
+def test_a_thread_that_rests_stores_what_waits_as_the_process_ends(monkeypatch):
+    backend = DatabaseBackend()
+    get_spool().append(acts("waits"))
+    backend._circuit.open("", answers=True)
+
+    def end(_seconds):
+        backend._circuit.close("")
+        backend._flusher._end()
+
+    monkeypatch.setattr(backend._flusher._is_ending, "wait", end)
+    backend._flusher._run()
+    assert rows() == ["waits"]
+
+
 def test_what_waits_is_no_loss_where_no_thread_can_be_started(table, with_threads, monkeypatch):
     def refuse(_thread):
         raise RuntimeError("can't start new thread")

@@ -88,7 +88,8 @@ class Flusher:
     def _run(self) -> None:
         with suppress():
             try:
-                while not self._is_ending.is_set() and self._step():
+                # Once more as the process ends, whenever that is.
+                while self._step() and not self._is_ending.is_set():
                     self._is_ending.wait(min(self._circuit.next_probe(), LOOK_SECONDS))
             except Exception as error:  # noqa: BLE001 (the next write starts another one)
                 report("failed", f"flusher: {place_of(error)}")
