@@ -148,6 +148,42 @@ def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
     assert DatabaseBackend().flush(timeout=60) == 2
 
 
+def test_a_flush_whose_time_is_up_says_that_something_cannot_be_stored(table, small_segments):
+    for action in ACTIONS:
+        get_spool().append(acts(action))
+    table.take_away()
+    with pytest.raises(NotStoredError):
+        DatabaseBackend().flush(timeout=0)
+
+
+def test_what_was_set_aside_and_has_no_table_now_is_an_error_and_waits(table):
+    get_spool().prepare()
+    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    table.take_away()
+    with pytest.raises(NotStoredError, match="others still wait"):
+        DatabaseBackend().retry_rejected()
+    table.give_back()
+    assert DatabaseBackend().rejected() == []
+    assert DatabaseBackend().flush() == 1
+
+
+def test_what_was_set_aside_in_one_spool_is_tried_again_whatever_fails_in_another(monkeypatch):
+    for name, spool in (("b", get_spool()), ("a", get_spool(schemas.UNKNOWN))):
+        spool.prepare()
+        spool.reject([("it was too long", as_line(acts(name)[0]))])
+    first, rejected_files = get_spool().directory, Spool._rejected_files
+
+    def fail(spool):
+        if spool.directory == first:
+            raise PermissionError
+        return rejected_files(spool)
+
+    monkeypatch.setattr(Spool, "_rejected_files", fail)
+    with pytest.raises(SpoolError):
+        DatabaseBackend().retry_rejected()
+    assert rows() == ["a"]
+
+
 def test_a_flush_goes_on_where_the_time_of_the_last_one_was_up(monkeypatch):
     monkeypatch.setattr(replay, "ROWS_AT_ONCE", 1)
     get_spool().append(acts(*ACTIONS))
@@ -277,7 +313,7 @@ def test_what_was_set_aside_is_not_lost_while_the_database_is_away(monkeypatch, 
     get_spool().prepare()
     get_spool().reject([("it was too long", as_line(acts("a")[0]))])
     connections["default"].close()
-    with suppress(OperationalError):
+    with pytest.raises(NotStoredError):
         DatabaseBackend().retry_rejected()
     assert DatabaseBackend().rejected() or not get_spool().is_empty()
 

@@ -29,7 +29,6 @@ class Command(BaseCommand):
             action="store_true",
             help=_("Show what was set aside, since it could never be stored, and try it again."),
         )
-
         parser.add_argument(
             "--schema",
             default=None,
@@ -47,14 +46,15 @@ class Command(BaseCommand):
         backend = get_backend()
         try:
             if options["rejected"]:
-                self._retry(backend)
+                self._show_rejected(backend)
+                stored = backend.retry_rejected(unknown_schema=options["schema"])
             else:
                 stored = backend.flush(timeout, unknown_schema=options["schema"])
-                self.stdout.write(f"{stored} activities stored.")
         except (NotStoredError, SpoolError) as error:
             raise CommandError(f"{error}. What waits in the spool is kept.") from error
+        self.stdout.write(f"{stored} activities stored.")
 
-    def _retry(self, backend: BaseBackend) -> None:
+    def _show_rejected(self, backend: BaseBackend) -> None:
         for each in backend.rejected():
             activity = each.activity
             what = (
@@ -63,4 +63,3 @@ class Command(BaseCommand):
                 else each.line
             )
             self.stdout.write(clean_line(f"{what}: {each.reason or _('set aside')}", 300))
-        self.stdout.write(f"{backend.retry_rejected()} activities stored.")
