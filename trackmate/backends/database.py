@@ -1,7 +1,7 @@
 """The default backend: rows of `ActivityLog`, with the spool as its safety net.
 
-This is the bridge between the write side and the read side: no other module of the write side knows
-the model.
+Here the write side and the read side meet: beside this module, only `inserts` and `schemas`, which
+it uses, know the model.
 """
 
 from __future__ import annotations
@@ -198,11 +198,11 @@ def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, No
     """Store by `replay` or `retry` what is in each spool; one that fails keeps no other waiting."""
     with committing(get_settings().DATABASE):
         for known_schema, spool in get_spools():
-            is_told = known_schema == UNKNOWN and unknown_schema is not None
+            schema = known_schema
+            if schema == UNKNOWN and unknown_schema is not None:
+                schema = unknown_schema
             try:
-                yield from store(
-                    spool, unknown_schema if is_told else known_schema, COMMAND_SECONDS
-                )
+                yield from store(spool, schema, COMMAND_SECONDS)
             except (DatabaseError, SpoolError) as error:
                 yield Outcome(error=error)
 
