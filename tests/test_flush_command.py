@@ -12,7 +12,7 @@ from django.db import connection
 from trackmate.activity import Activity
 from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
-from trackmate.spool import OPEN, get_spool, segments
+from trackmate.spool import OPEN, Spool, get_spool, segments
 from trackmate.spool.locations import identity_of
 
 pytestmark = pytest.mark.database
@@ -89,6 +89,20 @@ def test_a_table_that_is_away_is_an_error_and_nothing_is_lost(capsys):
         with connection.schema_editor() as editor:
             editor.alter_db_table(ActivityLog, "elsewhere", TABLE)
     assert flushed(capsys) == "1 activities stored.\n"
+
+
+@transactional
+@pytest.mark.parametrize("within", ["", "schema=acme"])
+def test_what_was_left_behind_for_another_database_is_named(capsys, spool_directory, within):
+    Spool(spool_directory.parent / "default-0123456789ab" / within).append(
+        [Activity.now(action="a")]
+    )
+    Spool(spool_directory.parent / "not-ours" / within).append([Activity.now(action="b")])
+    wait_for_the_flush("c")
+    call_command("trackmate_flush")
+    said = capsys.readouterr()
+    assert said.out == "1 activities stored.\n"
+    assert said.err.count("What waits in") == said.err.count("default-0123456789ab") == 1
 
 
 def test_a_spool_that_fails_is_an_error(configure, tmp_path):

@@ -148,6 +148,42 @@ def test_a_flush_stops_when_its_time_is_up(small_segments, spool_directory):
     assert DatabaseBackend().flush(timeout=60) == 2
 
 
+def test_a_flush_whose_time_is_up_says_that_something_cannot_be_stored(table, small_segments):
+    for action in ACTIONS:
+        get_spool().append(acts(action))
+    table.take_away()
+    with pytest.raises(NotStoredError):
+        DatabaseBackend().flush(timeout=0)
+
+
+def test_what_was_set_aside_and_has_no_table_now_is_an_error_and_waits(table):
+    get_spool().prepare()
+    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    table.take_away()
+    with pytest.raises(NotStoredError, match="others still wait"):
+        DatabaseBackend().retry_rejected()
+    table.give_back()
+    assert DatabaseBackend().rejected() == []
+    assert DatabaseBackend().flush() == 1
+
+
+def test_what_was_set_aside_in_one_spool_is_tried_again_whatever_fails_in_another(monkeypatch):
+    for name, spool in (("b", get_spool()), ("a", get_spool(schemas.UNKNOWN))):
+        spool.prepare()
+        spool.reject([("it was too long", as_line(acts(name)[0]))])
+    first, rejected_files = get_spool().directory, Spool._rejected_files
+
+    def fail(spool):
+        if spool.directory == first:
+            raise PermissionError
+        return rejected_files(spool)
+
+    monkeypatch.setattr(Spool, "_rejected_files", fail)
+    with pytest.raises(SpoolError):
+        DatabaseBackend().retry_rejected()
+    assert rows() == ["a"]
+
+
 def test_a_flush_goes_on_where_the_time_of_the_last_one_was_up(monkeypatch):
     monkeypatch.setattr(replay, "ROWS_AT_ONCE", 1)
     get_spool().append(acts(*ACTIONS))
@@ -277,7 +313,7 @@ def test_what_was_set_aside_is_not_lost_while_the_database_is_away(monkeypatch, 
     get_spool().prepare()
     get_spool().reject([("it was too long", as_line(acts("a")[0]))])
     connections["default"].close()
-    with suppress(OperationalError):
+    with pytest.raises(NotStoredError):
         DatabaseBackend().retry_rejected()
     assert DatabaseBackend().rejected() or not get_spool().is_empty()
 
@@ -493,6 +529,28 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
     backend._flusher._thread.join(20)
     assert not backend._flusher._thread.is_alive()
     assert rows() == ["a", "waits"]
+
+
+def test_a_thread_stores_what_waits_as_the_process_ends():
+    get_spool().append(acts("waits"))
+    backend = DatabaseBackend()
+    backend._flusher._end()
+    backend._flusher._run()
+    assert rows() == ["waits"]
+
+
+def test_a_thread_that_rests_stores_what_waits_as_the_process_ends(monkeypatch):
+    backend = DatabaseBackend()
+    get_spool().append(acts("waits"))
+    backend._circuit.open("", answers=True)
+
+    def end(_seconds):
+        backend._circuit.close("")
+        backend._flusher._end()
+
+    monkeypatch.setattr(backend._flusher._is_ending, "wait", end)
+    backend._flusher._run()
+    assert rows() == ["waits"]
 
 
 def test_what_waits_is_no_loss_where_no_thread_can_be_started(table, with_threads, monkeypatch):
@@ -839,7 +897,7 @@ def test_a_log_in_a_database_of_its_own_has_one_connection_for_each_process(
         thread.join()
     assert len(thread_connections) == 1
     assert rows() == ACTIONS
-    backend._connection.close()
+    backend._connection._own.close()
 
 
 SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}

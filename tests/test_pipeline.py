@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import contextmanager
 
 import pytest
 from django.test import RequestFactory
@@ -38,6 +39,21 @@ class Refusing(BaseBackend):
 
     def send(self, activities):
         raise self.error("hunter2")
+
+
+class Uncarried(Collecting):
+    """What it goes by cannot be taken into another thread, or not back."""
+
+    def __init__(self, fails):
+        super().__init__()
+        self.fails = fails
+
+    @contextmanager
+    def carry(self):
+        if self.fails == "in":
+            raise RuntimeError("cannot carry")
+        yield
+        raise RuntimeError("cannot carry")
 
 
 class Unclosable(Collecting):
@@ -292,6 +308,19 @@ def test_in_an_event_loop_a_backend_that_does_not_wait_runs_at_once(activities):
         return actions(activities)
 
     assert asyncio.run(main()) == ["a"]
+
+
+@pytest.mark.parametrize(("fails", "sends"), [("in", []), ("out", [["a"]])])
+def test_a_backend_that_cannot_be_carried_never_fails_the_host(configure, fails, sends):
+    configure(BACKEND=f"{__name__}.Uncarried", BACKEND_OPTIONS={"fails": fails})
+
+    async def view():
+        async with track("a"):
+            pass
+
+    asyncio.run(view())
+    assert get_backend().sends == sends
+    assert counts == {"failed": 1}
 
 
 def test_what_is_recorded_as_a_loop_ends_is_not_lost(collecting):

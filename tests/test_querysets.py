@@ -93,6 +93,12 @@ def test_what_else_did_the_same_request_do():
     assert set(actions(ActivityLog.objects.of_request("one"))) == {"request", "login"}
 
 
+def test_what_has_no_request_and_no_name_is_of_none():
+    log("of.a.command")
+    assert not ActivityLog.objects.of_request("")
+    assert not ActivityLog.objects.by_label("")
+
+
 def test_the_questions_can_be_combined(alice):
     log("old", actor=alice, status=FAILED, action_time=NOON - timedelta(days=1))
     log("new", actor=alice, status=FAILED, action_time=NOON)

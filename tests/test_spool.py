@@ -509,6 +509,16 @@ def test_on_a_full_disk_all_is_kept_or_nothing(spool, full_disk):
     assert drained(spool) == ["fits", "fits too"]
 
 
+def test_a_full_disk_leaves_no_half_of_what_still_waits(spool, request):
+    spool.append([Activity.now(action="large", remarks="x" * 30_000)])
+    (segment,) = spool.replay()
+    request.getfixturevalue("full_disk")
+    with pytest.raises(SpoolError):
+        segment.acknowledge(waiting=segment.activities)
+    assert list(spool.directory.iterdir()) == [segment.path]
+    assert drained(spool) == ["large"]
+
+
 def test_a_line_that_was_cut_off_costs_only_itself(spool):
     spool.append(acts("before"))
     with (spool.directory / OPEN).open("a") as segment:

@@ -1,4 +1,4 @@
-"""The one noun of the recording wing: an activity, as plain data."""
+"""The one noun of the write side: an activity, as plain data."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def suppress(function: Any = None, /) -> Any:
 
 
 def is_suppressed() -> bool:
-    """Say whether the code that runs is inside `suppress()`."""
+    """Return True if the code that runs is inside `suppress()`."""
     return bool(Suppression.entered())
 
 

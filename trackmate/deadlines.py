@@ -22,6 +22,16 @@ from trackmate.processes import at_fork
 from trackmate.transactions import is_in_transaction
 
 Release = Callable[[], object]
+"""Takes back what was put in the place of something."""
+
+ACTIVE = 1
+"""What libpq says of a connection on which a command is in progress."""
+
+READ, WRITE = 1, 2
+"""What psycopg waits for; their sum is either."""
+
+_IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
+_EVENTS = (0, _IN, _OUT, _IN | _OUT)
 
 
 class DeadlineExceededError(OperationalError):
@@ -114,7 +124,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 
     def _keep_limit(self, raw: Any) -> None:
         if self._limit is not None:
-            self._release = self._limit(raw, self._deadline, self._connection)
+            self._release = self._limit(raw, self._deadline)
 
 
 def limited(alias: str, seconds: float) -> AbstractContextManager[None]:
@@ -218,7 +228,7 @@ class _Attempt:
 # --- one driver each -----------------------------------------------------------------------------
 
 
-def _limit_psycopg(raw: Any, deadline: Deadline, _connection: Any) -> Release | None:
+def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
     """Let psycopg 3 wait by the deadline: all that it waits for goes through `wait()`."""
     if not hasattr(raw, "pgconn"):
         return None
@@ -246,16 +256,6 @@ def _drive(generator: Generator[int, int, Any], file: int, deadline: Deadline) -
         return done.value
 
 
-ACTIVE = 1
-"""What libpq says of a connection on which a command is in progress."""
-_IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
-READ, WRITE = 1, 2
-"""What psycopg waits for; their sum is either."""
-
-
-_EVENTS = (0, _IN, _OUT, _IN | _OUT)
-
-
 def _wait_for(file: int, wanted: int, seconds: float) -> int:
     """Return for what of `wanted` a socket is ready, or 0 if it is not in time."""
     if not hasattr(select, "poll"):  # pragma: no cover (Windows, eventlet)
@@ -274,7 +274,7 @@ def _wait_for(file: int, wanted: int, seconds: float) -> int:
     return ready or wanted
 
 
-def _limit_mysqlclient(raw: Any, deadline: Deadline, _connection: Any) -> Release | None:
+def _limit_mysqlclient(raw: Any, deadline: Deadline) -> Release | None:
     """Let mysqlclient wait for the answer to a query by the deadline.
 
     What else it asks the server, it asks in C and without a limit; here that is a query too.
@@ -322,7 +322,7 @@ def _override(raw: Any, name: str, method: Callable[..., Any]) -> Release:
     return release
 
 
-def _limit_sqlite(raw: Any, deadline: Deadline, _connection: Any) -> Release:
+def _limit_sqlite(raw: Any, deadline: Deadline) -> Release:
     """Let SQLite wait for a lock by the deadline; it waits for nothing else."""
     former = _busy_timeout(raw)
     limit = min(former, int(deadline.remaining() * 1000))
@@ -342,7 +342,7 @@ def _busy_timeout(raw: Any) -> int:
     return int(milliseconds)
 
 
-_LIMITS: dict[str, Callable[[Any, Deadline, Any], Release | None]] = {
+_LIMITS: dict[str, Callable[[Any, Deadline], Release | None]] = {
     "postgresql": _limit_psycopg,
     "mysql": _limit_mysqlclient,
     "sqlite": _limit_sqlite,

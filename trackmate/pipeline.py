@@ -42,7 +42,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
     def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 (the one guard of the recording wing)
+        except Exception as error:  # noqa: BLE001 (the one guard of the write side)
             report("failed", f"{function.__qualname__}: {place_of(error)}")
             # Errors of a database hold themselves, and by their frames what is at work here.
             clear_frames(error.__traceback__)
@@ -52,7 +52,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
 
 
 def is_recording() -> bool:
-    """Say whether what happens here is to be recorded."""
+    """Return True if what happens here is to be recorded."""
     return get_settings().ENABLED and not is_suppressed()
 
 
@@ -89,10 +89,14 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
         return function(*args, **kwargs)
 
 
-def carried(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function for another thread, in which the backend finds what it goes by in this."""
+def carried(function: Callable[P, R]) -> Callable[P, R | None]:
+    """Return a function for another thread, in which the backend finds what it goes by in this.
+
+    It is called once, and raises nothing.
+    """
     around = _carry() or nullcontext()
 
+    @guarded
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         with around:
             return function(*args, **kwargs)

@@ -33,7 +33,7 @@ class BaseBackend(ABC):
         """Return what was set aside, since it can never be stored as it is."""
         return ()
 
-    def retry_rejected(self) -> int:
+    def retry_rejected(self, *, unknown_schema: str | None = None) -> int:
         """Try to store what was set aside, and return how many activities were stored."""
         return 0
 

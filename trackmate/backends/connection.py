@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,10 +28,10 @@ class LogConnection:
     def installed(self) -> Iterator[BaseDatabaseWrapper]:
         """Let `connections[alias]` be the connection to write through, and yield it."""
         alias = get_settings().DATABASE
-        threads_own = existing_connection(alias)
-        if alias == DEFAULT_DB_ALIAS or is_under_test() or _is_busy(threads_own):
-            # A test looks for rows in its own transaction.
-            yield connections[alias]
+        threads_own = connections[alias]
+        # A test looks for rows in its own transaction.
+        if alias == DEFAULT_DB_ALIAS or is_under_test() or is_in_transaction(threads_own):
+            yield threads_own
             return
         if self._own is None:
             self._own = connections.create_connection(alias)
@@ -43,15 +42,7 @@ class LogConnection:
         try:
             yield self._own
         finally:
-            if threads_own is None:
-                del connections[alias]
-            else:
-                connections[alias] = threads_own
-
-    def close(self) -> None:
-        """Close the connection of this process, if it has one."""
-        if self._own is not None:
-            self._own.close()
+            connections[alias] = threads_own
 
 
 @contextmanager
@@ -79,7 +70,3 @@ def committing(alias: str) -> Iterator[None]:
 def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
     """Return the connection that this thread has, if it has one."""
     return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
-
-
-def _is_busy(connection: Any) -> bool:
-    return connection is not None and is_in_transaction(connection)

@@ -1,13 +1,14 @@
 """The default backend: rows of `ActivityLog`, with the spool as its safety net.
 
-This is the bridge between the write side and the read side: no other module of the write side knows
-the model.
+Here the write side and the read side meet: beside this module, only `inserts` and `schemas`, which
+it uses, know the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from math import inf
 from time import monotonic
 
 from django.core.checks import CheckMessage
@@ -22,7 +23,7 @@ from trackmate.backends.circuit import Circuit
 from trackmate.backends.connection import LogConnection, committing, existing_connection
 from trackmate.backends.flusher import LOOK_SECONDS, Flusher, waits_somewhere
 from trackmate.backends.inserts import insert, insert_missing
-from trackmate.backends.replay import replay, retry
+from trackmate.backends.replay import Outcome, replay, retry
 from trackmate.backends.schemas import (
     ASK_SECONDS,
     DEFAULT,
@@ -40,6 +41,7 @@ from trackmate.spool import (
     MIN_FREE_BYTES,
     Limits,
     Rejected,
+    Spool,
     get_spool,
     get_spools,
 )
@@ -50,6 +52,9 @@ SERVER_SHARE = 0.9
 
 COMMAND_SECONDS = 10.0
 """How long `trackmate_flush` waits for the database; nobody waits for it."""
+
+Store = Callable[[Spool, str, float], Generator[Outcome, None, None]]
+"""Stores what is in a spool, for a schema, within so many seconds."""
 
 
 class DatabaseBackend(BaseBackend):
@@ -151,42 +156,18 @@ class DatabaseBackend(BaseBackend):
         which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
         stored now.
         """
-        with committing(get_settings().DATABASE):
-            return self._flush(timeout, unknown_schema)
-
-    def _flush(self, timeout: float | None, unknown_schema: str | None) -> int:
-        deadline = None if timeout is None else monotonic() + timeout
-        stored, problems, failure = 0, [], None
-        for known_schema, spool in get_spools():
-            schema = known_schema
-            if schema == UNKNOWN and unknown_schema is not None:
-                schema = unknown_schema
-            try:
-                with closing(replay(spool, schema, COMMAND_SECONDS)) as outcomes:
-                    for outcome in outcomes:
-                        stored += outcome.stored
-                        if outcome.error is not None:
-                            problems.append(place_of(outcome.error))
-                        if deadline is not None and monotonic() >= deadline:
-                            return stored
-            except DatabaseError as error:
-                problems.append(place_of(error))
-            except SpoolError as error:
-                failure = error
-        if failure is not None:
-            raise failure
-        if problems:
-            raise NotStoredError(stored, problems[0])
-        return stored
+        return _stored(_outcomes(replay, unknown_schema), timeout)
 
     def rejected(self) -> list[Rejected]:
         """Return what was set aside, since it can never be stored as it is."""
         return [each for _schema, spool in get_spools() for each in spool.rejected()]
 
-    def retry_rejected(self) -> int:
-        """Try to store what was set aside, and return how many activities were stored."""
-        with committing(get_settings().DATABASE):
-            return sum(retry(spool, schema, COMMAND_SECONDS) for schema, spool in get_spools())
+    def retry_rejected(self, *, unknown_schema: str | None = None) -> int:
+        """Try to store what was set aside, and return how many activities were stored.
+
+        Raise the same errors as `flush()`.
+        """
+        return _stored(_outcomes(retry, unknown_schema), None)
 
     def carry(self) -> AbstractContextManager[None]:
         """Let the other thread write to the schema that this one has named."""
@@ -211,6 +192,38 @@ class DatabaseBackend(BaseBackend):
                 id="trackmate.W004",
             )
         ]
+
+
+def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, None, None]:
+    """Store by `replay` or `retry` what is in each spool; one that fails keeps no other waiting."""
+    with committing(get_settings().DATABASE):
+        for known_schema, spool in get_spools():
+            schema = known_schema
+            if schema == UNKNOWN and unknown_schema is not None:
+                schema = unknown_schema
+            try:
+                yield from store(spool, schema, COMMAND_SECONDS)
+            except (DatabaseError, SpoolError) as error:
+                yield Outcome(error=error)
+
+
+def _stored(outcomes: Generator[Outcome, None, None], timeout: float | None) -> int:
+    """Return how many activities were stored, until the time is up, or raise what went wrong."""
+    until = inf if timeout is None else monotonic() + timeout
+    stored, errors = 0, []
+    with closing(outcomes):
+        for outcome in outcomes:
+            stored += outcome.stored
+            if outcome.error is not None:
+                errors.append(outcome.error)
+            if monotonic() >= until:
+                break
+    for error in errors:
+        if isinstance(error, SpoolError):
+            raise error
+    if errors:
+        raise NotStoredError(stored, place_of(errors[0]))
+    return stored
 
 
 def _may_wait() -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event, RLock, Thread
 from time import monotonic
@@ -34,9 +33,6 @@ missing."""
 
 REST = 2.0
 """How much longer than a batch takes the pause after it is: that time belongs to the requests."""
-
-Rest = Callable[[float], object]
-"""Waits for so many seconds."""
 
 
 def waits_somewhere() -> bool:
@@ -88,7 +84,8 @@ class Flusher:
     def _run(self) -> None:
         with suppress():
             try:
-                while not self._is_ending.is_set() and self._step():
+                # Once more as the process ends, whenever that is.
+                while self._step() and not self._is_ending.is_set():
                     self._is_ending.wait(min(self._circuit.next_probe(), LOOK_SECONDS))
             except Exception as error:  # noqa: BLE001 (the next write starts another one)
                 report("failed", f"flusher: {place_of(error)}")
@@ -98,11 +95,12 @@ class Flusher:
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
         with committing(get_settings().DATABASE):
-            self.probe()
-            self.drain(self._is_ending.wait)
+            self._probe()
+            for schema, spool in get_spools():
+                self._drain(schema, spool)
         return self._circuit.has_failures or waits_somewhere()
 
-    def probe(self) -> None:
+    def _probe(self) -> None:
         """Ask for each schema whose time has come; close the circuits of those that answer."""
         for schema in self._circuit.due():
             if self._is_well(schema):
@@ -125,27 +123,21 @@ class Flusher:
             connection.close()
         return is_well
 
-    def drain(self, rest: Rest) -> int:
-        """Store what waits where the database takes rows, and return how many were stored."""
-        return sum(self._drain(schema, spool, rest) for schema, spool in get_spools())
-
-    def _drain(self, schema: str, spool: Spool, rest: Rest) -> int:
-        stored = 0
+    def _drain(self, schema: str, spool: Spool) -> None:
+        """Store what waits for a schema, if the database takes its rows."""
         settings = get_settings()
         try:
             key = circuit_key(connections[settings.DATABASE], schema)
             if not _waits_in(spool) or self._circuit.is_open(key):
-                return 0
+                return
             with spool.draining() as may_drain:
                 started = monotonic()
                 for outcome in replay(spool, schema, settings.WRITE_TIMEOUT) if may_drain else ():
-                    stored += outcome.stored
                     if outcome.error is not None:
                         report("delayed", place_of(outcome.error), count=len(outcome.waiting))
-                    rest(REST * (monotonic() - started))
+                    self._is_ending.wait(REST * (monotonic() - started))
                     started = monotonic()
         except SpoolError as error:
             report("delayed", str(error))
         except Exception as error:  # noqa: BLE001 (whatever a driver raises)
             report("delayed", place_of(error))
-        return stored

@@ -37,13 +37,38 @@ class NoContentTypesError(Error):
     """The content types cannot be read now; they may be in another database."""
 
 
-def insert(activities: Sequence[Activity], alias: str, *, seconds: float | None = None) -> None:
+def insert(
+    activities: Sequence[Activity],
+    alias: str,
+    *,
+    seconds: float | None = None,
+    is_repeated: bool = False,
+) -> None:
     """Store activities with one INSERT, or a few in one transaction where they exceed its limits.
 
     The database stops a statement that takes longer than `seconds`, where it can. A transaction
-    that is open already is never broken: this writes within a savepoint then.
+    that is open already is never broken: this writes within a savepoint then. Where `is_repeated`,
+    each is passed over that is stored already.
     """
-    _insert(activities, alias, seconds=seconds)
+    statement = _statement(alias, settings.USE_TZ)
+    connection = connections[alias]
+    # Or MySQL's is made twice: to ask the server what it can, and to store.
+    connection.ensure_connection()
+    recorded_at = statement.prepare_time(datetime.now(UTC), connection)
+    rows = [statement.row(activity, recorded_at, connection) for activity in activities]
+    keys = [activity.id for activity in activities]
+    # A single statement is a transaction of its own.
+    together = len(rows) > statement.rows_at_once or is_late(*keys) or connection.in_atomic_block
+    with (
+        transaction.atomic(using=alias) if together else nullcontext(),
+        connection.cursor() as cursor,
+        _limited_apart(cursor, seconds) if seconds else nullcontext(),
+    ):
+        for text, values in statement.of(rows, is_repeated=is_repeated):
+            cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
+        if together:
+            # What is stored at once is not late.
+            note(keys, alias)
 
 
 def insert_missing(activities: Sequence[Activity], alias: str) -> int:
@@ -57,7 +82,7 @@ def insert_missing(activities: Sequence[Activity], alias: str) -> int:
         # A segment may contain an activity twice, after a crash between writing and answering.
         missing = {each.id: each for each in activities if each.id not in stored}
         if missing:
-            _insert(list(missing.values()), alias, is_repeated=True)
+            insert(list(missing.values()), alias, is_repeated=True)
         return len(missing)
 
 
@@ -68,7 +93,7 @@ def can_insert(alias: str, moment: datetime) -> bool:
     """
     try:
         with transaction.atomic(using=alias):
-            _insert([Activity.at(moment, action="trackmate.probe")], alias)
+            insert([Activity.at(moment, action="trackmate.probe")], alias)
             transaction.set_rollback(True, using=alias)
     except (OverflowError, TypeError, ValueError):
         # It came to no database: the time is none that could be stored.
@@ -76,38 +101,6 @@ def can_insert(alias: str, moment: datetime) -> bool:
     except Exception:  # noqa: BLE001 (whatever a driver raises)
         return False
     return True
-
-
-def _insert(
-    activities: Sequence[Activity],
-    alias: str,
-    *,
-    seconds: float | None = None,
-    is_repeated: bool = False,
-) -> None:
-    statement = _statement(alias, settings.USE_TZ)
-    connection = connections[alias]
-    # Or MySQL's is made twice: to ask the server what it can, and to store.
-    connection.ensure_connection()
-    recorded_at = statement.prepare_time(datetime.now(UTC), connection)
-    rows = [statement.row(activity, recorded_at, connection) for activity in activities]
-    size = statement.rows_at_once
-    keys = [activity.id for activity in activities]
-    together = len(rows) > size or is_late(*keys) or connection.in_atomic_block
-    # A single statement is a transaction of its own.
-    with (
-        transaction.atomic(using=alias) if together else nullcontext(),
-        connection.cursor() as cursor,
-        _limited_apart(cursor, seconds) if seconds else nullcontext(),
-    ):
-        for start in range(0, len(rows), size):
-            chunk = rows[start : start + size]
-            text = statement.text(len(chunk), is_repeated=is_repeated)
-            values = [value for row in chunk for value in row]
-            cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
-        if together:
-            # What is stored at once is not late.
-            note(keys, alias)
 
 
 def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
@@ -174,10 +167,15 @@ class Statement:
     rows_at_once: int
     """How many rows one statement may hold."""
 
-    def text(self, rows: int, *, is_repeated: bool = False) -> str:
-        """Return the statement for a number of rows, and for such as may be there already."""
-        text = self.head + ", ".join([self.placeholders] * rows)
-        return text + self.conflict if is_repeated else text
+    def of(
+        self, rows: Sequence[list[Any]], *, is_repeated: bool
+    ) -> Iterator[tuple[str, list[Any]]]:
+        """Yield statements that store rows, each of as many as it may hold, and their values."""
+        for start in range(0, len(rows), self.rows_at_once):
+            chunk = rows[start : start + self.rows_at_once]
+            text = self.head + ", ".join([self.placeholders] * len(chunk))
+            values = [value for row in chunk for value in row]
+            yield text + self.conflict if is_repeated else text, values
 
     def row(self, activity: Activity, recorded_at: Any, connection: Any) -> list[Any]:
         """Return the values of an activity in the order of the columns, `recorded_at` prepared."""

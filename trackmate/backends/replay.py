@@ -60,7 +60,7 @@ def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iter
             waiting += outcome.waiting
             rejected += outcome.rejected
             yield outcome
-            if outcome.waiting == list(batch):
+            if len(outcome.waiting) == len(batch):
                 # It is not about these: a table, a column or the server is missing.
                 break
     finally:
@@ -71,10 +71,10 @@ def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iter
             segment.acknowledge(waiting)
 
 
-def retry(spool: Spool, schema: str, seconds: float) -> int:
-    """Store what was set aside before, and return how many activities were stored.
+def retry(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None, None]:
+    """Store what was set aside before, and yield what became of it.
 
-    What still cannot be stored is set aside again.
+    What still cannot be stored is set aside again, or waits. Raise the same errors as `replay()`.
     """
     alias, outcome = get_settings().DATABASE, Outcome()
     with spool.retaking_rejected() as rejected:
@@ -84,10 +84,9 @@ def retry(spool: Spool, schema: str, seconds: float) -> int:
             with limited(alias, seconds), in_schema(connections[alias], schema):
                 store(activities, alias, outcome)
         if outcome.waiting:
-            left = {each.id for each in outcome.waiting}
-            spool.append(each for each in activities if each.id in left)
+            spool.append(outcome.waiting)
         set_aside(outcome.rejected, spool)
-    return outcome.stored
+    yield outcome
 
 
 def set_aside(rejected: Sequence[tuple[str, str]], spool: Spool) -> None:

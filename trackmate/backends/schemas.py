@@ -23,6 +23,9 @@ DEFAULT = ""
 UNKNOWN = "?"
 """The database could not be asked."""
 ASK_SECONDS = 0.05
+"""How long the database is asked, while somebody may wait."""
+IDLE = 0
+"""What libpq says of a connection without a transaction."""
 
 _PATH = (
     "SELECT current_setting('search_path'), reset_val FROM pg_settings WHERE name = 'search_path'"
@@ -80,10 +83,6 @@ def _without_begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
     finally:
         if is_idle:
             raw.rollback()
-
-
-IDLE = 0
-"""What libpq says of a connection without a transaction."""
 
 
 @contextmanager

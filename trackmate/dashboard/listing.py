@@ -174,7 +174,7 @@ def listing(
     if not (filters.is_valid() and cursor.is_valid()):
         return found(state=State.INVALID)
     sides = cursor.cleaned_data
-    # Django asks the database for permissions, so only a list that shows payload asks Django.
+    # Django asks the database for permissions, so a list without payload and rows does not ask it.
     with_payload = columns.hold_payload(look.columns) and access.may_see_payload(request)
     # Taken first, so that what is stored while the page is read is news at worst twice.
     shown = lowest_uuid7(datetime.now(UTC))

@@ -96,7 +96,7 @@ def url_of(kind: str, value: str, asked: Mapping[str, str] | None = None) -> str
     try:
         return Place(kind=kind, value=value).url(asked)
     except NoReverseMatch:
-        # A project can show histories without the dashboard; and what has a slash is no address.
+        # A project can show histories without the dashboard; and no client's address has a slash.
         return ""
 
 

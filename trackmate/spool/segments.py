@@ -73,7 +73,7 @@ class Segment:
         """Remove it, since all is stored or set aside, but for what is still `waiting`."""
         with _reported():
             if waiting:
-                _replace(self.path, _lines(waiting))
+                _write_file(self.path, _lines(waiting))
             else:
                 self.path.unlink(missing_ok=True)
 
@@ -109,7 +109,7 @@ class Spool:
             self.prepare()
             self._check_room(len(content))
             if not self._append(OPEN, content):
-                self._write_segment(content)
+                _write_file(self.directory / _new_name(), content)
 
     def reject(self, rejected: Iterable[tuple[str, str]]) -> None:
         """Set lines aside for a person to look at; each is a reason and a line."""
@@ -118,7 +118,7 @@ class Spool:
         ).encode()
         with _reported():
             if not self._append(REJECTED, content):
-                # It belongs to somebody else, root's cron job perhaps.
+                # It belongs to somebody else, root's cron job perhaps, or is being tried again.
                 self._append(f"{uuid4().hex}.{REJECTED}", content)
 
     def prepare(self) -> None:
@@ -161,18 +161,6 @@ class Spool:
             report_once("spool", f"{path} belongs to another user; it is left as it is")
             return False
         return True
-
-    def _write_segment(self, content: bytes) -> None:
-        path = self.directory / f"{uuid4().hex}.part"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _write_all(descriptor, content)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-        path.rename(self.directory / _new_name())
 
     # --- out
 
@@ -279,15 +267,18 @@ def _lines(activities: Iterable[Activity]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew; whoever reads it finds the old or the new content."""
-    new = path.with_name(f"{uuid4().hex}.part")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write_file(path: Path, content: bytes) -> None:
+    """Write a file, in place of another one perhaps; who reads it finds all of it or the other."""
+    part = path.with_name(f"{uuid4().hex}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         _write_all(descriptor, content)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
-    new.rename(path)
+    part.rename(path)
 
 
 def _foreignness(directory: Path) -> str | None:

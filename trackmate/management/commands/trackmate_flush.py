@@ -12,6 +12,7 @@ from trackmate.backends.base import BaseBackend
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.pipeline import get_backend
 from trackmate.redaction import clean_line
+from trackmate.spool import find_left_behind
 
 
 class Command(BaseCommand):
@@ -29,7 +30,6 @@ class Command(BaseCommand):
             action="store_true",
             help=_("Show what was set aside, since it could never be stored, and try it again."),
         )
-
         parser.add_argument(
             "--schema",
             default=None,
@@ -47,14 +47,23 @@ class Command(BaseCommand):
         backend = get_backend()
         try:
             if options["rejected"]:
-                self._retry(backend)
+                self._show_rejected(backend)
+                stored = backend.retry_rejected(unknown_schema=options["schema"])
             else:
                 stored = backend.flush(timeout, unknown_schema=options["schema"])
-                self.stdout.write(f"{stored} activities stored.")
         except (NotStoredError, SpoolError) as error:
             raise CommandError(f"{error}. What waits in the spool is kept.") from error
+        self.stdout.write(f"{stored} activities stored.")
+        for path in find_left_behind():
+            self.stderr.write(
+                _(
+                    "What waits in %(path)s is of another database, or of this one before it was"
+                    " renamed or moved."
+                )
+                % {"path": path}
+            )
 
-    def _retry(self, backend: BaseBackend) -> None:
+    def _show_rejected(self, backend: BaseBackend) -> None:
         for each in backend.rejected():
             activity = each.activity
             what = (
@@ -63,4 +72,3 @@ class Command(BaseCommand):
                 else each.line
             )
             self.stdout.write(clean_line(f"{what}: {each.reason or _('set aside')}", 300))
-        self.stdout.write(f"{backend.retry_rejected()} activities stored.")
