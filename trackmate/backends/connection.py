@@ -9,7 +9,7 @@ need a second one, and under ASGI a new one for each request.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -38,11 +38,8 @@ class LogConnection:
             # One for all threads, one at a time, and for good.
             self._own.settings_dict = {**self._own.settings_dict, "CONN_MAX_AGE": None}
             self._own.inc_thread_sharing()
-        connections[alias] = self._own
-        try:
+        with _in_its_place(threads_own, self._own):
             yield self._own
-        finally:
-            connections[alias] = threads_own
 
 
 @contextmanager
@@ -59,12 +56,18 @@ def committing(alias: str) -> Iterator[None]:
         return
     another = connections.create_connection(alias)
     another.settings_dict = {**another.settings_dict, "AUTOCOMMIT": True}
-    connections[alias] = another
+    with closing(another), _in_its_place(threads_own, another):
+        yield
+
+
+@contextmanager
+def _in_its_place(threads_own: BaseDatabaseWrapper, other: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let the thread use another connection to the same database inside the block."""
+    connections[other.alias] = other
     try:
         yield
     finally:
-        connections[alias] = threads_own
-        another.close()
+        connections[other.alias] = threads_own
 
 
 def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
