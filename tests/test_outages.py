@@ -526,9 +526,23 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
     get_spool().append(acts("waits"))
     backend = DatabaseBackend()
     backend.send(acts("a"))
-    backend._flusher._thread.join(20)
-    assert not backend._flusher._thread.is_alive()
+    if (thread := backend._flusher._thread) is not None:
+        thread.join(20)
+    assert backend._flusher._thread is None
     assert rows() == ["a", "waits"]
+
+
+def test_what_is_spooled_as_the_thread_ends_is_not_forgotten(monkeypatch):
+    thread = DatabaseBackend()._flusher
+
+    def spool_at_the_end():
+        thread._is_woken = True  # as a request does
+        return False
+
+    monkeypatch.setattr(thread, "_step", spool_at_the_end)
+    assert thread._goes_on()
+    monkeypatch.setattr(thread, "_step", lambda: False)
+    assert not thread._goes_on()
 
 
 def test_a_thread_stores_what_waits_as_the_process_ends():

@@ -53,6 +53,7 @@ class Flusher:
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
+        self._is_registered = False
         self._reset()
         at_fork(self._reset)
 
@@ -60,6 +61,7 @@ class Flusher:
         # A signal handler or the garbage collector may record something in the middle of `wake()`.
         self._lock = RLock()
         self._thread: Thread | None = None
+        self._is_woken = False
         self._is_ending = Event()
 
     def wake(self) -> None:
@@ -68,11 +70,13 @@ class Flusher:
             return
         # None can be started as the interpreter ends, or where there are too many.
         with contextlib.suppress(RuntimeError), self._lock:
+            self._is_woken = True
             if self._thread is None or not self._thread.is_alive():
                 thread = Thread(target=self._run, name="trackmate-flusher", daemon=True)
                 thread.start()
-                if self._thread is None:
+                if not self._is_registered:
                     atexit.register(self._end)
+                    self._is_registered = True
                 self._thread = thread
 
     def _end(self) -> None:
@@ -84,13 +88,28 @@ class Flusher:
     def _run(self) -> None:
         with suppress():
             try:
-                # Once more as the process ends, whenever that is.
-                while self._step() and not self._is_ending.is_set():
+                while self._goes_on():
                     self._is_ending.wait(min(self._circuit.next_probe(), LOOK_SECONDS))
             except Exception as error:  # noqa: BLE001 (the next write starts another one)
                 report("failed", f"flusher: {place_of(error)}")
             finally:
                 connections[get_settings().DATABASE].close()
+
+    def _goes_on(self) -> bool:
+        """Do what is to be done now; return True if this thread has to look again.
+
+        Once more as the process ends, whenever that is.
+        """
+        self._is_woken = False
+        is_left = self._step()
+        if self._is_ending.is_set():
+            return False
+        with self._lock:
+            if not is_left and not self._is_woken:
+                # Whoever spools something from here on starts another one.
+                self._thread = None
+                return False
+        return is_left
 
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
