@@ -82,8 +82,9 @@ class Flusher:
     def _end(self) -> None:
         """Store what waits as the process ends, as far as that is quickly done."""
         self._is_ending.set()
-        if self._thread is not None:
-            self._thread.join(get_settings().WRITE_TIMEOUT)
+        thread = self._thread
+        if thread is not None:
+            thread.join(get_settings().WRITE_TIMEOUT)
 
     def _run(self) -> None:
         with suppress():
@@ -109,7 +110,7 @@ class Flusher:
                 # Whoever spools something from here on starts another one.
                 self._thread = None
                 return False
-        return is_left
+        return True
 
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
