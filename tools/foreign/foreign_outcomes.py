@@ -2,6 +2,9 @@
 
 from sitecustomize import note
 
+COUNTS = ("queries executed", "queries but")
+"""What Django's and pytest-django's assertions about the number of queries say."""
+
 
 def pytest_runtest_logreport(report):
     if report.when == "call" or report.outcome != "passed":
@@ -11,5 +14,5 @@ def pytest_runtest_logreport(report):
             report.nodeid,
             f"{report.when} {report.outcome}",
             error,
-            is_count="queries executed" in error,
+            is_count=any(each in error for each in COUNTS),
         )
