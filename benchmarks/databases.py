@@ -78,7 +78,7 @@ def server() -> Iterator[str]:
     server = OwnPostgres(folder / "postgresql", port=_free_port(), password="benchmarks")
     process = server.start()
     try:
-        _wait_for(server)
+        wait_for(server)
         yield server.url
     finally:
         os.kill(process, server.stop_signal)
@@ -96,7 +96,7 @@ class OwnPostgres(Postgres):
         return [str(self._bin("postgres")), "-D", str(self._data), "-p", str(self.port), *options]
 
 
-def _wait_for(server: Postgres) -> None:
+def wait_for(server: Postgres) -> None:
     until = time.monotonic() + START_SECONDS
     while not server.answers():
         if time.monotonic() > until:

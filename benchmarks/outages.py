@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks import report
-from benchmarks.databases import OwnPostgres
+from benchmarks.databases import OwnPostgres, wait_for
 from tests.servers import application_server, free_port
 from tools.servers import Postgres
 
@@ -302,25 +302,8 @@ class LogServer(OwnPostgres):
     pid = 0
 
     def start_again(self) -> None:
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.home,
-                start_new_session=True,
-                **self._as_account,
-            )
-        self.pid = process.pid
-        self.wait()
-
-    def wait(self) -> None:
-        until = time.monotonic() + 60
-        while not self.answers():
-            if time.monotonic() > until:
-                raise RuntimeError(self.log.read_text())
-            time.sleep(0.1)
+        self.pid = self.launch()
+        wait_for(self)
 
 
 @contextmanager
@@ -328,7 +311,7 @@ def log_server(folder: Path) -> Iterator[LogServer]:
     folder.chmod(0o755)
     server = LogServer(folder / "postgres", port=free_port(), password="outage")
     server.pid = server.start()
-    server.wait()
+    wait_for(server)
     try:
         yield server
     finally:

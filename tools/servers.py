@@ -46,6 +46,10 @@ class Server:
         if self._as_account:
             shutil.chown(self.home, self.account, self.account)
         self.prepare()
+        return self.launch()
+
+    def launch(self) -> int:
+        """Start it from the data in its home, and return its process id."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 self.command,
