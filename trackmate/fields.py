@@ -98,8 +98,8 @@ class FarObject:
         return self.field.get_cached_value(row)
 
     def __set__(self, row: Any, value: models.Model | None) -> None:
-        kind = None if value is None else self.field.get_content_type(obj=value)
-        setattr(row, self.field.ct_field, kind)
+        content_type = None if value is None else self.field.get_content_type(obj=value)
+        setattr(row, self.field.ct_field, content_type)
         setattr(row, self.field.fk_field, None if value is None else key_text(value))
         self.field.set_cached_value(row, value)
 
@@ -141,18 +141,23 @@ class FarObject:
 
     def _named_by(self, row: Any) -> tuple[Any, Any]:
         """Return the model and the key that a row names, or twice None."""
-        kind_id, text = getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
-        if kind_id is None or text is None:
+        type_id, text = self._columns_of(row)
+        if type_id is None or text is None:
             return None, None
-        model = self.field.get_content_type(id=kind_id).model_class()
+        model = self.field.get_content_type(id=type_id).model_class()
         key = None if model is None else key_of(model, text)
         return (None, None) if key is None else (model, key)
 
     def _is_of(self, row: Any, instance: models.Model) -> bool:
         """Return True if a known object is still the one that the row names."""
-        kind_id, text = getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
-        same_kind = kind_id == self.field.get_content_type(obj=instance).pk
-        return same_kind and key_text(instance) == (None if text is None else str(text))
+        type_id, text = self._columns_of(row)
+        if type_id != self.field.get_content_type(obj=instance).pk:
+            return False
+        return key_text(instance) == (None if text is None else str(text))
+
+    def _columns_of(self, row: Any) -> tuple[Any, Any]:
+        """Return what a row holds: the key of a content type, and that of an object as text."""
+        return getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
 
 
 def _every(model: type[models.Model], row: Any) -> Any:
