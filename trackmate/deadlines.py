@@ -7,8 +7,8 @@ all else: connecting, a pool, a server or a network that does not answer any mor
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Thread
 from time import monotonic
 from types import TracebackType
@@ -134,6 +134,27 @@ def limited(alias: str, seconds: float) -> AbstractContextManager[None]:
     if connection.vendor != "sqlite" and is_in_transaction(connection):
         return nullcontext()
     return time_limit(connection, seconds)
+
+
+@contextmanager
+def statement_limit(
+    connection: BaseDatabaseWrapper, milliseconds: int, *, goes_on: bool
+) -> Iterator[None]:
+    """Have PostgreSQL stop each statement of the transaction that is open after so long.
+
+    Where the transaction goes on after the block, the former limit is set again; after a failure a
+    rollback does that.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('statement_timeout'),"
+            " set_config('statement_timeout', %s, true)",
+            [str(milliseconds)],
+        )
+        former = cursor.fetchone()[0]
+        yield
+        if goes_on:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [former])
 
 
 # --- forking -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -24,7 +24,7 @@ from django.db.models.sql import InsertQuery
 from trackmate.activity import Activity
 from trackmate.clock import naive
 from trackmate.conf import get_settings
-from trackmate.deadlines import limited
+from trackmate.deadlines import limited, statement_limit
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
 from trackmate.transactions import is_in_transaction, protected_transactions
@@ -62,7 +62,7 @@ def insert(
     with (
         transaction.atomic(using=alias) if together else nullcontext(),
         connection.cursor() as cursor,
-        _limited_apart(cursor, seconds) if seconds else nullcontext(),
+        _limit_apart(connection, seconds),
     ):
         for text, values in statement.of(rows, is_repeated=is_repeated):
             cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
@@ -110,7 +110,7 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
         return f"SET STATEMENT max_statement_time={seconds:.3f} FOR {text}"
     if connection.vendor != "postgresql" or not _takes_several(connection):
         return text
-    milliseconds = max(1, int(seconds * 1000))
+    milliseconds = _milliseconds(seconds)
     if not connection.in_atomic_block:
         # All of a message is one transaction, and a local setting ends with it.
         return f"SET LOCAL statement_timeout = {milliseconds}; {text}"
@@ -121,22 +121,21 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
     )
 
 
-@contextmanager
-def _limited_apart(cursor: CursorWrapper, seconds: float) -> Iterator[None]:
-    """Limit the statements of a transaction whose messages take one each."""
-    connection: Any = cursor.db
-    if connection.vendor != "postgresql" or _takes_several(connection):
-        yield
-    elif not connection.in_atomic_block:
-        yield  # a `time_limit` is there
-    else:
-        cursor.execute("SELECT current_setting('statement_timeout')")
-        former = cursor.fetchone()
-        limit = "SELECT set_config('statement_timeout', %s, true)"
-        cursor.execute(limit, [str(max(1, int(seconds * 1000)))])
-        yield
-        # After a failure the savepoint takes it back.
-        cursor.execute(limit, former)
+def _limit_apart(
+    connection: BaseDatabaseWrapper, seconds: float | None
+) -> AbstractContextManager[None]:
+    """Limit the statements of a transaction whose messages take one each.
+
+    Outside of one a `time_limit` is there.
+    """
+    is_postgresql = connection.vendor == "postgresql"
+    if seconds and is_postgresql and connection.in_atomic_block and not _takes_several(connection):
+        return statement_limit(connection, _milliseconds(seconds), goes_on=True)
+    return nullcontext()
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, int(seconds * 1000))
 
 
 def _takes_several(connection: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections, transaction
 
+from trackmate.deadlines import statement_limit
 from trackmate.exceptions import TrackmateError
 
 if TYPE_CHECKING:
@@ -123,16 +124,11 @@ def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterat
     goes_on = not connection.get_autocommit()
     # The block makes the setting local, and keeps a stopped query from breaking the project's
     # own transaction; a rollback takes the setting back with it.
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT current_setting('statement_timeout'),"
-            " set_config('statement_timeout', %s, true)",
-            [str(milliseconds)],
-        )
-        former = cursor.fetchone()[0]
+    with (
+        transaction.atomic(using=connection.alias),
+        statement_limit(connection, milliseconds, goes_on=goes_on),
+    ):
         yield
-        if goes_on:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [former])
 
 
 @contextmanager
