@@ -28,6 +28,7 @@ from trackmate import selectors
 from trackmate.dashboard import exports as exports_room
 from trackmate.dashboard.budget import BudgetExceededError
 from trackmate.dashboard.export import COLUMNS, harmless
+from trackmate.dashboard.formats import formats
 from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD, pages
 
@@ -395,7 +396,7 @@ def test_an_export_is_refused_to_those_who_may_not(staff, url):
 
 
 def test_what_excel_takes_is_said_where_it_is_not_installed(exporter, monkeypatch):
-    monkeypatch.setattr(exports_room, "formats", lambda: {"csv": ("CSV", "", None)})
+    monkeypatch.setattr(exports_room, "formats", lambda: {"csv": formats()["csv"]})
     page = exporter.get(OFFER).content.decode()
     assert '<code>python -m pip install "django-trackmate[xlsx]"</code>' in page
     assert "export/xlsx/" not in page

@@ -52,6 +52,10 @@ def action_type_of(method: str) -> str:
     return _ACTION_TYPES.get(method, _READ)
 
 
+FAILURE = 400
+"""The first status code that is a failure (RFC 9110, 15.5)."""
+
+
 def status_of(*, failed: bool) -> str:
     """Return the status of what failed or did not."""
     return _FAILED if failed else _SUCCESS

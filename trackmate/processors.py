@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from trackmate.activity import Activity, Target, plain
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope
-from trackmate.enums import Source, Status
+from trackmate.enums import FAILURE, Source, Status
 from trackmate.redaction import (
     MASK,
     MAX_TEXT,
@@ -163,9 +163,6 @@ def enrich(activity: Activity) -> Activity:
 
 _PAYLOADS = ("data", "changes")
 _DATA = frozenset({*_PAYLOADS, "response", "extra"})
-
-FAILURE = 400
-"""The first status code that is a failure (RFC 9110, 15.5)."""
 
 WITHHELD = "[withheld: the data of the request are not known]"
 """What takes the place of a text that may quote what trackmate has not seen."""

@@ -23,15 +23,13 @@ from trackmate.capture.encodings import decoded
 from trackmate.capture.login_forms import mask_unjudged_names
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
-from trackmate.enums import Source, action_type_of, status_of
+from trackmate.enums import FAILURE, Source, action_type_of, status_of
 from trackmate.pipeline import guarded
 from trackmate.processors import is_excluded
 from trackmate.redaction import cut, describe_file, looks_random, password_of, secret_names
 from trackmate.reporting import exception_of
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-FAILURE = 400
-"""The first status code that is a failure (RFC 9110, 15.5)."""
 CAPTURES_DATA = "trackmate_captures_data"
 """The attribute of a view in which `tracker` leaves its `capture_data`."""
 MAX_QUERY = 2_000

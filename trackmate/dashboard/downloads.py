@@ -21,7 +21,7 @@ from trackmate.dashboard import windows
 from trackmate.dashboard.access import may_see_payload
 from trackmate.dashboard.answers import budget, within_budget
 from trackmate.dashboard.export import columns
-from trackmate.dashboard.formats import ending_of, formats
+from trackmate.dashboard.formats import formats
 from trackmate.dashboard.listing import set_filters
 from trackmate.selectors import PAYLOAD
 from trackmate.signals import activities_exported
@@ -59,18 +59,18 @@ class Download:
 
         Raise BudgetExceededError or DatabaseError where not even the first of them can be read.
         """
-        _label, media_type, write = formats()[self.format]
-        name = f"activities-{timezone.localtime(self.begun):%Y%m%d-%H%M%S}.{ending_of(self.format)}"
+        kind = formats()[self.format]
+        name = f"activities-{timezone.localtime(self.begun):%Y%m%d-%H%M%S}.{kind.extension}"
         disposition = content_disposition_header(as_attachment=True, filename=name) or ""
         headers = {"Content-Disposition": disposition}
         if self.request.method == "HEAD":
-            return HttpResponse(content_type=media_type, headers=headers)
+            return HttpResponse(content_type=kind.media_type, headers=headers)
         with_payload = may_see_payload(self.request)
         rows = _begun(self._rows(without=() if with_payload else PAYLOAD))
-        blocks = _in_blocks(self._content(write(rows, columns(with_payload=with_payload))))
+        blocks = _in_blocks(self._content(kind.write(rows, columns(with_payload=with_payload))))
         # Django would read a plain iterator to its end before an ASGI server gets the first byte.
         content = _stepwise(blocks) if isinstance(self.request, ASGIRequest) else blocks
-        return StreamingHttpResponse(content, content_type=media_type, headers=headers)
+        return StreamingHttpResponse(content, content_type=kind.media_type, headers=headers)
 
     def _content(self, lines: Iterator[bytes]) -> Generator[bytes]:
         try:

@@ -92,6 +92,6 @@ def _files(request: HttpRequest) -> list[tuple[Any, str]]:
     """Return the formats that there are, with the addresses of the files."""
     question = request.GET.urlencode()
     return [
-        (label, f"{reverse('trackmate:export', args=[name])}?{question}")
-        for name, (label, _type, _write) in formats().items()
+        (each.label, f"{reverse('trackmate:export', args=[name])}?{question}")
+        for name, each in formats().items()
     ]

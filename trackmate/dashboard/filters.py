@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from trackmate.clock import aware, moment_of
-from trackmate.dashboard import matching, query, times, windows
+from trackmate.dashboard import charts, matching, query, times, windows
 from trackmate.dashboard.fields import (
     LineField,
     ListedField,
@@ -164,6 +164,11 @@ class WindowFilters(django_filters.FilterSet):  # type: ignore[misc]
         """The range of time that a valid form asks for."""
         window: Window = self.form.window
         return window
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """The range of time as the form's two dates; nothing where it cannot be read."""
+        return charts.dates(self.window) if self.is_valid() else {}
 
 
 class ActivityFilters(WindowFilters):

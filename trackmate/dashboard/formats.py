@@ -1,10 +1,10 @@
-"""The formats of an export: name, media type and writer of each."""
+"""The formats of an export."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -18,22 +18,29 @@ if TYPE_CHECKING:
     Write = Callable[[Iterable[ActivityLog], Sequence[str]], Iterator[bytes]]
 
 
+class Format(NamedTuple):
+    """One way of writing rows into a file."""
+
+    label: Any
+    media_type: str
+    extension: str
+    write: Write
+
+
+CSV = "text/csv; charset=utf-8"
+
+
 @cache
-def formats() -> dict[str, tuple[Any, str, Write]]:
-    """Return the formats that can be written: name, media type and writer of each."""
-    found: dict[str, tuple[Any, str, Write]] = {
-        "csv": (_("CSV"), "text/csv; charset=utf-8", write_csv),
+def formats() -> dict[str, Format]:
+    """Return the formats that can be written, by the names that they have in addresses."""
+    found = {
+        "csv": Format(_("CSV"), CSV, "csv", write_csv),
         # Excel takes a file without the mark for one in an older encoding.
-        "csv-bom": (_("CSV for Excel"), "text/csv; charset=utf-8", write_marked_csv),
-        "ndjson": (_("NDJSON"), "application/x-ndjson", write_ndjson),
+        "csv-bom": Format(_("CSV for Excel"), CSV, "csv", write_marked_csv),
+        "ndjson": Format(_("NDJSON"), "application/x-ndjson", "ndjson", write_ndjson),
     }
     if find_spec("xlsxwriter"):
         from trackmate.dashboard.excel import MEDIA_TYPE, write_xlsx  # noqa: PLC0415 (an extra)
 
-        found["xlsx"] = (_("Excel"), MEDIA_TYPE, write_xlsx)
+        found["xlsx"] = Format(_("Excel"), MEDIA_TYPE, "xlsx", write_xlsx)
     return found
-
-
-def ending_of(name: str) -> str:
-    """Return how the name of a file in a format ends."""
-    return name.partition("-")[0]

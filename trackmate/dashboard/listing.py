@@ -110,11 +110,6 @@ class Listing:
         return self.place.url({**kept, **charts.between(*charts.span(window))})
 
     @property
-    def dates(self) -> dict[str, str]:
-        """The range of time as the form's two dates; nothing where it cannot be read."""
-        return charts.dates(self.filters.window) if self.filters.is_valid() else {}
-
-    @property
     def wider_urls(self) -> list[tuple[str, str]]:
         """Links to the same question over longer ranges of time."""
         return [

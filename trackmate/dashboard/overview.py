@@ -64,11 +64,6 @@ class Overview:
         return bool(self.filters.is_valid())
 
     @property
-    def dates(self) -> dict[str, str]:
-        """The range of time as the form's two dates; nothing where it cannot be read."""
-        return charts.dates(self.filters.window) if self.is_valid else {}
-
-    @property
     def latest_url(self) -> str:
         """The list of all activities of this range of time."""
         return explorer_url(self.asked)
