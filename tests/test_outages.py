@@ -1,10 +1,12 @@
 """The database backend in bad times: what it does not get stored waits, and is stored once."""
 
+import gc
 import json
 import os
 import signal
 import socket
 import time
+import weakref
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -530,6 +532,15 @@ def test_a_thread_stores_what_waits_and_ends(with_threads):
         thread.join(20)
     assert backend._flusher._thread is None
     assert rows() == ["a", "waits"]
+
+
+@pytest.mark.parametrize("part", ["_circuit", "_flusher"])
+def test_a_backend_that_nobody_uses_any_more_is_not_kept_for_a_fork(part):
+    backend = DatabaseBackend()
+    kept = weakref.ref(getattr(backend, part))
+    del backend
+    gc.collect()
+    assert kept() is None
 
 
 def test_what_is_spooled_as_the_thread_ends_is_not_forgotten(monkeypatch):
