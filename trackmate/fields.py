@@ -112,7 +112,7 @@ class FarObject:
         model, key = self._named_by(row)
         found = None
         if model is not None:
-            objects = _every(model, row).filter(pk=key)
+            objects = _objects_of(model, row).filter(pk=key)
             found = next(iter(objects[:1]), None)
         self.field.set_cached_value(row, found)
 
@@ -131,7 +131,7 @@ class FarObject:
                 keys.setdefault(model, {})[key] = None
         found: list[Any] = []
         for model, wanted in keys.items():
-            objects = given[model] if model in given else _every(model, rows[0])
+            objects = given[model] if model in given else _objects_of(model, rows[0])
             found += objects.filter(pk__in=list(wanted))
         return found, self._identity, self._named_by, True, self.field.name, False
 
@@ -160,7 +160,7 @@ class FarObject:
         return getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
 
 
-def _every(model: type[models.Model], row: Any) -> Any:
+def _objects_of(model: type[models.Model], row: Any) -> Any:
     """Return all objects of a model from where they live, fetched as the row was."""
     objects: Any = model._base_manager.get_queryset()
     mode = getattr(row._state, "fetch_mode", None)

@@ -90,10 +90,7 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
 
 
 def carried(function: Callable[P, R]) -> Callable[P, R | None]:
-    """Return a function for another thread, in which the backend finds what it goes by in this.
-
-    It is called once, and raises nothing.
-    """
+    """Return `function` for another thread, with what the backend needs to know of this one."""
     around = _carry() or nullcontext()
 
     @guarded

@@ -86,14 +86,14 @@ def insert_missing(activities: Sequence[Activity], alias: str) -> int:
         return len(missing)
 
 
-def can_insert(alias: str, moment: datetime) -> bool:
-    """Return True if the table takes a row of that time which is beyond reproach.
+def can_insert(alias: str, action_time: datetime) -> bool:
+    """Return True if the table takes a valid row with that time.
 
-    Such a row is made and rolled back. Where the table refuses even that, no other row is to blame.
+    Such a row is inserted and rolled back. If that fails, the fault is not in any other row.
     """
     try:
         with transaction.atomic(using=alias):
-            insert([Activity.at(moment, action="trackmate.probe")], alias)
+            insert([Activity.at(action_time, action="trackmate.probe")], alias)
             transaction.set_rollback(True, using=alias)
     except (OverflowError, TypeError, ValueError):
         # It came to no database: the time is none that could be stored.
@@ -232,8 +232,8 @@ def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool
     if as_text := _as_text(field, connection, use_tz=use_tz):
         return as_text
     if isinstance(field, models.DateTimeField):
-        return lambda moment, connection: connection.ops.adapt_datetimefield_value(
-            moment if use_tz else naive(moment)
+        return lambda value, connection: connection.ops.adapt_datetimefield_value(
+            value if use_tz else naive(value)
         )
     if isinstance(field, models.JSONField):
         # What the processors leave is plain JSON, which needs no encoder of Django's.

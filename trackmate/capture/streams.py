@@ -13,10 +13,9 @@ OnError = Callable[[BaseException], object]
 
 
 def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
-    """Call `on_error` with what the body of a streaming response raises; it goes on its way.
+    """Call `on_error` with the exception that the body of a streaming response raises, and raise it.
 
-    Nothing is read for that, and what the server makes of the response stays the same, a file that
-    it sends by itself included.
+    The body is not read here, and the server may still send a file by itself.
     """
     attributes: Any = response
     if attributes.is_async:
