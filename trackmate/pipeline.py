@@ -90,7 +90,10 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
 
 
 def carried(function: Callable[P, R]) -> Callable[P, R | None]:
-    """Return `function` for another thread, with what the backend needs to know of this one."""
+    """Return `function` for another thread, with what the backend needs to know of this one.
+
+    It is called once, and raises nothing.
+    """
     around = _carry() or nullcontext()
 
     @guarded

@@ -13,7 +13,7 @@ OnError = Callable[[BaseException], object]
 
 
 def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
-    """Call `on_error` with the exception that the body of a streaming response raises, and raise it.
+    """Call `on_error` with the exception that the body of a streaming response raises; raise it.
 
     The body is not read here, and the server may still send a file by itself.
     """
