@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from trackmate import bind, suppress, track
+from trackmate import bind, suppress, track, tracking
 from trackmate.activity import Activity
 from trackmate.context import is_suppressed, stamp
 
@@ -166,11 +166,11 @@ def in_another_thread(call):
     thread.join()
 
 
-BLOCKS = [lambda: bind(actor="cron:nightly"), suppress, lambda: track("a.block")]
+BLOCKS = [lambda: bind(actor="cron:nightly"), suppress, lambda: tracking("a.block")]
 ELSEWHERE = [in_another_thread, lambda call: copy_context().run(call)]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=["bind", "suppress", "track"])
+@pytest.mark.parametrize("block", BLOCKS, ids=["bind", "suppress", "tracking"])
 @pytest.mark.parametrize("elsewhere", ELSEWHERE, ids=["a thread", "a copied context"])
 def test_a_block_may_end_elsewhere(block, elsewhere, activities):
     def wait():
@@ -273,7 +273,7 @@ def test_one_object_serves_many_threads():
 
 def test_a_coroutine_that_is_closed_without_a_loop_is_recorded_and_raises_nothing(activities):
     async def work():
-        async with track("an.import"):
+        async with tracking("an.import"):
             await asyncio.Event().wait()
 
     async def begin():
@@ -287,7 +287,7 @@ def test_a_coroutine_that_is_closed_without_a_loop_is_recorded_and_raises_nothin
 
 def test_a_block_without_a_loop_is_recorded_and_raises_nothing(activities):
     async def work():
-        async with track("an.import"):
+        async with tracking("an.import"):
             pass
 
     with pytest.raises(StopIteration):

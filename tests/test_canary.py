@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.hostile.databases import LogDatabase
 from tests.shop.models import Order
-from trackmate import bind, reporting, track
+from trackmate import bind, reporting, track, tracking
 from trackmate.models import ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
@@ -28,12 +28,12 @@ def post_json(client, data, path="/ignore/"):
 
 
 def track_failure(_client):
-    with pytest.raises(ValueError, match="canary"), track("canary.sung"):
+    with pytest.raises(ValueError, match="canary"), tracking("canary.sung"):
         raise ValueError(f"login with password={CANARY} failed")
 
 
 def track_known_failure(_client):
-    with pytest.raises(ValueError, match="canary"), track("canary", data={"password": CANARY}):
+    with pytest.raises(ValueError, match="canary"), tracking("canary", data={"password": CANARY}):
         raise ValueError(f"{CANARY} was wrong")
 
 

@@ -11,7 +11,7 @@ from django.db import connections
 from django.test import AsyncClient, AsyncRequestFactory, Client
 
 from tests.hostile import views
-from trackmate import bind, track
+from trackmate import bind, track, tracking
 from trackmate.models import FAILED, ActivityLog
 from trackmate.pipeline import get_backend
 
@@ -106,7 +106,7 @@ def test_what_is_bound_in_one_task_is_not_bound_in_another():
     async def work(number):
         with bind(actor=f"worker:{number}", request_id=f"job-{number}"):
             for _ in range(5):
-                async with track("job.step", data={"number": number}):
+                async with tracking("job.step", data={"number": number}):
                     await asyncio.sleep(0)
 
     async def work_all():

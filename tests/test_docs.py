@@ -154,8 +154,8 @@ def test_every_public_name_has_its_section():
 
 @pytest.mark.parametrize("verb", ["track", "tracker"])
 def test_every_option_of_a_verb_is_listed(verb):
-    source = trackmate.track.__init__ if verb == "track" else trackmate.capture.decorators.Tracking
-    options = set(inspect.signature(source).parameters) - {"self", "action"}
+    source = trackmate.track if verb == "track" else trackmate.capture.decorators.TrackerOptions
+    options = set(inspect.signature(source).parameters) - {"action"}
     assert options <= first_cells(section_of(reference("api"), verb))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import gc
 from contextlib import suppress
 
 import pytest
@@ -153,20 +152,6 @@ def test_the_name_of_an_actor_is_no_key_and_value(activities):
 
 
 # --- who and what belong together ------------------------------------------------------------
-
-
-def test_an_activity_that_is_found_late_stays_with_its_request(activities):
-    alices = Scope(RequestFactory().get("/alice/"))
-    token = enter(alices)
-    cycle = {"call": track("kept.too.long")}
-    cycle["self"] = cycle
-    leave(token)
-    token = enter(Scope(RequestFactory().get("/bob/")))
-    del cycle
-    gc.collect()
-    leave(token)
-    late = [*alices.activities, *activities]
-    assert [activity.request_id for activity in late] == [alices.request_id]
 
 
 def test_an_id_that_is_bound_on_the_way_is_the_id_of_the_whole_request(activities):

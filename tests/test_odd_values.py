@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from tests.rows import activity
 from tests.shop.models import Order
-from trackmate import ActionType, track, tracker
+from trackmate import ActionType, track, tracker, tracking
 from trackmate.activity import Activity
 from trackmate.models import LOGIN_FAILED, ActivityLog
 from trackmate.pipeline import deliver
@@ -243,6 +243,6 @@ def test_the_name_of_a_failed_login_is_masked_in_the_query_too(client):
 
 
 def test_an_error_is_placed_where_the_project_made_it():
-    with pytest.raises(Order.DoesNotExist), track("a"):
+    with pytest.raises(Order.DoesNotExist), tracking("a"):
         Order.objects.get(pk=0)
     assert ActivityLog.objects.get().extra["exception"]["place"].startswith(__file__)

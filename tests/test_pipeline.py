@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from django.test import RequestFactory
 
-from trackmate import suppress, track
+from trackmate import suppress, track, tracking
 from trackmate.activity import Activity
 from trackmate.backends import locmem
 from trackmate.backends.base import BaseBackend
@@ -315,7 +315,7 @@ def test_a_backend_that_cannot_be_carried_never_fails_the_host(configure, fails,
     configure(BACKEND=f"{__name__}.Uncarried", BACKEND_OPTIONS={"fails": fails})
 
     async def view():
-        async with track("a"):
+        async with tracking("a"):
             pass
 
     asyncio.run(view())

@@ -17,7 +17,7 @@ def test_the_public_names_are_sorted():
 
 
 def test_the_public_names_are_the_promised_ones():
-    promised = ["ActionType", "Status", "bind", "suppress", "track", "tracker"]
+    promised = ["ActionType", "Status", "bind", "suppress", "track", "tracker", "tracking"]
     assert trackmate.__all__ == promised
 
 

@@ -1,7 +1,7 @@
-"""`track()`: as a call and around a block, in a request and outside of one, sync and async."""
+"""`track()` and `tracking()`: in a request and outside of one, sync and async."""
 
 import asyncio
-import gc
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import AsyncClient
 
 from tests.shop.models import Order
-from trackmate import ActionType, bind, track
+from trackmate import ActionType, bind, track, tracking
 from trackmate.activity import Target
 from trackmate.clock import moment_of
 from trackmate.models import ActivityLog
@@ -87,10 +87,8 @@ def test_data_may_be_anything_that_is_json(activities, data):
 
 def test_data_is_kept_as_it_was_then(activities):
     data = {"rows": [1]}
-    activity = track("a", data=data)
+    track("a", data=data)
     data["rows"].append(2)
-    del activity
-    gc.collect()
     assert only(activities).data == {"rows": [1]}
 
 
@@ -101,22 +99,27 @@ def test_secrets_in_data_are_masked(activities):
     assert data["password"] == "hunter2"
 
 
-def test_a_call_whose_result_is_kept_is_recorded_when_it_goes(activities):
-    kept = track("a")
-    assert activities == []
-    del kept
-    gc.collect()
-    assert actions(activities) == ["a"]
+def test_a_call_returns_nothing():
+    assert track("a") is None
 
 
-def test_an_action_is_required():
+@pytest.mark.parametrize("verb", [track, tracking])
+def test_an_action_is_required(verb):
     with pytest.raises(TypeError):
-        track()
+        verb()
 
 
-def test_options_have_to_be_named():
+@pytest.mark.parametrize("verb", [track, tracking])
+def test_options_have_to_be_named(verb):
     with pytest.raises(TypeError):
-        track("a", "Read")
+        verb("a", "Read")
+
+
+def test_both_take_the_same_options():
+    track_parameters, tracking_parameters = (
+        list(inspect.signature(verb).parameters.values()) for verb in (track, tracking)
+    )
+    assert track_parameters == tracking_parameters
 
 
 def test_an_object_that_cannot_be_described_costs_neither_the_host_nor_the_activity(activities):
@@ -129,7 +132,7 @@ def test_an_object_that_cannot_be_described_costs_neither_the_host_nor_the_activ
 
 
 def test_a_block_is_timed_and_recorded_at_its_end(activities):
-    with track("orders.synced") as activity:
+    with tracking("orders.synced") as activity:
         assert activities == []
         activity.data = {"orders": 3}
         activity.remarks = "all of them"
@@ -140,7 +143,7 @@ def test_a_block_is_timed_and_recorded_at_its_end(activities):
 
 
 def test_a_block_may_turn_out_otherwise(activities):
-    with track("orders.synced") as activity:
+    with tracking("orders.synced") as activity:
         activity.status = "Failed"
         activity.content_object = Order(pk=7)
         activity.action_type = "Sync"
@@ -151,7 +154,7 @@ def test_a_block_may_turn_out_otherwise(activities):
 
 def test_a_block_that_raises_is_failed_and_the_error_goes_on(activities):
     error = RuntimeError("no connection")
-    with pytest.raises(RuntimeError) as caught, track("orders.synced", extra={"try": 1}):
+    with pytest.raises(RuntimeError) as caught, tracking("orders.synced", extra={"try": 1}):
         raise error
     assert caught.value is error
     recorded = only(activities)
@@ -163,19 +166,19 @@ def test_a_block_that_raises_is_failed_and_the_error_goes_on(activities):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, UnreadableError])
 def test_a_block_is_recorded_whatever_it_raises(activities, error):
-    with pytest.raises(error), track("orders.synced"):
+    with pytest.raises(error), tracking("orders.synced"):
         raise error
     assert only(activities).extra["exception"]["type"] == error.__qualname__
 
 
 def test_blocks_nest(activities):
-    with track("outer"), track("inner"):
+    with tracking("outer"), tracking("inner"):
         track("innermost")
     assert actions(activities) == ["innermost", "inner", "outer"]
 
 
 def test_a_block_that_is_prepared_begins_when_it_is_entered(activities):
-    prepared = track("orders.synced")
+    prepared = tracking("orders.synced")
     track("before")
     with prepared:
         pass
@@ -184,8 +187,13 @@ def test_a_block_that_is_prepared_begins_when_it_is_entered(activities):
     assert first.id < second.id
 
 
+def test_without_a_with_statement_nothing_is_recorded(activities):
+    tracking("orders.synced")
+    assert activities == []
+
+
 def test_what_is_bound_holds_for_blocks(activities):
-    with bind(actor="cron:nightly", job="sync"), track("orders.synced"):
+    with bind(actor="cron:nightly", job="sync"), tracking("orders.synced"):
         pass
     recorded = only(activities)
     assert (recorded.actor_label, recorded.extra) == ("cron:nightly", {"job": "sync"})
@@ -229,7 +237,7 @@ def test_in_an_async_view_blocks_calls_and_functions_belong_to_the_request(activ
 
 
 async def sync_orders(error=None):
-    async with track("orders.synced") as activity:
+    async with tracking("orders.synced") as activity:
         activity.data = {"orders": 3}
         if error is not None:
             raise error
@@ -253,12 +261,12 @@ async def call():
 
 
 async def block():
-    with track("a"):
+    with tracking("a"):
         await asyncio.sleep(0)
 
 
 async def async_block():
-    async with track("a"):
+    async with tracking("a"):
         await asyncio.sleep(0)
 
 
@@ -275,7 +283,7 @@ def test_after_the_loop_the_row_is_there(work):
 def test_many_tasks_at_once_keep_their_own_actor():
     async def work(number):
         with bind(actor=f"worker:{number}"):
-            async with track(f"job.{number}"):
+            async with tracking(f"job.{number}"):
                 await asyncio.sleep(0)
 
     async def everyone():
@@ -294,20 +302,12 @@ def test_outside_a_request_a_call_is_a_row_at_once(django_assert_num_queries):
     assert ActivityLog.objects.get(action="stock.counted").data == {"items": 3}
 
 
-@pytest.mark.parametrize(
-    "last_call",
-    [
-        "kept = track('program.ended')",
-        "import atexit; atexit.register(lambda: track('program.ended') and None)",
-        "import atexit; atexit.register(track, 'program.ended')",
-    ],
-)
-def test_the_last_call_of_a_program_is_not_lost(last_call):
+def test_a_call_at_exit_is_not_lost():
     script = (
         "import django; django.setup()\n"
         "from trackmate import track\n"
         "import logging; logging.basicConfig(level='INFO', format='%(message)s')\n"
-        f"{last_call}\n"
+        "import atexit; atexit.register(track, 'program.ended')\n"
     )
     settings = "tests.console_settings"
     command = [sys.executable, "-c", script]

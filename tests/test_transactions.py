@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from tests.shop.models import Country, Order
-from trackmate import track, tracker
+from trackmate import track, tracker, tracking
 from trackmate.models import ActivityLog
 from trackmate.transactions import protected_transactions
 
@@ -83,7 +83,7 @@ def test_a_failure_that_is_hidden_breaks_no_transaction_either(order, monkeypatc
     monkeypatch.setattr(Order, "__str__", hide)
     with transaction.atomic():
         Country.objects.create(code="before")
-        with track("order.seen", content_object=order):
+        with tracking("order.seen", content_object=order):
             pass
         Country.objects.create(code="after")
     assert set(Country.objects.values_list("code", flat=True)) == {"before", "after"}

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from tests.shop.models import Country
-from trackmate import bind, track, tracker
+from trackmate import bind, track, tracker, tracking
 from trackmate.database_errors import primary_message
 from trackmate.models import ActivityLog
 from trackmate.processors import WITHHELD
@@ -303,7 +303,7 @@ def test_nobody_hides_an_action_by_sending_its_name_as_a_secret(client):
 @pytest.mark.django_db(transaction=True)
 def test_a_database_is_not_quoted():
     Country.objects.create(code=SECRET[:2])
-    with pytest.raises(Exception, match=r"."), track("copied"):
+    with pytest.raises(Exception, match=r"."), tracking("copied"):
         Country.objects.create(code=SECRET[:2])
     message = ActivityLog.objects.get().extra["exception"]["message"]
     assert f"({SECRET[:2]})" not in message
@@ -315,7 +315,7 @@ def test_a_database_is_not_quoted():
 @pytest.mark.only_on("postgresql", "mysql")
 def test_a_value_that_a_database_refuses_is_not_quoted():
     casts = {"postgresql": "SELECT CAST(%s AS integer)", "mysql": "SELECT JSON_EXTRACT(%s"}
-    with pytest.raises(Exception, match=r"."), track("cast"), connection.cursor() as cursor:
+    with pytest.raises(Exception, match=r"."), tracking("cast"), connection.cursor() as cursor:
         cursor.execute(casts[connection.vendor], [SECRET])
     assert SECRET not in rows()
     assert "[value]" in rows()

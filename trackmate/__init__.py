@@ -1,10 +1,10 @@
 """Who did what, when, from where, and how did it go: an activity log for Django."""
 
-from trackmate.api import track
+from trackmate.api import track, tracking
 from trackmate.capture.decorators import tracker
 from trackmate.context import bind, suppress
 from trackmate.enums import ActionType, Status
 
 __version__ = "1.0.0"
 
-__all__ = ["ActionType", "Status", "bind", "suppress", "track", "tracker"]
+__all__ = ["ActionType", "Status", "bind", "suppress", "track", "tracker", "tracking"]

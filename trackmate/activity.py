@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from traceback import clear_frames
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
@@ -186,8 +185,6 @@ def text_of(thing: object) -> str:
     try:
         with protected_transactions():
             return str(thing)
-    except Exception as error:  # noqa: BLE001 (a broken __str__ must not cost the activity)
-        # Errors of a database hold themselves, and by their frames the call of `track()`.
-        clear_frames(error.__traceback__)
+    except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
         key = getattr(thing, "pk", None)
         return f"{type(thing).__name__} ({key})"

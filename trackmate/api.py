@@ -1,13 +1,11 @@
-"""`track()`: record an activity of one's own, at once or around a block."""
+"""`track()` and `tracking()`: record a custom activity, at once or around a block."""
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from datetime import UTC, datetime
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
-from weakref import finalize
 
 from django.db.models import Model
 
@@ -19,23 +17,51 @@ from trackmate.redaction import Sanitizer
 from trackmate.reporting import exception_of
 
 
-class track:  # noqa: N801 (used as a verb)
-    """Record a custom activity: when called, or timed when used as a context manager.
+def track(
+    action: str,
+    /,
+    *,
+    action_type: str = "",
+    content_object: Model | None = None,
+    remarks: str = "",
+    status: str = Status.SUCCESS,
+    data: Any = None,
+    changes: Any = None,
+    extra: dict[str, Any] | None = None,
+    actor: Any = None,
+) -> None:
+    """Record a custom activity at once.
 
     `action` is the stable name of the event, `content_object` the model instance it was done to,
     `actor` a user or the name of an actor that is no user (default: who made the request, or what
     `bind()` names). `data`, `changes` and `extra` are kept as JSON, redacted.
 
     >>> track("report.exported", content_object=report, data={"rows": 1200})
+    """
+    activity = tracking(
+        action,
+        action_type=action_type,
+        content_object=content_object,
+        remarks=remarks,
+        status=status,
+        data=data,
+        changes=changes,
+        extra=extra,
+        actor=actor,
+    )
+    _record(activity._to_activity())
 
-    Around a block the activity gets the time the block took and, if it raises, the status Failed
-    and the exception, which goes on its way. What is known only inside can be set there:
 
-    >>> with track("sync.orders") as activity:
+class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
+    """Record a block as a custom activity, with the time that it takes; takes what `track()` does.
+
+    If the block raises, the activity has the status Failed and the exception, which propagates.
+    What is known only inside the block can be set there:
+
+    >>> with tracking("sync.orders") as activity:
     ...     activity.data = {"orders": sync()}
 
-    `async with` works the same. A call that nobody uses as a context manager is recorded as soon
-    as its result is dropped, which for a bare statement is at once.
+    `async with` works the same. Without `with`, nothing is recorded.
     """
 
     def __init__(
@@ -61,21 +87,19 @@ class track:  # noqa: N801 (used as a verb)
         self.changes = changes
         self.extra = extra
         self.actor = actor
-        self._moment = datetime.now(UTC)
+        self._start()
+
+    def _start(self) -> None:
+        self._action_time = datetime.now(UTC)
         self._started = perf_counter()
-        # Only what happens next tells a call from a block; at the latest the program's end does.
-        # By then another request may run here; the context of this one is kept for it.
-        self._call = finalize(self, copy_context().run, _record, self._describe())
 
     def __enter__(self) -> Self:
-        self._call.detach()
-        self._moment = datetime.now(UTC)
-        self._started = perf_counter()
+        self._start()
         return self
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
@@ -86,13 +110,13 @@ class track:  # noqa: N801 (used as a verb)
 
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         activity = self._finish(error)
-        if current_scope() is not None or kind is GeneratorExit:
-            # A coroutine that is being closed must not wait any more.
+        if current_scope() is not None or error_type is GeneratorExit:
+            # A coroutine that is being closed cannot wait.
             _record(activity)
         else:
             await call_in_thread(carried(_record), activity)
@@ -102,18 +126,18 @@ class track:  # noqa: N801 (used as a verb)
         if error is not None:
             self.status = Status.FAILED
             self.extra = {**(self.extra or {}), "exception": exception_of(error)}
-        return self._describe(seconds)
+        return self._to_activity(seconds)
 
     @guarded
-    def _describe(self, seconds: float | None = None) -> Activity:
+    def _to_activity(self, seconds: float | None = None) -> Activity:
         actor_id, actor_label = actor_of(self.actor) if self.actor is not None else (None, "")
-        # Copies, since what the project does with its own data afterwards is its own business.
+        # Copies: the caller may change its data before they are stored.
         data, changes, extra = (
             None if value is None else Sanitizer()(value)
             for value in (self.data, self.changes, self.extra)
         )
         return Activity.at(
-            self._moment,
+            self._action_time,
             action=plain(self.action),
             action_type=plain(self.action_type),
             status=plain(self.status, Status.SUCCESS.value),
@@ -130,13 +154,8 @@ class track:  # noqa: N801 (used as a verb)
 
 @guarded
 def _target_of(instance: Model | None) -> Target | None:
-    # What is no model instance costs the activity its object, and nothing else.
+    # On its own, so that an object that cannot be described does not cost the activity.
     return None if instance is None else Target.of(instance)
-
-
-# The first one registers what it does at exit. Handlers that the project registers after that run
-# before it, so what they track is recorded.
-finalize(track, int)
 
 
 def _record(activity: Activity | None) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from functools import wraps
-from traceback import clear_frames
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -44,8 +43,6 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 (the one guard of the write side)
             report("failed", f"{function.__qualname__}: {place_of(error)}")
-            # Errors of a database hold themselves, and by their frames what is at work here.
-            clear_frames(error.__traceback__)
             return None
 
     return guard

@@ -6,7 +6,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 
 from tests.shop.models import Invoice, Order
-from trackmate import bind, suppress, track, tracker
+from trackmate import bind, suppress, track, tracker, tracking
 
 
 @tracker
@@ -138,7 +138,7 @@ def _inner(request):
 
 def everything(request):
     """Do all there is to record within one request."""
-    with track("order.export", action_type="Export") as activity:
+    with tracking("order.export", action_type="Export") as activity:
         activity.data = {"price": price(21)}
     track("order.exported", content_object=Order(pk=7, number="7"), data={"rows": 1200})
     return HttpResponse("everything")
@@ -179,7 +179,7 @@ def by_number(number):
 
 
 async def async_everything(request):
-    async with track("order.export"):
+    async with tracking("order.export"):
         track("order.exported")
         await awaited_price(21)
         await asked_price("A-7")

@@ -12,7 +12,7 @@ from django.test import Client as HttpClient
 from django_tenants.utils import schema_context, tenant_context
 
 from tests.tenants.models import Client, Domain
-from trackmate import track
+from trackmate import track, tracking
 from trackmate.backends import database
 from trackmate.exceptions import NotStoredError
 from trackmate.models import ActivityLog
@@ -108,7 +108,7 @@ def test_what_an_async_task_does_for_a_tenant_is_a_row_of_that_tenant(
         for name, tenant in tenants.items():
             with tenant_context(tenant):
                 if is_block:
-                    async with track(f"of.{name}"):
+                    async with tracking(f"of.{name}"):
                         pass
                 else:
                     track(f"of.{name}")

@@ -69,12 +69,12 @@ def tracker(target: Any = None, /, **options: Any) -> Any:
     Raise TypeError for what is neither callable nor a class with a `dispatch` method, and for an
     option that does not exist.
     """
-    tracking = Tracking(**options)
-    return tracking.decorate if target is None else tracking.decorate(target)
+    decorate = TrackerOptions(**options).decorate
+    return decorate if target is None else decorate(target)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tracking:
+class TrackerOptions:
     """The options of one use of `tracker`."""
 
     action: str = ""
@@ -155,7 +155,7 @@ def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]
 class Call:
     """One call of what is tracked, from its beginning to its end."""
 
-    tracking: Tracking
+    options: TrackerOptions
     name: str
     request: Any
     """The request as the function got it; None for a function without one."""
@@ -194,24 +194,24 @@ class Call:
     @guarded
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
         """Return `activity` with what the options say."""
-        tracking = self.tracking
+        options = self.options
         values: dict[str, Any] = {}
-        if tracking.action:
-            values["action"] = plain(tracking.action)
-        if tracking.action_type:
-            values["action_type"] = plain(tracking.action_type)
-        content_object = self._value(tracking.content_object, result)
+        if options.action:
+            values["action"] = plain(options.action)
+        if options.action_type:
+            values["action_type"] = plain(options.action_type)
+        content_object = self._value(options.content_object, result)
         if content_object is not None:
             values["target"] = Target.of(content_object)
-        if (remarks := self._value(tracking.remarks, result)) is not None:
-            may_quote = callable(tracking.remarks) and self._has_unknown_data
+        if (remarks := self._value(options.remarks, result)) is not None:
+            may_quote = callable(options.remarks) and self._has_unknown_data
             values["remarks"] = WITHHELD if may_quote else plain(remarks)
-        if (data := self._value(tracking.data, result)) is not None:
+        if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
                 # What is not kept may be quoted.
                 self.scope.redactor.learn(activity.data)
             values["data"] = Sanitizer()(data)
-        status = self._value(tracking.status, result)
+        status = self._value(options.status, result)
         if status is not None and error is None and activity.status != Status.FAILED:
             values["status"] = plain(status)
         return activity.with_(**values)
@@ -223,9 +223,10 @@ class Call:
     @property
     def evaluates(self) -> bool:
         """Whether an option is a callable, which may ask the database."""
-        tracking = self.tracking
-        options = (tracking.content_object, tracking.remarks, tracking.data, tracking.status)
-        return any(callable(option) for option in options)
+        options = self.options
+        return any(
+            map(callable, (options.content_object, options.remarks, options.data, options.status))
+        )
 
     @guarded
     def _value(self, option: Any, result: Any) -> Any:
@@ -256,7 +257,10 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 @guarded
 def _begin(
-    tracking: Tracking, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    options: TrackerOptions,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Call | None:
     if not is_recording():
         return None
@@ -267,23 +271,23 @@ def _begin(
     if request is not None and not enriches:
         scope = Scope(request)
     return Call(
-        tracking=tracking,
+        options=options,
         name=_name_of(function),
         request=given,
-        scope=_instructed(scope, tracking) if request is not None else None,
+        scope=_instructed(scope, options) if request is not None else None,
         enriches=enriches,
         rest=rest,
         kwargs={name: value for name, value in kwargs.items() if value is not given},
     )
 
 
-def _instructed(scope: Scope | None, tracking: Tracking) -> Scope | None:
+def _instructed(scope: Scope | None, options: TrackerOptions) -> Scope | None:
     if scope is None:
         return None
-    if tracking.capture_data is not None:
-        scope.capture_data = tracking.capture_data
-    if tracking.capture_response is not None:
-        scope.capture_response = tracking.capture_response
+    if options.capture_data is not None:
+        scope.capture_data = options.capture_data
+    if options.capture_response is not None:
+        scope.capture_response = options.capture_response
     read_ahead(scope)
     return scope
 

@@ -1,7 +1,7 @@
 """The night's work: bill what was shipped."""
 
 from django.core.management.base import BaseCommand
-from trackmate import bind, track
+from trackmate import bind, tracking
 
 from desk import orders
 from desk.models import Order
@@ -11,7 +11,7 @@ class Command(BaseCommand):
     help = "Issue the invoices of the orders that were shipped, as the scheduler would each night."
 
     def handle(self, **_options):
-        with bind(actor="cron:nightly"), track("sync.orders") as activity:
+        with bind(actor="cron:nightly"), tracking("sync.orders") as activity:
             invoices = [orders.bill(order) for order in self.shipped()]
             activity.data = {"invoices": [invoice.number for invoice in invoices]}
         self.stdout.write(f"{len(invoices)} invoices issued.")
