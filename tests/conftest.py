@@ -16,7 +16,7 @@ from tests.servers import application_server
 from tools.checkers import VARIABLE as CHECKERS_VARIABLE
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE
-from trackmate import reporting
+from trackmate import diagnostics
 from trackmate.spool import get_spool
 from trackmate.testing import capture_activities
 
@@ -94,7 +94,7 @@ def spool_directory(settings, tmp_path, monkeypatch):
     """Give each test a spool of its own, in use, and a process that has reported nothing yet."""
     monkeypatch.setattr("trackmate.backends.database._may_wait", lambda: True)
     settings.TRACKMATE = {"SPOOL_DIR": tmp_path / "spool"}
-    reporting.forget()
+    diagnostics.forget()
     return get_spool().directory
 
 

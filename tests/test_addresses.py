@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, register_converter
 
 from trackmate import track
 from trackmate.context import Scope
-from trackmate.redaction import MASK, Site, addresses, redactor, redactor_of
+from trackmate.redaction import MASK, Site, redactor, redactor_of, routes
 
 RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
 UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
@@ -241,11 +241,11 @@ def test_the_query_of_a_redirect_to_a_slash_is_judged_as_that_of_its_aim(
 def test_a_flood_of_addresses_is_looked_up_within_bounds(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        addresses, "_arguments_of", lambda path, _urlconf: asked.append(path) or ([], "/")
+        routes, "_arguments_of", lambda path, _urlconf: asked.append(path) or ([], "/")
     )
     rules = redactor(site=Site(__name__))
     masked = rules.text(" ".join(f"/x/{number}/" for number in range(2_000)))
-    assert len(asked) == addresses.MOST_LOOKED_UP
+    assert len(asked) == routes.MOST_LOOKED_UP
     assert masked.startswith("/x/0/ /x/1/")
     assert masked.endswith(f"/{MASK} /{MASK}")
     assert not rules.found.is_complete

@@ -9,8 +9,8 @@ from django.test import AsyncClient, RequestFactory
 
 from trackmate import bind
 from trackmate.activity import Target
+from trackmate.diagnostics import counts
 from trackmate.redaction import keyed_hash
-from trackmate.reporting import counts
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.hostile.databases import LogDatabase
 from tests.shop.models import Order
-from trackmate import bind, reporting, track, tracking
+from trackmate import bind, diagnostics, track, tracking
 from trackmate.models import ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
@@ -150,7 +150,7 @@ def test_no_column_holds_it(client, db, caplog, plant):
     plant(client)
     rows = list(ActivityLog.objects.values())
     assert rows
-    assert not reporting.counts
+    assert not diagnostics.counts
     assert_silent(*map(str, rows), *logged(caplog))
 
 
@@ -193,7 +193,7 @@ def test_a_processor_that_fails_does_not_quote_it(client, db, hostile, caplog):
 
     hostile(PROCESSORS=[quote])
     client.post("/ignore/", {"password": CANARY, "note": CANARY})
-    assert reporting.counts == {"failed": 1}
+    assert diagnostics.counts == {"failed": 1}
     assert_silent(*logged(caplog), *map(str, ActivityLog.objects.values()))
 
 

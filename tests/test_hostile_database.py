@@ -12,7 +12,7 @@ from django.db import connections, transaction
 
 from tests.hostile.failing import ERRORS, failing_processor
 from tests.shop.models import Order
-from trackmate import reporting, track
+from trackmate import diagnostics, track
 from trackmate.conf import DEFAULT_PROCESSORS
 from trackmate.models import ActivityLog
 
@@ -70,7 +70,7 @@ def test_a_troubled_log_changes_no_answer_and_loses_nothing(
         (201, b'{"order": "42"}')
     }
     assert Order.objects.count() == 5
-    assert len(waiting()) == reporting.counts["spooled"] == 5
+    assert len(waiting()) == diagnostics.counts["spooled"] == 5
     assert len([each for each in caplog.records if each.name == "trackmate"]) == 1
 
 
@@ -142,7 +142,7 @@ def test_a_transaction_survives_an_activity_that_cannot_be_written(transactional
             Order.objects.create(number="1")
             track("after")
         assert Order.objects.get().number == "1"
-        assert reporting.counts["spooled"] == 2
+        assert diagnostics.counts["spooled"] == 2
     finally:
         with connections["default"].schema_editor() as editor:
             editor.create_model(ActivityLog)
@@ -161,7 +161,7 @@ class TestAWriterThatRaises:
         answer = client.post("/order/")
         assert (answer.status_code, answer.json()) == (201, {"order": "42"})
         assert Order.objects.count() == 1
-        assert reporting.counts == {"dropped": 1}
+        assert diagnostics.counts == {"dropped": 1}
 
     def test_keeps_no_partial_write(self, client, db, surroundings, error, atomic, write):
         client.raise_request_exception = False
@@ -173,7 +173,7 @@ class TestAWriterThatRaises:
         surroundings(atomic, write, BACKEND=FAILING, BACKEND_OPTIONS={"error": error})
         assert client.post("/order-and-track/").status_code == 201
         assert Order.objects.count() == 1
-        assert reporting.counts == {"dropped": 2}
+        assert diagnostics.counts == {"dropped": 2}
 
     def test_may_be_a_processor(self, client, db, surroundings, error, atomic, write):
         processors = (*DEFAULT_PROCESSORS, failing_processor(error))
@@ -182,7 +182,7 @@ class TestAWriterThatRaises:
         assert Order.objects.count() == 1
         row = ActivityLog.objects.get()
         assert (row.status_code, row.method, row.path, row.data) == (201, "POST", "", None)
-        assert reporting.counts == {"failed": 1}
+        assert diagnostics.counts == {"failed": 1}
 
 
 def test_a_processor_that_fails_hides_everything_it_might_have_hidden(client, db, hostile):
@@ -223,7 +223,7 @@ def test_a_spool_directory_that_cannot_be_costs_the_activity_and_says_so(
     hostile(SPOOL_DIR=place / "spool" if kind == "below a file" else place)
     with troubled(log_database, "down"):
         assert [client.post("/order/").status_code for _ in range(3)] == [201, 201, 201]
-    assert reporting.counts == {"dropped": 3}
+    assert diagnostics.counts == {"dropped": 3}
     assert [each.levelno for each in caplog.records if each.name == "trackmate"] == [logging.ERROR]
 
 
@@ -233,7 +233,7 @@ def test_links_in_the_spool_are_not_followed(client, log_database, spool, tmp_pa
     with troubled(log_database, "down"):
         assert client.get("/p/1").status_code == 200
     assert not (tmp_path / "elsewhere").exists()
-    assert reporting.counts == {"dropped": 1}
+    assert diagnostics.counts == {"dropped": 1}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sets no limit to files")
@@ -244,7 +244,7 @@ def test_a_full_disk_takes_whole_activities_or_none(client, log_database, waitin
     kept = [line["path"] for line in waiting()]
     assert 0 < len(kept) < 10
     assert kept == [f"/p/{number}" for number in range(len(kept))]
-    assert reporting.counts == {"spooled": len(kept), "dropped": 10 - len(kept)}
+    assert diagnostics.counts == {"spooled": len(kept), "dropped": 10 - len(kept)}
 
 
 BROKEN = ["{", "[]", "null", '{"id": "x"}', '{"id": 7}', "\0" * 50, "[" * 9999]

@@ -8,7 +8,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.contrib.contenttypes.models import ContentType
 
 from tests.shop.models import Country, Invoice, Order
-from trackmate import bind, reporting, track
+from trackmate import bind, diagnostics, track
 from trackmate.models import LOGIN, LOGIN_FAILED, LOGOUT, ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(autouse=True)
 def surroundings(db, hostile):
     yield
-    assert not reporting.counts
+    assert not diagnostics.counts
     ContentType.objects.clear_cache()
 
 

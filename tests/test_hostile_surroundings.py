@@ -16,9 +16,9 @@ from django.urls import set_script_prefix
 from tests.requests import answered
 from trackmate import bind, track, tracker
 from trackmate.context import Scope, enter, leave
+from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
 from trackmate.redaction import MASK
-from trackmate.reporting import counts
 from trackmate.spool import get_spool
 
 OURS = "trackmate.middleware.TrackmateMiddleware"

@@ -15,11 +15,11 @@ from django.test.utils import CaptureQueriesContext
 from tests.requests import answered
 from tests.shop.models import Order
 from trackmate.clock import moment_of
+from trackmate.diagnostics import counts
 from trackmate.middleware import TrackmateMiddleware
 from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
 from trackmate.redaction import MASK
-from trackmate.reporting import counts
 
 pytestmark = [pytest.mark.database, pytest.mark.users]
 

@@ -15,10 +15,10 @@ from tests.rows import activity
 from tests.shop.models import Order
 from trackmate import ActionType, track, tracker, tracking
 from trackmate.activity import Activity
+from trackmate.diagnostics import counts
 from trackmate.models import LOGIN_FAILED, ActivityLog
 from trackmate.pipeline import deliver
 from trackmate.redaction import MASK
-from trackmate.reporting import counts
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

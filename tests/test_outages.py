@@ -26,10 +26,11 @@ from trackmate.backends import database, flusher, replay, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
 from trackmate.backends.replay import as_line
-from trackmate.deadlines import DeadlineExceededError, limited, time_limit
+from trackmate.db.deadlines import DeadlineExceededError
+from trackmate.db.time_limits import limited, time_limit
+from trackmate.diagnostics import counts
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
-from trackmate.reporting import counts
 from trackmate.spool import OPEN, Spool, get_spool, segments
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]

@@ -14,9 +14,9 @@ from trackmate.backends.base import BaseBackend
 from trackmate.backends.console import ConsoleBackend
 from trackmate.conf import DEFAULT_PROCESSORS
 from trackmate.context import Scope, enter, is_suppressed, leave
+from trackmate.diagnostics import counts
 from trackmate.pipeline import deliver, flush, get_backend, guarded, is_recording, record
 from trackmate.redaction import MASK, FoundSecrets
-from trackmate.reporting import counts
 
 
 class Collecting(BaseBackend):

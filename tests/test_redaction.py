@@ -26,7 +26,7 @@ from trackmate.redaction import (
     redactor,
     words_of,
 )
-from trackmate.redaction.randomness import looks_random, reads_like_words
+from trackmate.redaction.detection.randomness import looks_random, reads_like_words
 
 SECRET = {
     "in general": """

@@ -14,8 +14,8 @@ from tests.shop.models import Order
 from trackmate import ActionType, bind, track, tracking
 from trackmate.activity import Target
 from trackmate.clock import moment_of
+from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
-from trackmate.reporting import counts
 
 ROOT = Path(__file__).parent.parent
 transactional = pytest.mark.django_db(transaction=True)

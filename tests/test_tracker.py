@@ -14,9 +14,9 @@ from tests.shop import drf, ninja_api, tracked
 from tests.shop.models import Invoice, Order
 from trackmate import tracker
 from trackmate.activity import Target
+from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
 from trackmate.redaction import MASK
-from trackmate.reporting import counts
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 JSON = "application/json"

@@ -9,8 +9,8 @@ from django.test import RequestFactory
 
 from tests.shop.models import Country, Order
 from trackmate import track, tracker, tracking
+from trackmate.db.transactions import protected_transactions
 from trackmate.models import ActivityLog
-from trackmate.transactions import protected_transactions
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from tests.shop.models import Country
 from trackmate import bind, track, tracker, tracking
-from trackmate.database_errors import primary_message
+from trackmate.db.errors import primary_message
 from trackmate.models import ActivityLog
 from trackmate.processors import WITHHELD
 from trackmate.redaction import MASK, redactor

@@ -13,9 +13,9 @@ from django.db.models import Model
 
 from trackmate.clock import uuid7
 from trackmate.conf import per_settings
+from trackmate.db.keys import key_text
+from trackmate.db.transactions import protected_transactions
 from trackmate.enums import Source, Status
-from trackmate.keys import key_text
-from trackmate.transactions import protected_transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

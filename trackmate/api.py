@@ -11,10 +11,10 @@ from django.db.models import Model
 
 from trackmate.activity import Activity, Target, actor_of, plain
 from trackmate.context import current_scope
+from trackmate.diagnostics import exception_of
 from trackmate.enums import Status
 from trackmate.pipeline import call_in_thread, carried, guarded, record
 from trackmate.redaction import Sanitizer
-from trackmate.reporting import exception_of
 
 
 def track(

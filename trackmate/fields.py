@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from trackmate.clock import aware, naive, uuid7
-from trackmate.keys import key_of, key_text
+from trackmate.db.keys import key_of, key_text
 
 
 class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.requests import describe, outline, read_ahead
+from trackmate.capture.bodies import read_ahead
+from trackmate.capture.requests import describe, outline
 from trackmate.capture.streams import watch_stream
 from trackmate.conf import get_settings
 from trackmate.context import Scope, current_scope, enter, leave

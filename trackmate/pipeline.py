@@ -16,9 +16,9 @@ from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp, suppress
+from trackmate.diagnostics import place_of, report
 from trackmate.processors import clean, emptied, get_processors, mask_found
 from trackmate.redaction import FoundSecrets
-from trackmate.reporting import place_of, report
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from trackmate.activity import Activity, Target, plain
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope
+from trackmate.db.transactions import protected_transactions
 from trackmate.enums import FAILURE, Source, Status
 from trackmate.redaction import (
     MASK,
@@ -32,7 +33,6 @@ from trackmate.redaction import (
     keyed_hash,
     redactor,
 )
-from trackmate.transactions import protected_transactions
 
 
 class Processor(Protocol):

@@ -10,8 +10,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
 from trackmate.clock import aware, lowest_uuid7
+from trackmate.db.keys import key_text
 from trackmate.enums import Status
-from trackmate.keys import key_text
 from trackmate.rollups import note, note_between
 
 if TYPE_CHECKING:

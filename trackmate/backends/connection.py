@@ -15,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trackmate.conf import get_settings, is_under_test
-from trackmate.transactions import is_in_transaction
+from trackmate.db.transactions import is_in_transaction
 
 
 class LogConnection:

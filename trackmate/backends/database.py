@@ -33,9 +33,11 @@ from trackmate.backends.schemas import (
     named_schema,
 )
 from trackmate.conf import get_settings, is_under_test
-from trackmate.deadlines import DeadlineExceededError, limited
+from trackmate.db.deadlines import DeadlineExceededError
+from trackmate.db.time_limits import limited
+from trackmate.db.transactions import is_left_uncommitted
+from trackmate.diagnostics import place_of, report
 from trackmate.exceptions import NotStoredError, SpoolError, SpoolFullError
-from trackmate.reporting import place_of, report
 from trackmate.spool import (
     MAX_BYTES,
     MIN_FREE_BYTES,
@@ -45,7 +47,6 @@ from trackmate.spool import (
     get_spool,
     get_spools,
 )
-from trackmate.transactions import is_left_uncommitted
 
 SERVER_SHARE = 0.9
 """Of `WRITE_TIMEOUT`, so that a server that is well can stop a statement itself."""

@@ -21,10 +21,10 @@ from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
 from trackmate.conf import get_settings, is_under_test
 from trackmate.context import suppress
-from trackmate.deadlines import limited
+from trackmate.db.time_limits import limited
+from trackmate.diagnostics import place_of, report, report_once
 from trackmate.exceptions import SpoolError
 from trackmate.processes import at_fork
-from trackmate.reporting import place_of, report, report_once
 from trackmate.spool import Spool, get_spools
 
 LOOK_SECONDS = 5.0

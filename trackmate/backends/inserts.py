@@ -24,10 +24,10 @@ from django.db.models.sql import InsertQuery
 from trackmate.activity import Activity
 from trackmate.clock import naive
 from trackmate.conf import get_settings
-from trackmate.deadlines import limited, statement_limit
+from trackmate.db.time_limits import limited, statement_limit
+from trackmate.db.transactions import is_in_transaction, protected_transactions
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
-from trackmate.transactions import is_in_transaction, protected_transactions
 
 MAX_ROWS = 500
 """Rows of one INSERT where the database sets no lower limit."""

@@ -12,8 +12,8 @@ from trackmate.activity import Activity
 from trackmate.backends.inserts import NoContentTypesError, can_insert, insert_missing
 from trackmate.backends.schemas import in_schema
 from trackmate.conf import get_settings
-from trackmate.deadlines import limited
-from trackmate.reporting import place_of, report
+from trackmate.db.time_limits import limited
+from trackmate.diagnostics import place_of, report
 from trackmate.spool import Segment, Spool
 
 ROWS_AT_ONCE = 100

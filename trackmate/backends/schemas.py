@@ -14,9 +14,9 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from trackmate.deadlines import limited
+from trackmate.db.time_limits import limited
+from trackmate.db.transactions import is_left_uncommitted
 from trackmate.models import ActivityLog
-from trackmate.transactions import is_left_uncommitted
 
 DEFAULT = ""
 """The search path that a new connection has."""

@@ -19,11 +19,11 @@ from django.db.models import Model, Q
 from trackmate.activity import Activity, text_of
 from trackmate.conf import get_settings
 from trackmate.context import current_scope
-from trackmate.deadlines import limited
+from trackmate.db.time_limits import limited
+from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import guarded
 from trackmate.redaction import MASK, FoundSecrets, Sanitizer, clean_line, keyed_hash
-from trackmate.redaction.vocabulary import PASSWORDS
-from trackmate.transactions import protected_transactions
+from trackmate.redaction.detection.vocabulary import PASSWORDS
 
 MAX_IDENTIFIER = 255
 NAMES = ("username", "email", "login", "user", "mail", "account", "identifier")

@@ -13,7 +13,7 @@ from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import actor_of
 from trackmate.conf import get_settings
-from trackmate.deadlines import limited
+from trackmate.db.time_limits import limited
 from trackmate.pipeline import guarded
 from trackmate.redaction import keyed_hash
 

@@ -17,14 +17,15 @@ from django.http.response import HttpResponseBase
 from django.views import View
 
 from trackmate.activity import Activity, Target, plain
-from trackmate.capture.requests import CAPTURES_DATA, describe, read_ahead
+from trackmate.capture.bodies import CAPTURES_DATA, read_ahead
+from trackmate.capture.requests import describe
 from trackmate.context import Scope, current_scope, enter, leave
+from trackmate.db.transactions import protected_transactions
+from trackmate.diagnostics import exception_of
 from trackmate.enums import Status
 from trackmate.pipeline import call_in_thread, carried, guarded, is_recording, record
 from trackmate.processors import WITHHELD
 from trackmate.redaction import Sanitizer
-from trackmate.reporting import exception_of
-from trackmate.transactions import protected_transactions
 
 T = TypeVar("T", bound=Callable[..., Any])
 

@@ -17,7 +17,7 @@ from trackmate.conf import get_settings
 from trackmate.context import Scope
 from trackmate.enums import Source
 from trackmate.redaction import Sensitivity, clean_line, secret_names, words_of
-from trackmate.redaction.vocabulary import LOGIN_NAMES, LOGIN_SECRETS, PASSWORDS, UNTYPED
+from trackmate.redaction.detection.vocabulary import LOGIN_NAMES, LOGIN_SECRETS, PASSWORDS, UNTYPED
 
 MAX_LOOKED_UP = 10
 """Names that are looked up in one request; the others are taken for unknown."""

@@ -13,7 +13,7 @@ from django.db import Error
 
 from trackmate.conf import get_settings
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
-from trackmate.reporting import place_of
+from trackmate.diagnostics import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import OperationalError, connections, transaction
 
-from trackmate.deadlines import statement_limit
+from trackmate.db.time_limits import statement_limit
 from trackmate.exceptions import TrackmateError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from trackmate.conf import get_settings
 from trackmate.dashboard.access import load
 from trackmate.dashboard.details import Fact
-from trackmate.reporting import place_of
-from trackmate.transactions import protected_transactions
+from trackmate.db.transactions import protected_transactions
+from trackmate.diagnostics import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

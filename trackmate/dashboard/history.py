@@ -15,9 +15,9 @@ from trackmate.dashboard import access, texts
 from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
+from trackmate.db.keys import key_text
+from trackmate.diagnostics import place_of
 from trackmate.enums import Status
-from trackmate.keys import key_text
-from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from django.db.models import Model

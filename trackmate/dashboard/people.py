@@ -11,8 +11,8 @@ from django.db.models import Expression, Model
 
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
-from trackmate.reporting import place_of
-from trackmate.transactions import protected_transactions
+from trackmate.db.transactions import protected_transactions
+from trackmate.diagnostics import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ from trackmate import selectors
 from trackmate.dashboard.answers import answer, within_budget
 from trackmate.dashboard.budget import BudgetExceededError, lock_budget
 from trackmate.dashboard.charts import span
-from trackmate.reporting import place_of
+from trackmate.diagnostics import place_of
 from trackmate.selectors import Rolled
 
 if TYPE_CHECKING:

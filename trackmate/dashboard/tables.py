@@ -21,8 +21,8 @@ from trackmate.dashboard.filters import TYPED
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER, with_query
 from trackmate.dashboard.sharing import twin
+from trackmate.diagnostics import place_of
 from trackmate.enums import Status
-from trackmate.reporting import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

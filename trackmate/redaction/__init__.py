@@ -3,29 +3,21 @@
 Everything here works on a copy and in one bounded, linear pass; what the view sees is unchanged.
 """
 
-from trackmate.redaction.addresses import Site, is_about_authentication, name_of
-from trackmate.redaction.found import MASK, FoundSecrets
+from trackmate.redaction.detection.names import SecretNames, Sensitivity, words_of
+from trackmate.redaction.detection.randomness import looks_random
 from trackmate.redaction.hashes import keyed_hash
-from trackmate.redaction.masking import (
+from trackmate.redaction.known_secrets import MASK, FoundSecrets
+from trackmate.redaction.patterns import password_of
+from trackmate.redaction.redactor import (
     Redactor,
     may_be_secret,
     redactor,
     redactor_of,
     secret_names,
 )
-from trackmate.redaction.names import SecretNames, Sensitivity, words_of
-from trackmate.redaction.patterns import password_of
-from trackmate.redaction.randomness import looks_random
-from trackmate.redaction.values import (
-    MAX_TEXT,
-    Sanitizer,
-    clean_line,
-    clean_lines,
-    clean_text,
-    cut,
-    describe_file,
-    is_plain,
-)
+from trackmate.redaction.routes import Site, is_about_authentication, name_of
+from trackmate.redaction.sanitizer import Sanitizer, describe_file, is_plain
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_lines, clean_text, cut
 
 __all__ = [
     "MASK",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from binascii import a2b_base64
 
-from trackmate.redaction.randomness import looks_random
+from trackmate.redaction.detection.randomness import looks_random
 
 SHORT = 12
 """Characters of a text that is too short for most patterns."""

@@ -20,19 +20,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from uuid import uuid4
 
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
+from trackmate.diagnostics import report_once
 from trackmate.exceptions import SpoolError, SpoolFullError
-from trackmate.processes import at_fork
-from trackmate.reporting import report_once
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover (Windows has no flock: one process to a spool there)
-    fcntl = None  # type: ignore[assignment]
+from trackmate.spool.files import append, locked, read_lines, write_file
 
 OPEN = "open.jsonl"
 SEALED = ".sealed.jsonl"
@@ -40,8 +35,8 @@ REJECTED = "rejected.jsonl"
 DRAINING = "draining.lock"
 SEGMENT_BYTES = 512 * 1024
 """A larger open segment is sealed, so that a replay has little more than this in memory."""
-LOCK_SECONDS, LOCK_PAUSE = 0.05, 0.002
-"""How long the lock of the open segment is waited for, and how often it is tried."""
+LOCK_SECONDS = 0.05
+"""Seconds to wait for the lock of the open segment."""
 MEASURE_SECONDS = 1.0
 """How long a measured size of the spool is believed."""
 
@@ -73,7 +68,7 @@ class Segment:
         """Remove it, since all is stored or set aside, but for what is still `waiting`."""
         with _reported():
             if waiting:
-                _write_file(self.path, _lines(waiting))
+                write_file(self.path, _lines(waiting))
             else:
                 self.path.unlink(missing_ok=True)
 
@@ -109,7 +104,7 @@ class Spool:
             self.prepare()
             self._check_room(len(content))
             if not self._append(OPEN, content):
-                _write_file(self.directory / _new_name(), content)
+                write_file(self.directory / _new_name(), content)
 
     def reject(self, rejected: Iterable[tuple[str, str]]) -> None:
         """Set lines aside for a person to look at; each is a reason and a line."""
@@ -151,10 +146,10 @@ class Spool:
         """Append to a file and return True, or False if it cannot be had."""
         path = self.directory / name
         try:
-            with _locked(path, create=True, seconds=LOCK_SECONDS) as descriptor:
+            with locked(path, create=True, seconds=LOCK_SECONDS) as descriptor:
                 if descriptor is None:
                     return False
-                size = _write(descriptor, content)
+                size = append(descriptor, content)
                 if name == OPEN and size > SEGMENT_BYTES:
                     self._rename_open()
         except PermissionError:
@@ -185,7 +180,7 @@ class Spool:
             names = sorted(name for name in self._names() if name.endswith(SEALED))
         for path in map(self.directory.joinpath, names):
             try:
-                with _locked(path) as descriptor:
+                with locked(path) as descriptor:
                     if descriptor is not None:
                         yield _read(path, descriptor)
             except OSError as error:
@@ -205,9 +200,9 @@ class Spool:
             paths = []
             for path in self._rejected_files():
                 with suppress(PermissionError):
-                    descriptor = locks.enter_context(_locked(path, seconds=LOCK_SECONDS))
+                    descriptor = locks.enter_context(locked(path, seconds=LOCK_SECONDS))
                     if descriptor is not None:
-                        taken += map(_read_rejected, _lines_of(descriptor))
+                        taken += map(_read_rejected, read_lines(descriptor))
                         paths.append(path)
             yield taken
             for path in paths:
@@ -220,7 +215,7 @@ class Spool:
         with ExitStack() as lock:
             try:
                 self.prepare()
-                is_mine = lock.enter_context(_locked(path, create=True)) is not None
+                is_mine = lock.enter_context(locked(path, create=True)) is not None
             except PermissionError:
                 # It is there to spare the database; each segment has a lock of its own.
                 report_once("spool", f"{path} belongs to another user; it is left as it is")
@@ -246,7 +241,7 @@ class Spool:
 
     def _seal(self) -> None:
         path = self.directory / OPEN
-        with suppress(FileNotFoundError, PermissionError), _locked(path) as descriptor:
+        with suppress(FileNotFoundError, PermissionError), locked(path) as descriptor:
             if descriptor is not None:
                 self._rename_open()
 
@@ -267,20 +262,6 @@ def _lines(activities: Iterable[Activity]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _write_file(path: Path, content: bytes) -> None:
-    """Write a file, in place of another one perhaps; who reads it finds all of it or the other."""
-    part = path.with_name(f"{uuid4().hex}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        _write_all(descriptor, content)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
-    part.rename(path)
-
-
 def _foreignness(directory: Path) -> str | None:
     found = directory.lstat()
     mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
@@ -297,111 +278,15 @@ def _reported() -> Iterator[None]:
         raise SpoolError(f"the spool failed: {error}") from error
 
 
-@contextmanager
-def _locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterator[int | None]:
-    """Open and lock the file at `path`; yield None if it is not there or stays locked."""
-    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if create else 0)
-    until = monotonic() + seconds
-    while True:
-        try:
-            descriptor = os.open(path, flags, 0o600)
-        except FileNotFoundError:
-            if create:
-                raise
-            yield None
-            return
-        _held.add(descriptor)
-        try:
-            if not _lock(descriptor, until):
-                yield None
-                return
-            # While it was waited for, another process may have sealed or removed the file.
-            if _is_at(path, descriptor):
-                yield descriptor
-                return
-        finally:
-            _close(descriptor)
-        if not create:
-            yield None
-            return
-
-
-_held: set[int] = set()
-"""Files that this process may have locked."""
-
-
-def _close(descriptor: int) -> None:
-    if descriptor in _held:
-        _held.remove(descriptor)
-        if fcntl is not None:  # else it stays locked by a process that was forked just now
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
-
-
-def _leave_to_parent() -> None:
-    # A lock lasts until every process has closed the file that had it open when they parted.
-    while _held:
-        os.close(_held.pop())
-
-
-at_fork(_leave_to_parent)
-
-
-def _lock(descriptor: int, until: float) -> bool:
-    if fcntl is None:  # pragma: no cover (Windows)
-        return True
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if monotonic() >= until:
-                return False
-            sleep(LOCK_PAUSE)
-        else:
-            return True
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.lstat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _write(descriptor: int, content: bytes) -> int:
-    """Append `content` whole or not at all, and return the size of the file after it."""
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        # A process died in the middle of a line; what follows must not be lost with it.
-        content = b"\n" + content
-    try:
-        _write_all(descriptor, content)
-    except OSError:
-        os.ftruncate(descriptor, size)
-        raise
-    return size + len(content)
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    written = os.write(descriptor, content)
-    while written < len(content):
-        written += os.write(descriptor, content[written:])
-
-
 def _read(path: Path, descriptor: int) -> Segment:
     activities, broken = [], []
-    for line in _lines_of(descriptor):
+    for line in read_lines(descriptor):
         activity = _activity_of(line)
         if activity is None:
             broken.append(line.rstrip("\n"))
         else:
             activities.append(activity)
     return Segment(path, activities, broken)
-
-
-def _lines_of(descriptor: int) -> list[str]:
-    with os.fdopen(os.dup(descriptor), encoding="utf-8", errors="replace") as lines:
-        return list(lines)
 
 
 def _activity_of(line: str) -> Activity | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.conf import get_settings
-from trackmate.database_errors import message_of
+from trackmate.db.errors import message_of
 
 
 class Command(BaseCommand):

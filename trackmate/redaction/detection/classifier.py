@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from trackmate.redaction.names import MAX_NAME, Context, SecretNames, Sensitivity, words_of
-from trackmate.redaction.pairs import LABELS, LOOSE, role_of, stems_of
-from trackmate.redaction.randomness import (
+from trackmate.redaction.detection.names import (
+    MAX_NAME,
+    Context,
+    SecretNames,
+    Sensitivity,
+    words_of,
+)
+from trackmate.redaction.detection.pairs import LABELS, LOOSE, role_of, stems_of
+from trackmate.redaction.detection.randomness import (
     LONG,
     SHORT,
     is_message,
@@ -20,7 +26,7 @@ from trackmate.redaction.randomness import (
     looks_random,
     reads_like_words,
 )
-from trackmate.redaction.vocabulary import IDS, ONE_TIME, PICTURES
+from trackmate.redaction.detection.vocabulary import IDS, ONE_TIME, PICTURES
 
 LISTS = (list, tuple, set, frozenset)
 CONTAINERS = (Mapping, *LISTS)

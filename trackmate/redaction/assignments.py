@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from trackmate.redaction.found import MASK
-from trackmate.redaction.judging import Judge
-from trackmate.redaction.names import Sensitivity
-from trackmate.redaction.randomness import reads_like_words
-from trackmate.redaction.vocabulary import GUIDANCE, REMARKS
+from trackmate.redaction.detection.classifier import Judge
+from trackmate.redaction.detection.names import Sensitivity
+from trackmate.redaction.detection.randomness import reads_like_words
+from trackmate.redaction.detection.vocabulary import GUIDANCE, REMARKS
+from trackmate.redaction.known_secrets import MASK
 
 _CLOSING = (
     r"(?:(?=[\\'\"`&”“»«’*])(?:\\{0,3}['\"`]|&(?:quot|#39|#x27);|\\(?:u00|x)22|[”“»«’*]{1,2}))?"  # noqa: RUF001

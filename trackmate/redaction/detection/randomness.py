@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from trackmate.redaction.vocabulary import AUTHENTICATION
+from trackmate.redaction.detection.vocabulary import AUTHENTICATION
 
 LONG = 20
 """Characters of a value that is random enough to open something by itself."""

@@ -9,7 +9,7 @@ from threading import RLock
 from time import monotonic
 from traceback import walk_tb
 
-from trackmate.database_errors import is_database_error, message_of, primary_message
+from trackmate.db.errors import is_database_error, message_of, primary_message
 from trackmate.processes import at_fork
 
 logger = logging.getLogger("trackmate")

@@ -9,7 +9,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from trackmate.redaction.values import MAX_TEXT, Sanitizer, clean_text
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import MAX_TEXT, clean_text
 
 MASK = "[redacted]"
 

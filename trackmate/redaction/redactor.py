@@ -12,24 +12,17 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
 from django.http import HttpRequest
 
 from trackmate.conf import get_settings, per_settings
-from trackmate.redaction.addresses import (
-    ADDRESS,
-    RELATIVE,
-    Argument,
-    Parts,
-    Site,
-    is_about_authentication,
-    name_of,
-    variants_of,
-)
-from trackmate.redaction.found import MASK, FoundSecrets
-from trackmate.redaction.judging import Beside, Judge, is_id
-from trackmate.redaction.named import NamedSecrets, may_name
-from trackmate.redaction.names import SecretNames, Sensitivity
+from trackmate.redaction.assignments import NamedSecrets, may_name
+from trackmate.redaction.detection.classifier import Beside, Judge, is_id
+from trackmate.redaction.detection.names import SecretNames, Sensitivity
+from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
+from trackmate.redaction.known_secrets import MASK, FoundSecrets
 from trackmate.redaction.operations import operation_of
 from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
-from trackmate.redaction.randomness import SHORT, looks_random, reads_like_words
-from trackmate.redaction.values import MAX_TEXT, Sanitizer
+from trackmate.redaction.routes import Argument, Site, is_about_authentication, name_of
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import MAX_TEXT
+from trackmate.redaction.urls import ADDRESS, RELATIVE, Parts, variants_of
 
 URL_MASK = "REDACTED"
 """What takes the place of a value in a query, where brackets would be encoded."""

@@ -6,55 +6,20 @@ all else: connecting, a pool, a server or a network that does not answer any mor
 
 from __future__ import annotations
 
-import select
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Thread
-from time import monotonic
 from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import OperationalError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trackmate.db.deadlines import Deadline, DeadlineExceededError
+from trackmate.db.drivers import LIMITS, Release, override
+from trackmate.db.transactions import is_in_transaction
 from trackmate.processes import at_fork
-from trackmate.transactions import is_in_transaction
-
-Release = Callable[[], object]
-"""Takes back what was put in the place of something."""
-
-ACTIVE = 1
-"""What libpq says of a connection on which a command is in progress."""
-
-READ, WRITE = 1, 2
-"""What psycopg waits for; their sum is either."""
-
-_IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
-_EVENTS = (0, _IN, _OUT, _IN | _OUT)
-
-
-class DeadlineExceededError(OperationalError):
-    """A database did not answer in time; its connection is closed."""
-
-
-class Deadline:
-    """A point in time on a clock that never jumps."""
-
-    __slots__ = ("_end", "was_missed")
-
-    def __init__(self, seconds: float) -> None:
-        self._end = monotonic() + seconds
-        self.was_missed = False
-        """Whether something was given up."""
-
-    def remaining(self) -> float:
-        """Return the seconds that are left. Raise DeadlineExceededError if none are."""
-        seconds = self._end - monotonic()
-        if seconds <= 0:
-            self.was_missed = True
-            raise DeadlineExceededError("the database did not answer in time")
-        return seconds
 
 
 class time_limit:  # noqa: N801 (used like contextlib.suppress)
@@ -70,24 +35,24 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         "_deadline",
         "_former_close",
         "_limit",
-        "_overrides",
         "_release",
         "_seconds",
+        "overrides",
     )
 
     def __init__(self, connection: BaseDatabaseWrapper, seconds: float) -> None:
         self._connection = connection
         self._seconds = seconds
-        self._limit = _LIMITS.get(connection.vendor)
+        self._limit = LIMITS.get(connection.vendor)
 
     def __enter__(self) -> None:
         self._deadline = Deadline(self._seconds)
         self._release: Release | None = None
         self._former_close = self._connection._close  # type: ignore[attr-defined]
         # On the instance: it belongs to this thread alone.
-        self._overrides = (
-            _override(self._connection, "get_new_connection", self._connect),
-            _override(self._connection, "_close", self._close),
+        self.overrides = (
+            override(self._connection, "get_new_connection", self._connect),
+            override(self._connection, "_close", self._close),
         )
         if self._connection.connection is not None:
             self._keep_limit(self._connection.connection)
@@ -98,7 +63,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for release in self._overrides:
+        for release in self.overrides:
             release()
         self._let_go()
         if self._deadline.was_missed:
@@ -244,127 +209,3 @@ class _Attempt:
         if self._is_given_up and self._made is not None:
             with suppress(Exception):
                 self._made.close()
-
-
-# --- one driver each -----------------------------------------------------------------------------
-
-
-def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
-    """Let psycopg 3 wait by the deadline: all that it waits for goes through `wait()`."""
-    if not hasattr(raw, "pgconn"):
-        return None
-
-    def wait(generator: Generator[int, int, Any], *_args: Any, **_kwargs: Any) -> Any:
-        try:
-            return _drive(generator, raw.pgconn.socket, deadline)
-        except BaseException:
-            # A signal, perhaps: whoever comes next must not meet the answer.
-            if raw.pgconn.transaction_status == ACTIVE:
-                deadline.was_missed = True
-            raise
-
-    return _override(raw, "wait", wait)
-
-
-def _drive(generator: Generator[int, int, Any], file: int, deadline: Deadline) -> Any:
-    """Consume a generator of psycopg, which yields what it waits for and is sent what is ready."""
-    try:
-        wanted = next(generator)
-        while True:
-            if ready := _wait_for(file, wanted, deadline.remaining()):
-                wanted = generator.send(ready)
-    except StopIteration as done:
-        return done.value
-
-
-def _wait_for(file: int, wanted: int, seconds: float) -> int:
-    """Return for what of `wanted` a socket is ready, or 0 if it is not in time."""
-    if not hasattr(select, "poll"):  # pragma: no cover (Windows, eventlet)
-        read, write, _ = select.select(
-            [file] if wanted & READ else [], [file] if wanted & WRITE else [], [], seconds
-        )
-        return bool(read) * READ | bool(write) * WRITE
-    poller = select.poll()
-    poller.register(file, _EVENTS[wanted])
-    events = poller.poll(seconds * 1000)
-    if not events:
-        return 0
-    event = events[0][1]
-    ready = bool(event & _IN) * READ | bool(event & _OUT) * WRITE
-    # Of a connection that is gone the driver finds out when it reads.
-    return ready or wanted
-
-
-def _limit_mysqlclient(raw: Any, deadline: Deadline) -> Release | None:
-    """Let mysqlclient wait for the answer to a query by the deadline.
-
-    What else it asks the server, it asks in C and without a limit; here that is a query too.
-    """
-    if not hasattr(raw, "send_query"):
-        return None
-
-    def query(statement: Any) -> None:
-        raw.send_query(statement if isinstance(statement, bytes) else statement.encode())
-        try:
-            while not _wait_for(raw.fileno(), READ, deadline.remaining()):
-                pass
-        except BaseException:
-            # A signal, perhaps: whoever comes next must not meet the answer.
-            deadline.was_missed = True
-            raise
-        raw.read_query_result()
-
-    releases = (
-        _override(raw, "query", query),
-        _override(raw, "commit", lambda: query("COMMIT")),
-        _override(raw, "rollback", lambda: query("ROLLBACK")),
-        _override(raw, "ping", lambda: query("DO 0")),
-        _override(raw, "autocommit", lambda on: query(f"SET autocommit = {int(on)}")),
-    )
-
-    def release() -> None:
-        for each in releases:
-            each()
-
-    return release
-
-
-def _override(raw: Any, name: str, method: Callable[..., Any]) -> Release:
-    """Put a method in the place of another one, and return what takes it back."""
-    outer = raw.__dict__.get(name)
-    setattr(raw, name, method)
-
-    def release() -> None:
-        if outer is None:
-            raw.__dict__.pop(name, None)
-        else:
-            setattr(raw, name, outer)
-
-    return release
-
-
-def _limit_sqlite(raw: Any, deadline: Deadline) -> Release:
-    """Let SQLite wait for a lock by the deadline; it waits for nothing else."""
-    former = _busy_timeout(raw)
-    limit = min(former, int(deadline.remaining() * 1000))
-    raw.execute(f"PRAGMA busy_timeout = {limit}")
-
-    def release() -> None:
-        with suppress(Exception):  # it may be closed
-            # The project may have set it as the connection was made.
-            if _busy_timeout(raw) == limit:
-                raw.execute(f"PRAGMA busy_timeout = {former}")
-
-    return release
-
-
-def _busy_timeout(raw: Any) -> int:
-    (milliseconds,) = raw.execute("PRAGMA busy_timeout").fetchone()
-    return int(milliseconds)
-
-
-_LIMITS: dict[str, Callable[[Any, Deadline], Release | None]] = {
-    "postgresql": _limit_psycopg,
-    "mysql": _limit_mysqlclient,
-    "sqlite": _limit_sqlite,
-}

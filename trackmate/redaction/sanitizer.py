@@ -14,11 +14,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from trackmate.activity import text_of
-from trackmate.redaction.judging import Beside, Judge
-from trackmate.redaction.names import MAX_NAME, Sensitivity
+from trackmate.redaction.detection.classifier import Beside, Judge
+from trackmate.redaction.detection.names import MAX_NAME, Sensitivity
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, cut
 
-MAX_TEXT = 10_000
-"""Characters of one string."""
 MAX_TOTAL = 100_000
 """Characters of all strings of one JSON value together."""
 MAX_NODES = 2_000
@@ -30,45 +29,6 @@ MAX_INT = 2**63
 HARMLESS = 12
 """Characters of a word that is nothing a pattern of ours finds."""
 
-# Control characters but tab and line feed; bidirectional controls, which reorder what is read
-# (Unicode Standard Annex 9); line and paragraph separators; lone surrogates, which nothing
-# encodes.
-_UNCLEAN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-_UNCLEAN_IN_LINE = re.compile("[\t\n]|" + _UNCLEAN.pattern)
-REPLACEMENT = "\ufffd"
-
-
-def clean_text(text: str) -> str:
-    """Replace what cannot be stored and what forges or reorders lines; keep tabs and line feeds."""
-    if text.isprintable():
-        return text
-    return _UNCLEAN.sub(REPLACEMENT, text.replace("\r\n", "\n"))
-
-
-def clean_line(text: str, length: int) -> str:
-    """Clean a text that stands on one line, and cut it to `length` characters, visibly."""
-    if len(text) > length:
-        text = text[: length - 1] + "…"
-    return text if text.isprintable() else _UNCLEAN_IN_LINE.sub(REPLACEMENT, text)
-
-
-def clean_lines(text: str, length: int) -> str:
-    """Clean a text of several lines, and cut it to `length` characters, visibly."""
-    return clean_text(cut(text, length))
-
-
-def cut(text: str, length: int) -> str:
-    """Cut a text to about `length` characters and say how many are missing."""
-    # What was cut before has a marker, which must not be cut off and counted itself.
-    if len(text) <= length + MARKER:
-        return text
-    return f"{text[:length]}… [{len(text) - length} more]"
-
-
-MARKER = 32
-"""Characters that "… [123 more]" may take."""
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 # Where a number may begin. Two patterns, each with a beginning that is quick to look for.
 _LONG_NUMBER, _LONG_FIRST_NUMBER = re.compile(r" -?[0-9]{18}"), re.compile(r"\[-?[0-9]{18}")

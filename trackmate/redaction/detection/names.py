@@ -9,8 +9,8 @@ from functools import lru_cache
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from trackmate.redaction.pairs import role_of
-from trackmate.redaction.vocabulary import (
+from trackmate.redaction.detection.pairs import role_of
+from trackmate.redaction.detection.vocabulary import (
     ABOUT,
     ABOUT_LIKELY,
     ABOUT_PHRASES,

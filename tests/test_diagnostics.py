@@ -8,8 +8,8 @@ from threading import Event, Thread
 
 import pytest
 
-from trackmate import reporting
-from trackmate.reporting import counts, exception_of, place_of, report
+from trackmate import diagnostics
+from trackmate.diagnostics import counts, exception_of, place_of, report
 
 
 class MuteError(Exception):
@@ -44,7 +44,7 @@ def test_each_kind_of_trouble_has_a_line_of_its_own(caplog):
 def test_the_next_line_says_how_many_there_were_since(caplog, monkeypatch):
     report("spooled", "first")
     report("spooled", "second", count=5)
-    monkeypatch.setattr(reporting, "monotonic", lambda: sys.float_info.max)
+    monkeypatch.setattr(diagnostics, "monotonic", lambda: sys.float_info.max)
     report("spooled", "third")
     assert [record.message for record in caplog.records] == ["1 spooled: first", "6 spooled: third"]
 
@@ -58,7 +58,7 @@ def test_lines_are_errors_of_the_one_logger(caplog):
 
 def test_a_process_can_start_anew(caplog):
     report("failed", "first")
-    reporting.forget()
+    diagnostics.forget()
     report("failed", "second")
     assert counts["failed"] == 1
     assert len(caplog.records) == 2
@@ -99,7 +99,7 @@ def test_a_report_may_be_made_in_the_middle_of_another_one(monkeypatch):
             report("dropped", nested.pop())
         return 0.0
 
-    monkeypatch.setattr(reporting, "monotonic", interrupted)
+    monkeypatch.setattr(diagnostics, "monotonic", interrupted)
     thread = Thread(target=report, args=("dropped", "outer"), daemon=True)
     thread.start()
     thread.join(10)
@@ -112,7 +112,7 @@ def test_a_process_may_be_forked_in_the_middle_of_a_report():
     entered, leave = Event(), Event()
 
     def stay():
-        with reporting._lock:
+        with diagnostics._lock:
             entered.set()
             leave.wait()
 

@@ -1,0 +1,1 @@
+"""Databases: deadlines, transactions, keys as text, and error messages without values."""

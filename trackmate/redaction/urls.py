@@ -1,0 +1,69 @@
+"""URLs within texts, and the parts of a URL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_PLAIN = r"[^\s\"'<>\\`{}|,;&„“”«»‘’]*+"  # noqa: RUF001 (quotes of many languages)
+_REST = rf"(?=\S){_PLAIN}(?:[|,;&](?!/){_PLAIN})*+"
+ADDRESS = re.compile(
+    rf"(?<![\w.@/+-])(?:[a-z][a-z0-9+.-]{{1,20}}://{_REST}"
+    r"|(?:localhost|(?:[\w-]{1,63}+\.){1,8}(?:[a-z]{2,24}+|\d{1,3}+))"
+    rf"(?::\d{{1,5}})?/{_REST})"
+    rf"|//{_REST}|/(?<![\w</]/){_REST}",
+    re.IGNORECASE,
+)
+"""An address within a text: with a scheme, from the root of the site, or with a host alone."""
+RELATIVE = re.compile(r"(?:\.{1,2}/)*+[\w~%@+-][\w.~%@+:=-]*+(?:/[\w.~%@+:=-]++)++/?(?:[?#]\S*)?")
+"""An address without its first slash, as a whole text."""
+_BARE_HOST = re.compile(r"(?!/)[^/?#:]{1,253}(?::\d{1,5})?(?=/)")
+_AFTER = re.compile(r"[^\w/.~%@+=-]")
+"""What ends a path in a text rather than being a part of it."""
+_ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}:)?//[^/?#]*", re.IGNORECASE)
+
+
+class Parts(NamedTuple):
+    """An address in its parts; joined, they are the address."""
+
+    origin: str
+    """Scheme and host, as in "https://example.org"."""
+    path: str
+    query: str
+    """With its "?", if there is one."""
+    fragment: str
+    """With its "#", if there is one."""
+
+    @classmethod
+    def of(cls, address: str) -> Parts:
+        """Split any text; unlike `urlsplit` this never fails and loses nothing."""
+        rest, sign, fragment = address.partition("#")
+        fragment = sign + fragment
+        rest, sign, query = rest.partition("?")
+        origin = _ORIGIN.match(rest) or _BARE_HOST.match(rest)
+        host = origin[0] if origin else ""
+        return cls(host, rest[len(host) :], sign + query, fragment)
+
+
+def variants_of(path: str) -> Iterator[str]:
+    """Yield what a path that leads nowhere may mean: its plain form, and the part before a sign."""
+    plain = _plain_form(path)
+    if plain != path:
+        yield plain
+    sign = _AFTER.search(plain)
+    if sign and sign.start() > 1:
+        yield plain[: sign.start()]
+
+
+def _plain_form(path: str) -> str:
+    """Return a path without `//`, `/./` and `/../`, as a client sends it."""
+    if "//" not in path and "/." not in path:
+        return path
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return f"/{'/'.join(parts)}{'/' if parts and path.endswith(('/', '/.', '/..')) else ''}"
