@@ -10,8 +10,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 
 from tests.shop.models import Country, Invoice, Order, RushOrder
-from trackmate.activity import Activity, Target, actor_of, text_of
-from trackmate.clock import moment_of
+from trackmate.activity import Activity, Target, describe_actor, safe_str
+from trackmate.clock import datetime_of
 from trackmate.enums import Source, Status
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
@@ -50,7 +50,7 @@ def full(**values):
         response={"b": 2},
         changes={"c": [1, 2]},
         extra={"query": "d=4"},
-    ).with_(**values)
+    ).replace(**values)
 
 
 def test_an_activity_cannot_be_changed():
@@ -60,13 +60,13 @@ def test_an_activity_cannot_be_changed():
 
 def test_a_changed_copy_leaves_the_original():
     first = full()
-    second = first.with_(action="another")
+    second = first.replace(action="another")
     assert (first.action, second.action, second.id) == ("orders/", "another", first.id)
 
 
 def test_an_activity_of_now_carries_one_moment():
     activity = Activity.now()
-    assert moment_of(activity.id) == activity.action_time
+    assert datetime_of(activity.id) == activity.action_time
 
 
 @pytest.mark.parametrize("activity", [full(), Activity.at(NOON), full(target=None)])
@@ -133,14 +133,14 @@ def test_what_a_newer_version_added_is_left_out():
     ids=["number", "uuid", "text", "proxy", "unsaved"],
 )
 def test_a_target_names_a_model_instance(instance, target):
-    assert Target.of(instance) == target
+    assert Target.from_instance(instance) == target
 
 
 def test_an_actor_is_a_user_or_a_name():
     user = get_user_model()(pk=7, username="alice")
-    assert actor_of(user) == (7, "alice")
-    assert actor_of("cron:nightly") == (None, "cron:nightly")
-    assert actor_of(AnonymousUser()) == (None, "")
+    assert describe_actor(user) == (7, "alice")
+    assert describe_actor("cron:nightly") == (None, "cron:nightly")
+    assert describe_actor(AnonymousUser()) == (None, "")
 
 
 @dataclass
@@ -155,14 +155,14 @@ class Ticket:
 
 def test_an_actor_may_be_what_knows_the_key_of_a_user():
     key = get_user_model()._meta.pk.to_python(7)
-    assert actor_of(Ticket(pk=str(key))) == (key, "alice")
-    assert actor_of(Ticket(pk="kiosk")) == (None, "alice")
+    assert describe_actor(Ticket(pk=str(key))) == (key, "alice")
+    assert describe_actor(Ticket(pk="kiosk")) == (None, "alice")
 
 
 def test_the_key_of_something_else_is_not_taken_for_a_users():
-    assert actor_of(Order(pk=7, number="7")) == (None, "Order 7")
+    assert describe_actor(Order(pk=7, number="7")) == (None, "Order 7")
 
 
 def test_a_thing_that_cannot_say_its_name_is_named_by_its_type():
-    assert text_of(Unnameable()) == "Unnameable (7)"
-    assert actor_of(Unnameable())[1] == "Unnameable (7)"
+    assert safe_str(Unnameable()) == "Unnameable (7)"
+    assert describe_actor(Unnameable())[1] == "Unnameable (7)"

@@ -11,7 +11,7 @@ from django.urls import include, path, re_path, register_converter
 
 from trackmate import track
 from trackmate.context import Scope
-from trackmate.redaction import MASK, Site, redactor, redactor_of, routes
+from trackmate.redaction import MASK, SiteRoutes, get_redactor, redactor_for_request, routes
 
 RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
 UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"
@@ -193,10 +193,10 @@ https://a.b/?url=https%3A%2F%2Fh%2Finvite%2Fswordfish%2F&data=1
 
 @pytest.mark.parametrize("address", WRITTEN)
 def test_an_address_is_found_however_it_is_written(address):
-    rules = redactor(site=Site(__name__))
-    assert "swordfish" not in rules.text(address)
-    assert "swordfish" not in rules.text(f"see {address}") or address[0] in "i."
-    assert "swordfish" not in json.dumps(rules.value({"a": address}))
+    rules = get_redactor(site=SiteRoutes(__name__))
+    assert "swordfish" not in rules.mask_text(address)
+    assert "swordfish" not in rules.mask_text(f"see {address}") or address[0] in "i."
+    assert "swordfish" not in json.dumps(rules.mask_data({"a": address}))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_an_address_is_found_however_it_is_written(address):
     ],
 )
 def test_what_leads_nowhere_stays_as_it_was(text):
-    assert redactor(site=Site(__name__)).text(text) == text
+    assert get_redactor(site=SiteRoutes(__name__)).mask_text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -241,35 +241,38 @@ def test_the_query_of_a_redirect_to_a_slash_is_judged_as_that_of_its_aim(
 def test_a_flood_of_addresses_is_looked_up_within_bounds(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        routes, "_arguments_of", lambda path, _urlconf: asked.append(path) or ([], "/")
+        routes, "_resolve_arguments", lambda path, _urlconf: asked.append(path) or ([], "/")
     )
-    rules = redactor(site=Site(__name__))
-    masked = rules.text(" ".join(f"/x/{number}/" for number in range(2_000)))
-    assert len(asked) == routes.MOST_LOOKED_UP
+    rules = get_redactor(site=SiteRoutes(__name__))
+    masked = rules.mask_text(" ".join(f"/x/{number}/" for number in range(2_000)))
+    assert len(asked) == routes.MAX_LOOKUPS
     assert masked.startswith("/x/0/ /x/1/")
     assert masked.endswith(f"/{MASK} /{MASK}")
-    assert not rules.found.is_complete
+    assert not rules.known_secrets.is_complete
 
 
 def test_below_a_script_name(activities):
     request = RequestFactory().get("/invite/swordfish/", SCRIPT_NAME="/shop")
-    assert redactor_of(request).path(request.path) == f"/shop/invite/{MASK}/"
-    assert redactor_of(request).path("/invite/swordfish/") == f"/invite/{MASK}/"
+    assert redactor_for_request(request).mask_path(request.path) == f"/shop/invite/{MASK}/"
+    assert redactor_for_request(request).mask_path("/invite/swordfish/") == f"/invite/{MASK}/"
 
 
 def test_a_project_with_an_urlconf_of_its_own_for_a_request():
     request = RequestFactory().get("/")
     request.urlconf = "tests.urls"
-    assert redactor_of(request).path("/reset/swordfish/") == f"/reset/{MASK}/"
-    assert redactor(site=Site("tests.urls")).path("/invite/swordfish/") == "/invite/swordfish/"
+    assert redactor_for_request(request).mask_path("/reset/swordfish/") == f"/reset/{MASK}/"
+    assert (
+        get_redactor(site=SiteRoutes("tests.urls")).mask_path("/invite/swordfish/")
+        == "/invite/swordfish/"
+    )
 
 
 def test_an_address_that_leads_nowhere_is_left_as_it_is():
     scope = Scope(RequestFactory().get("/"))
     for address in ("/nowhere/swordfish/", "http://[", "/", "//", "/%", "/\ud800/"):
-        assert scope.redactor.address(address) == address
+        assert scope.redactor.mask_url(address) == address
 
 
 @pytest.mark.parametrize("text", ["either/or and and/or", "a / b", "</p>", "50 km/h", "//", "/"])
 def test_slashes_in_a_text_are_no_addresses(text):
-    assert redactor(site=Site(__name__)).text(text) == text
+    assert get_redactor(site=SiteRoutes(__name__)).mask_text(text) == text

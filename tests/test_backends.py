@@ -63,7 +63,7 @@ def full(**values):
         response=["b"],
         changes={"c": [1, 2]},
         extra={"query": "d=4"},
-    ).with_(**values)
+    ).replace(**values)
 
 
 def user_key():
@@ -226,7 +226,7 @@ def test_an_empty_activity_is_a_row_of_empty_columns():
 @pytest.mark.parametrize("thing", [Order(pk=7), Invoice(pk=uuid.UUID(int=7)), Country(pk="pl")])
 def test_a_row_links_to_objects_with_any_kind_of_key(thing):
     thing.save()
-    DatabaseBackend().send([Activity.now(target=Target.of(thing))])
+    DatabaseBackend().send([Activity.now(target=Target.from_instance(thing))])
     assert ActivityLog.objects.get().content_object == thing
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from trackmate import bind, suppress, track, tracking
 from trackmate.activity import Activity
-from trackmate.context import is_suppressed, stamp
+from trackmate.context import apply_context, is_suppressed
 
 
 def actor():
     """Return who is bound here."""
-    return stamp(Activity.now()).actor_label
+    return apply_context(Activity.now()).actor_label
 
 
 def function():

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from trackmate.capture.clients import claimed_address, parse_address, stored_address
+from trackmate.capture.clients import apply_ip_mode, client_address, parse_ip
 
 
 def request(remote="10.0.0.1", forwarded=None):
@@ -29,13 +29,13 @@ def test_a_header_is_believed_as_far_as_the_proxies_are_ours(
     configure, proxies, forwarded, address
 ):
     configure(TRUSTED_PROXY_COUNT=proxies)
-    assert claimed_address(request(forwarded=forwarded)) == address
+    assert client_address(request(forwarded=forwarded)) == address
 
 
 @pytest.mark.parametrize("remote", [None, ""])
 def test_a_connection_without_an_address_has_none(remote):
-    assert claimed_address(request(remote)) == ""
-    assert parse_address("") is None
+    assert client_address(request(remote)) == ""
+    assert parse_ip("") is None
 
 
 def named_by_header(request):
@@ -46,8 +46,8 @@ def named_by_header(request):
 def test_a_project_can_say_where_the_address_stands(configure, hook):
     configure(CLIENT_IP=hook, TRUSTED_PROXY_COUNT=1)
     asked = RequestFactory().get("/", headers={"CF-Connecting-IP": "192.0.2.9"})
-    assert claimed_address(asked) == "192.0.2.9"
-    assert claimed_address(request(forwarded="192.0.2.7")) == ""
+    assert client_address(asked) == "192.0.2.9"
+    assert client_address(request(forwarded="192.0.2.7")) == ""
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_project_can_say_where_the_address_stands(configure, hook):
     ],
 )
 def test_an_address_is_read_in_each_of_its_forms(text, address):
-    assert parse_address(text) == address
+    assert parse_ip(text) == address
 
 
 @pytest.mark.parametrize(
@@ -87,17 +87,17 @@ def test_an_address_is_read_in_each_of_its_forms(text, address):
 )
 def test_an_address_is_kept_as_the_settings_say(configure, mode, address, kept):
     configure(IP_MODE=mode)
-    assert stored_address(address) == kept
+    assert apply_ip_mode(address) == kept
 
 
 def test_a_hashed_address_is_a_private_one_and_the_same_each_time(configure, settings):
     configure(IP_MODE="hashed")
-    kept = stored_address("192.0.2.7")
-    assert kept == stored_address("192.0.2.7") != stored_address("192.0.2.8")
-    assert kept == parse_address(kept)
+    kept = apply_ip_mode("192.0.2.7")
+    assert kept == apply_ip_mode("192.0.2.7") != apply_ip_mode("192.0.2.8")
+    assert kept == parse_ip(kept)
     assert kept.startswith("fd")
     settings.SECRET_KEY = "another"
-    assert stored_address("192.0.2.7") != kept
+    assert apply_ip_mode("192.0.2.7") != kept
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from trackmate.clock import aware, lowest_uuid7, moment_of, naive, uuid7
+from trackmate.clock import aware, datetime_of, lowest_uuid7, naive, uuid7
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 999_000, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -36,12 +36,12 @@ def test_identifiers_of_one_moment_differ():
 @pytest.mark.parametrize("microsecond", [0, 1, 249, 250, 500, 999, 1000, 999_999])
 def test_an_identifier_gives_its_moment_back(microsecond):
     moment = NOON.replace(microsecond=microsecond)
-    assert moment_of(uuid7(moment)) == moment
+    assert datetime_of(uuid7(moment)) == moment
 
 
 def test_every_microsecond_of_a_millisecond_comes_back():
     moments = [NOON + n * MICROSECOND for n in range(1000)]
-    assert [moment_of(uuid7(moment)) for moment in moments] == moments
+    assert [datetime_of(uuid7(moment)) for moment in moments] == moments
 
 
 def test_the_time_zone_of_a_moment_does_not_matter():

@@ -11,7 +11,7 @@ from django.forms import ValidationError
 from django.utils import timezone
 
 from tests.pages import text_of
-from trackmate.clock import aware, of_wall_clock
+from trackmate.clock import aware, from_wall_clock
 from trackmate.dashboard import charts, times, windows
 from trackmate.dashboard.widgets import MomentInput
 from trackmate.models import ActivityLog
@@ -193,6 +193,6 @@ def test_the_length_of_a_range_is_the_one_that_has_passed(settings):
         aware(datetime(2024, 10, 28, tzinfo=berlin)),
     )
     assert end - start == timedelta(hours=25)
-    assert of_wall_clock(datetime(2024, 10, 27, 2, 30), is_end=True) - of_wall_clock(  # noqa: DTZ001
+    assert from_wall_clock(datetime(2024, 10, 27, 2, 30), is_end=True) - from_wall_clock(  # noqa: DTZ001
         datetime(2024, 10, 27, 2, 30)  # noqa: DTZ001
     ) == timedelta(hours=1)

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from trackmate import diagnostics
-from trackmate.diagnostics import counts, exception_of, place_of, report
+from trackmate.diagnostics import counts, describe_exception, report, summarize_error
 
 
 class MuteError(Exception):
@@ -58,22 +58,26 @@ def test_lines_are_errors_of_the_one_logger(caplog):
 
 def test_a_process_can_start_anew(caplog):
     report("failed", "first")
-    diagnostics.forget()
+    diagnostics.reset()
     report("failed", "second")
     assert counts["failed"] == 1
     assert len(caplog.records) == 2
 
 
 def test_an_error_is_named_by_type_and_place_and_not_by_its_text():
-    place = place_of(caught(ValueError("hunter2")))
+    place = summarize_error(caught(ValueError("hunter2")))
     assert place.startswith("ValueError at ")
     assert __file__ in place
     assert "hunter2" not in place
 
 
 def test_an_error_that_was_never_raised_has_no_place():
-    assert place_of(ValueError("x")) == "ValueError"
-    assert exception_of(ValueError("x")) == {"type": "ValueError", "message": "x", "place": ""}
+    assert summarize_error(ValueError("x")) == "ValueError"
+    assert describe_exception(ValueError("x")) == {
+        "type": "ValueError",
+        "message": "x",
+        "place": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,7 @@ def test_an_error_that_was_never_raised_has_no_place():
     [(KeyError("number"), "'number'"), (MuteError(), ""), (OSError(28, "full"), None)],
 )
 def test_an_error_is_described_for_a_row(error, message):
-    described = exception_of(caught(error))
+    described = describe_exception(caught(error))
     assert described["type"] == type(error).__qualname__
     assert described["message"] == (str(error) if message is None else message)
     assert described["place"].startswith(__file__)

@@ -13,7 +13,7 @@ from trackmate.activity import Activity
 from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
 from trackmate.spool import OPEN, Spool, get_spool, segments
-from trackmate.spool.locations import identity_of
+from trackmate.spool.locations import database_id
 
 pytestmark = pytest.mark.database
 
@@ -132,7 +132,7 @@ def host(tmp_path, spool_directory, transactional_db):
         settings["NAME"] = str(tmp_path / "host.sqlite3")
         # Its spool goes by its database, and shall be ours.
         spool_directory.mkdir(parents=True)
-        (spool_directory.parent / f"default-{identity_of(settings)}").symlink_to(spool_directory)
+        (spool_directory.parent / f"default-{database_id(settings)}").symlink_to(spool_directory)
     text = SETTINGS.format(spool=str(spool_directory.parent), database=settings)
     (tmp_path / "host_settings.py").write_text(text)
     environment = os.environ | {

@@ -15,7 +15,7 @@ from django.urls import set_script_prefix
 
 from tests.requests import answered
 from trackmate import bind, track, tracker
-from trackmate.context import Scope, enter, leave
+from trackmate.context import Scope, enter_scope, leave_scope
 from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
 from trackmate.redaction import MASK
@@ -109,9 +109,9 @@ def test_an_object_that_is_none_costs_itself_alone(activities):
     tracked = tracker(action="sold", content_object=lambda *_args: "no model")(lambda request: None)
     request = RequestFactory().get("/orders/")
     scope = Scope(request)
-    token = enter(scope)
+    token = enter_scope(scope)
     tracked(request)
-    leave(token)
+    leave_scope(token)
     assert scope.enrichments[0](activities) is None
 
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.requests import answered
 from tests.shop.models import Order
-from trackmate.clock import moment_of
+from trackmate.clock import datetime_of
 from trackmate.diagnostics import counts
 from trackmate.middleware import TrackmateMiddleware
 from trackmate.models import ActivityLog
@@ -63,7 +63,7 @@ def test_a_request_is_an_activity(client, activities):
 def test_a_request_is_timed_from_its_start(client, activities):
     client.get("/")
     (activity,) = activities
-    assert moment_of(activity.id) == activity.action_time
+    assert datetime_of(activity.id) == activity.action_time
     assert 0 < activity.execution_time < 60
 
 

@@ -14,8 +14,8 @@ from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from tests.shop.models import Country, Invoice, Order
-from trackmate.clock import moment_of
-from trackmate.enums import ActionType, Status, action_type_of
+from trackmate.clock import datetime_of
+from trackmate.enums import ActionType, Status, action_type_for_method
 from trackmate.models import (
     CREATE,
     DELETE,
@@ -65,7 +65,7 @@ def test_a_naive_time_is_one_of_the_current_time_zone():
     with timezone.override("America/New_York"):
         row = ActivityLog.objects.create(action_time=datetime(2026, 1, 1, 12))  # noqa: DTZ001
     assert stored(row).action_time == datetime(2026, 1, 1, 17, tzinfo=UTC)
-    assert moment_of(row.pk) == datetime(2026, 1, 1, 17, tzinfo=UTC)
+    assert datetime_of(row.pk) == datetime(2026, 1, 1, 17, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("moment", [datetime(2026, 1, 1, 12), NOON])  # noqa: DTZ001
@@ -95,7 +95,7 @@ def test_a_row_without_a_time_is_of_now():
 
 def test_a_key_carries_the_time_of_its_row():
     row = ActivityLog.objects.create(action_time=NOON)
-    assert moment_of(row.pk) == NOON
+    assert datetime_of(row.pk) == NOON
     assert row.pk.version == 7
 
 
@@ -235,7 +235,7 @@ def test_an_action_type_may_be_the_projects_own():
     ],
 )
 def test_a_method_is_an_action_type(method, action_type):
-    assert action_type_of(method) == action_type
+    assert action_type_for_method(method) == action_type
 
 
 @pytest.mark.parametrize(

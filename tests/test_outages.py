@@ -25,9 +25,9 @@ from trackmate.backends import connection as connection_module
 from trackmate.backends import database, flusher, replay, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
-from trackmate.backends.replay import as_line
+from trackmate.backends.replay import to_line
 from trackmate.db.deadlines import DeadlineExceededError
-from trackmate.db.time_limits import limited, time_limit
+from trackmate.db.time_limits import limit_time, time_limit
 from trackmate.diagnostics import counts
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
@@ -161,7 +161,7 @@ def test_a_flush_whose_time_is_up_says_that_something_cannot_be_stored(table, sm
 
 def test_what_was_set_aside_and_has_no_table_now_is_an_error_and_waits(table):
     get_spool().prepare()
-    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    get_spool().reject([("it was too long", to_line(acts("a")[0]))])
     table.take_away()
     with pytest.raises(NotStoredError, match="others still wait"):
         DatabaseBackend().retry_rejected()
@@ -173,7 +173,7 @@ def test_what_was_set_aside_and_has_no_table_now_is_an_error_and_waits(table):
 def test_what_was_set_aside_in_one_spool_is_tried_again_whatever_fails_in_another(monkeypatch):
     for name, spool in (("b", get_spool()), ("a", get_spool(schemas.UNKNOWN))):
         spool.prepare()
-        spool.reject([("it was too long", as_line(acts(name)[0]))])
+        spool.reject([("it was too long", to_line(acts(name)[0]))])
     first, rejected_files = get_spool().directory, Spool._rejected_files
 
     def fail(spool):
@@ -242,7 +242,7 @@ BAD = {
 def bad(request, monkeypatch):
     """An activity that no database and no adapter takes, as it came out of the spool."""
     activity = Activity.now(action="bad")
-    replaced = {activity.id: activity.with_(**BAD[request.param])}
+    replaced = {activity.id: activity.replace(**BAD[request.param])}
     real = segments._activity_of
 
     def read(line):
@@ -268,7 +268,7 @@ def test_bad_rows_keep_nothing_waiting_over_several_outages(table, bad, in_produ
     backend = DatabaseBackend()
     for number in range(3):
         table.take_away()
-        backend.send([bad.with_(id=Activity.now().id), *acts(f"n{number}")])
+        backend.send([bad.replace(id=Activity.now().id), *acts(f"n{number}")])
         get_spool().append([bad])
         turn(backend)
         table.give_back()
@@ -300,7 +300,7 @@ def test_a_line_that_is_no_activity_is_set_aside(spool_directory, line):
 def test_what_was_set_aside_is_shown_and_tried_again(capsys):
     get_spool().prepare()
     [mended] = acts("mended")
-    get_spool().reject([("it was too long", as_line(mended)), ("no activity", "non\x1bsense")])
+    get_spool().reject([("it was too long", to_line(mended)), ("no activity", "non\x1bsense")])
     call_command("trackmate_flush", rejected=True)
     shown = capsys.readouterr().out
     assert " mended: it was too long" in shown
@@ -314,7 +314,7 @@ def test_what_was_set_aside_is_shown_and_tried_again(capsys):
 def test_what_was_set_aside_is_not_lost_while_the_database_is_away(monkeypatch, stopped_server):
     monkeypatch.setattr(database, "COMMAND_SECONDS", 0.05)
     get_spool().prepare()
-    get_spool().reject([("it was too long", as_line(acts("a")[0]))])
+    get_spool().reject([("it was too long", to_line(acts("a")[0]))])
     connections["default"].close()
     with pytest.raises(NotStoredError):
         DatabaseBackend().retry_rejected()
@@ -387,7 +387,7 @@ def test_rows_wait_for_the_content_types_and_keep_no_others_waiting(monkeypatch)
     """They may be in another database, which is away."""
     order = Order.objects.create(number="1")
     ContentType.objects.clear_cache()
-    get_spool().append([*acts("a"), *acts("b", target=Target.of(order)), *acts("c")])
+    get_spool().append([*acts("a"), *acts("b", target=Target.from_instance(order)), *acts("c")])
     with monkeypatch.context() as patch:
         patch.setattr(ContentType._meta, "db_table", "nowhere")
         with pytest.raises(NotStoredError, match="2 activities were stored"):
@@ -403,7 +403,7 @@ def test_content_types_that_cannot_be_read_break_no_transaction(monkeypatch):
     with transaction.atomic():
         with monkeypatch.context() as patch:
             patch.setattr(ContentType._meta, "db_table", "nowhere")
-            DatabaseBackend().send(acts("a", target=Target.of(order)))
+            DatabaseBackend().send(acts("a", target=Target.from_instance(order)))
         order.delete()
     assert not Order.objects.exists()
     assert counts["spooled"] == 1
@@ -477,7 +477,7 @@ def test_after_a_failure_nobody_writes_until_a_probe_has_succeeded(table, in_pro
 def test_the_pauses_between_probes_grow_to_a_limit(monkeypatch):
     monkeypatch.setattr(circuit_module, "monotonic", lambda: 0.0)
     circuit, pauses = Circuit(), []
-    circuit.open("", answers=True)
+    circuit.open("", is_responding=True)
     for _ in range(9):
         pauses.append(circuit.next_probe())
         circuit.probe_failed("")
@@ -510,7 +510,7 @@ def test_a_thread_does_not_wait_for_one_that_is_stuck():
 
 def test_a_schema_without_a_table_stops_no_other():
     circuit = Circuit()
-    circuit.open("acme", answers=True)
+    circuit.open("acme", is_responding=True)
     with circuit.enter("acme") as reason:
         assert reason == circuit_module.OPEN
     with circuit.enter("other") as reason:
@@ -521,7 +521,7 @@ def test_a_schema_without_a_table_stops_no_other():
 def with_threads(monkeypatch, thread_connections):
     """Let backends have their thread."""
     monkeypatch.setattr(flusher, "is_under_test", lambda: False)
-    monkeypatch.setattr(flusher, "REST", 0.0)
+    monkeypatch.setattr(flusher, "PAUSE_FACTOR", 0.0)
 
 
 @pytest.mark.only_on("postgresql", "mysql")
@@ -552,9 +552,9 @@ def test_what_is_spooled_as_the_thread_ends_is_not_forgotten(monkeypatch):
         return False
 
     monkeypatch.setattr(thread, "_step", spool_at_the_end)
-    assert thread._goes_on()
+    assert thread._run_once()
     monkeypatch.setattr(thread, "_step", lambda: False)
-    assert not thread._goes_on()
+    assert not thread._run_once()
 
 
 def test_a_thread_stores_what_waits_as_the_process_ends():
@@ -568,7 +568,7 @@ def test_a_thread_stores_what_waits_as_the_process_ends():
 def test_a_thread_that_rests_stores_what_waits_as_the_process_ends(monkeypatch):
     backend = DatabaseBackend()
     get_spool().append(acts("waits"))
-    backend._circuit.open("", answers=True)
+    backend._circuit.open("", is_responding=True)
 
     def end(_seconds):
         backend._circuit.close("")
@@ -865,7 +865,7 @@ def test_a_file_has_the_limit_of_the_project_again(tmp_path, options, millisecon
 @pytest.mark.only_on("sqlite3")
 def test_within_a_transaction_a_file_has_the_limit_too():
     connection.ensure_connection()
-    with transaction.atomic(), limited("default", 0.5):
+    with transaction.atomic(), limit_time("default", 0.5):
         assert query("PRAGMA busy_timeout")[0] <= 500
     assert query("PRAGMA busy_timeout") == (5000,)
 
@@ -1103,7 +1103,7 @@ def test_asking_for_the_schema_begins_no_transaction(without_autocommit):
 
 @pytest.mark.only_on("postgresql")
 def test_asking_for_the_schema_costs_the_project_no_transaction(table, monkeypatch):
-    monkeypatch.setattr(schemas, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(schemas, "QUERY_SECONDS", 0.0)
     table.take_away()
     with transaction.atomic():
         Order.objects.create(number="mine")

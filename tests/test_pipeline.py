@@ -13,10 +13,10 @@ from trackmate.backends import locmem
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.console import ConsoleBackend
 from trackmate.conf import DEFAULT_PROCESSORS
-from trackmate.context import Scope, enter, is_suppressed, leave
+from trackmate.context import Scope, enter_scope, is_suppressed, leave_scope
 from trackmate.diagnostics import counts
-from trackmate.pipeline import deliver, flush, get_backend, guarded, is_recording, record
-from trackmate.redaction import MASK, FoundSecrets
+from trackmate.pipeline import deliver, flush, get_backend, is_recording, never_raise, record
+from trackmate.redaction import MASK, KnownSecrets
 
 
 class Collecting(BaseBackend):
@@ -49,7 +49,7 @@ class Uncarried(Collecting):
         self.fails = fails
 
     @contextmanager
-    def carry(self):
+    def thread_context(self):
         if self.fails == "in":
             raise RuntimeError("cannot carry")
         yield
@@ -64,9 +64,9 @@ class Unclosable(Collecting):
 @pytest.fixture
 def scope():
     scope = Scope(RequestFactory().get("/"))
-    token = enter(scope)
+    token = enter_scope(scope)
     yield scope
-    leave(token)
+    leave_scope(token)
 
 
 @pytest.fixture
@@ -131,11 +131,11 @@ def test_nothing_is_sent_when_nothing_remains(collecting, configure):
 
 
 def shout(activity):
-    return activity.with_(action=activity.action.upper())
+    return activity.replace(action=activity.action.upper())
 
 
 def add_mark(activity):
-    return activity.with_(action=activity.action + "!")
+    return activity.replace(action=activity.action + "!")
 
 
 def drop_quiet(activity):
@@ -205,7 +205,7 @@ def test_a_processor_that_cannot_be_imported_does_not_fail_the_host(configure, c
 # --- backends --------------------------------------------------------------------------------
 
 
-class BreaksOnce(FoundSecrets):
+class BreaksOnce(KnownSecrets):
     def mask(self, value):
         if value == "this one":
             raise UnicodeEncodeError("utf-8", "x", 0, 1, "surrogates not allowed")
@@ -265,11 +265,11 @@ def test_the_backend_runs_suppressed(collecting, monkeypatch):
 
 
 def test_the_guard_lets_results_through():
-    assert guarded(lambda a, *, b: (a, b))(1, b=2) == (1, 2)
+    assert never_raise(lambda a, *, b: (a, b))(1, b=2) == (1, 2)
 
 
 def test_the_guard_swallows_errors_and_says_so(caplog):
-    @guarded
+    @never_raise
     def stumble():
         raise ValueError("hunter2")
 
@@ -280,7 +280,7 @@ def test_the_guard_swallows_errors_and_says_so(caplog):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
 def test_the_guard_does_not_hold_up_what_ends_a_program(error):
-    @guarded
+    @never_raise
     def end():
         raise error
 

@@ -12,22 +12,22 @@ from django.urls import resolve
 
 from trackmate.activity import Activity, Target
 from trackmate.clock import uuid7
-from trackmate.context import Scope, enter, leave
+from trackmate.context import Scope, enter_scope, leave_scope
 from trackmate.enums import Source, Status
 from trackmate.models import ActivityLog
 from trackmate.processors import (
     LENGTHS,
     clean,
-    emptied,
     enrich,
     exclude,
     get_processors,
     is_excluded,
-    mask_found,
+    mask_known_secrets,
     redact,
     sample,
+    without_payload,
 )
-from trackmate.redaction import MASK, FoundSecrets
+from trackmate.redaction import MASK, KnownSecrets
 
 
 def of_request(path="/", method="GET", **values):
@@ -43,12 +43,12 @@ def at():
         request = RequestFactory().get(path)
         request.resolver_match = resolve(path)
         scope = Scope(request)
-        tokens.append(enter(scope))
+        tokens.append(enter_scope(scope))
         return scope
 
     yield start
     for token in reversed(tokens):
-        leave(token)
+        leave_scope(token)
 
 
 def test_the_list_is_what_the_settings_say(configure):
@@ -204,7 +204,7 @@ def test_the_admin_is_not_left_out(at):
 @pytest.mark.parametrize("source", [Source.AUTH, Source.CUSTOM, Source.MODEL])
 def test_nothing_but_a_request_is_left_out(configure, source):
     configure(EXCLUDE_PATHS=["/"], EXCLUDE_METHODS=["POST"], TRACK_REQUESTS=False)
-    activity = of_request(method="POST").with_(source=source)
+    activity = of_request(method="POST").replace(source=source)
     assert exclude(activity) is activity
 
 
@@ -234,7 +234,7 @@ def test_about_that_share_is_kept(configure):
 )
 def test_failures_logins_and_custom_activities_are_never_sampled(configure, values):
     configure(SAMPLE_RATE=0.0)
-    activity = of_request().with_(**values)
+    activity = of_request().replace(**values)
     assert sample(activity) is activity
 
 
@@ -243,7 +243,7 @@ def test_failures_logins_and_custom_activities_are_never_sampled(configure, valu
 
 def test_what_happened_in_a_request_gets_its_client_and_actor(at):
     scope = at("/orders/")
-    scope.itself = of_request(
+    scope.request_activity = of_request(
         "/orders/", ip_address="192.0.2.7", user_agent="curl", actor_id=7, actor_label="alice"
     )
     activity = enrich(Activity.now(action="order.exported"))
@@ -253,22 +253,22 @@ def test_what_happened_in_a_request_gets_its_client_and_actor(at):
 
 
 def test_what_an_activity_knows_itself_is_kept(at):
-    at("/").itself = of_request(actor_id=7, actor_label="alice", ip_address="192.0.2.7")
+    at("/").request_activity = of_request(actor_id=7, actor_label="alice", ip_address="192.0.2.7")
     activity = enrich(Activity.now(actor_label="cron:nightly", ip_address="192.0.2.1"))
     assert (activity.actor_id, activity.actor_label) == (None, "cron:nightly")
     assert activity.ip_address == "192.0.2.1"
 
 
 def test_a_failed_login_is_not_taken_for_an_act_of_whoever_is_logged_in(at):
-    at("/").itself = of_request(actor_id=7, actor_label="alice")
+    at("/").request_activity = of_request(actor_id=7, actor_label="alice")
     activity = enrich(Activity.now(source=Source.AUTH))
     assert (activity.actor_id, activity.actor_label) == (None, "")
 
 
 def test_the_request_itself_stays_as_it_is(at):
     scope = at("/")
-    scope.itself = of_request()
-    assert enrich(scope.itself) is scope.itself
+    scope.request_activity = of_request()
+    assert enrich(scope.request_activity) is scope.request_activity
 
 
 def test_outside_a_request_there_is_nothing_to_add():
@@ -326,7 +326,7 @@ def test_extra_facts_of_any_shape_are_taken(extra):
 
 
 def found(*secrets):
-    values = FoundSecrets()
+    values = KnownSecrets()
     values.add(secrets)
     return values
 
@@ -339,7 +339,7 @@ def test_what_was_masked_by_name_is_masked_in_the_free_texts_too():
         target=Target(model="shop.order", object_id="7", object_repr="hunter2-hunter2"),
         data={"name": "hunter2-hunter2"},
     )
-    hidden = mask_found(activity, found("hunter2-hunter2"))
+    hidden = mask_known_secrets(activity, found("hunter2-hunter2"))
     assert hidden.remarks == f"sent {MASK}"
     assert hidden.response == {"echo": MASK}
     assert hidden.extra == {"exception": {"message": f"bad {MASK}"}, "query": "a=1"}
@@ -349,7 +349,7 @@ def test_what_was_masked_by_name_is_masked_in_the_free_texts_too():
 
 def test_an_activity_without_free_texts_has_nothing_to_hide():
     activity = of_request(extra={"query": "a=1"})
-    assert mask_found(activity, found("hunter2-hunter2")) is activity
+    assert mask_known_secrets(activity, found("hunter2-hunter2")) is activity
 
 
 # --- clean -----------------------------------------------------------------------------------
@@ -401,7 +401,7 @@ def test_what_is_left_of_an_activity_that_could_not_be_processed():
     activity = of_request(
         "/secret/", actor_label="alice", actor_id=7, data={"a": 1}, status_code=200, remarks="x"
     )
-    left = emptied(activity, "the processor broke")
+    left = without_payload(activity, "the processor broke")
     assert (left.id, left.method, left.status_code, left.actor_id) == (activity.id, "GET", 200, 7)
     assert (left.path, left.remarks, left.data, left.actor_label) == ("", "", None, MASK)
     assert left.extra == {"error": "the processor broke"}

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import ResolverMatch
 
-from trackmate.capture.requests import describe
+from trackmate.capture.requests import describe_request
 from trackmate.context import Scope
 from trackmate.processors import WITHHELD
 from trackmate.redaction import MASK
@@ -213,7 +213,7 @@ SOME = {"number": 7, "a": ["ä"] * 50}
 def kept_of(configure):
     """Return what is kept of a response."""
     configure(CAPTURE_RESPONSE=True)
-    return lambda response: describe(Scope(RequestFactory().get("/")), response).response
+    return lambda response: describe_request(Scope(RequestFactory().get("/")), response).response
 
 
 @pytest.mark.parametrize(
@@ -332,5 +332,5 @@ def test_a_redirect_to_the_login_is_a_success_of_nobody(client, activities):
 def test_a_route_reads_like_a_path_whatever_it_is_made_of(route, shown):
     request = RequestFactory().get("/x/")
     request.resolver_match = ResolverMatch(len, (), {}, route=route)
-    activity = describe(Scope(request), None)
+    activity = describe_request(Scope(request), None)
     assert (activity.route, activity.action) == (shown, shown)

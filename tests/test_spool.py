@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from trackmate.activity import Activity
-from trackmate.backends.flusher import waits_somewhere
+from trackmate.backends.flusher import has_waiting_activities
 from trackmate.exceptions import SpoolError, SpoolFullError
 from trackmate.spool import (
     OPEN,
@@ -276,7 +276,7 @@ def test_a_directory_of_choice_may_be_shared(tmp_path):
 )
 def test_what_makes_two_databases_the_same(one, other, is_same):
     one, other = ({"ENGINE": "django.db.backends.sqlite3", **each} for each in (one, other))
-    assert (locations.identity_of(one) == locations.identity_of(other)) is is_same
+    assert (locations.database_id(one) == locations.database_id(other)) is is_same
 
 
 @pytest.mark.parametrize("schema", ["acme", '"$user", public', "../x", "ä/b", "?", "a.b"])
@@ -430,7 +430,7 @@ def test_a_directory_of_another_user_hides_no_other(forbid, caplog):
         get_spool(schema).append(acts(schema))
     forbid(get_spool("first").directory)
     for _ in range(2):
-        assert waits_somewhere()
+        assert has_waiting_activities()
     assert len(caplog.records) == 1
     with pytest.raises(SpoolError):
         list(get_spool("first").replay())

@@ -13,7 +13,7 @@ from django.test import AsyncClient
 from tests.shop.models import Order
 from trackmate import ActionType, bind, track, tracking
 from trackmate.activity import Target
-from trackmate.clock import moment_of
+from trackmate.clock import datetime_of
 from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
 
@@ -47,7 +47,7 @@ def test_a_call_is_recorded_at_once(activities):
         "Success",
     )
     assert activity.execution_time is None
-    assert moment_of(activity.id) == activity.action_time
+    assert datetime_of(activity.id) == activity.action_time
 
 
 def test_a_call_keeps_all_it_is_given(activities):
@@ -229,7 +229,7 @@ def test_in_an_async_view_blocks_calls_and_functions_belong_to_the_request(activ
     asyncio.run(AsyncClient().get("/tracked/async-everything/"))
     request, *others = activities
     assert actions(others) == ["order.exported", "price.awaited", "price.asked", "order.export"]
-    assert others[2].target == Target.of(order)
+    assert others[2].target == Target.from_instance(order)
     assert {activity.request_id for activity in others} == {request.id.hex}
 
 

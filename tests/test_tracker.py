@@ -201,7 +201,7 @@ def test_the_request_and_the_arguments_reach_the_callables(client, activities, m
 def test_a_callable_gets_what_ninja_returns(client, activities, middleware):
     client.post("/ninja/orders", {"number": "A-7"}, content_type=JSON)
     order = Order.objects.get()
-    assert only(activities).target == Target.of(order)
+    assert only(activities).target == Target.from_instance(order)
 
 
 @either_way

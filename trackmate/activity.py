@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from trackmate.clock import uuid7
 from trackmate.conf import per_settings
-from trackmate.db.keys import key_text
+from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import protected_transactions
 from trackmate.enums import Source, Status
 
@@ -30,13 +30,13 @@ class Target:
     """Its text as it was then."""
 
     @classmethod
-    def of(cls, instance: Model) -> Self:
+    def from_instance(cls, instance: Model) -> Self:
         """Describe a model instance without a query of our own."""
         concrete = instance._meta.concrete_model or type(instance)
         return cls(
             model=concrete._meta.label_lower,
-            object_id=key_text(instance) or "",
-            object_repr=text_of(instance),
+            object_id=serialize_key(instance) or "",
+            object_repr=safe_str(instance),
         )
 
 
@@ -105,7 +105,7 @@ class Activity(NamedTuple):
         """Make an activity of an aware `moment`."""
         return cls(id=uuid7(moment), action_time=moment, **values)
 
-    def with_(self, **values: Any) -> Self:
+    def replace(self, **values: Any) -> Self:
         """Return a copy with other values. Raise ValueError or TypeError for an unknown name."""
         return self._replace(**values)
 
@@ -137,17 +137,17 @@ class Activity(NamedTuple):
         )
 
 
-def actor_of(who: Any) -> tuple[Any, str]:
+def describe_actor(who: Any) -> tuple[Any, str]:
     """Return key and label of an actor: of a user, or of a name such as "cron:nightly"."""
     if isinstance(who, str):
         return None, who
     if getattr(who, "is_anonymous", False):
         return None, ""
     named = getattr(who, "get_username", None)
-    return _user_key(who), text_of(named() if named else who)
+    return _user_pk(who), safe_str(named() if named else who)
 
 
-def _user_key(who: Any) -> Any:
+def _user_pk(who: Any) -> Any:
     """Return the key that names `who` among the project's users, or None."""
     model, key = _user_model(), getattr(who, "pk", None)
     if key is None or isinstance(who, model):
@@ -167,7 +167,7 @@ def _user_model() -> type[Model]:
     return get_user_model()
 
 
-def plain(text: Any, default: str = "") -> str:
+def as_plain_str(text: Any, default: str = "") -> str:
     """Return a text as what a column takes: no lazy translation, no member of an enumeration, no
     thing that only has a text; `default` for None."""
     if type(text) is str:
@@ -175,10 +175,10 @@ def plain(text: Any, default: str = "") -> str:
     if isinstance(text, str):
         # Its characters, which for a member of an enumeration are not what it calls itself.
         return str.__str__(text)
-    return default if text is None else str.__str__(text_of(text))
+    return default if text is None else str.__str__(safe_str(text))
 
 
-def text_of(thing: object) -> str:
+def safe_str(thing: object) -> str:
     """Return `str(thing)`; an object that cannot say its name is named by its type."""
     if type(thing) is str:
         return thing

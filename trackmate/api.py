@@ -9,11 +9,11 @@ from typing import Any, Self
 
 from django.db.models import Model
 
-from trackmate.activity import Activity, Target, actor_of, plain
+from trackmate.activity import Activity, Target, as_plain_str, describe_actor
 from trackmate.context import current_scope
-from trackmate.diagnostics import exception_of
+from trackmate.diagnostics import describe_exception
 from trackmate.enums import Status
-from trackmate.pipeline import call_in_thread, carried, guarded, record
+from trackmate.pipeline import call_in_thread, never_raise, record, wrap_for_thread
 from trackmate.redaction import Sanitizer
 
 
@@ -119,18 +119,18 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
             # A coroutine that is being closed cannot wait.
             _record(activity)
         else:
-            await call_in_thread(carried(_record), activity)
+            await call_in_thread(wrap_for_thread(_record), activity)
 
     def _finish(self, error: BaseException | None) -> Activity | None:
         seconds = perf_counter() - self._started
         if error is not None:
             self.status = Status.FAILED
-            self.extra = {**(self.extra or {}), "exception": exception_of(error)}
+            self.extra = {**(self.extra or {}), "exception": describe_exception(error)}
         return self._to_activity(seconds)
 
-    @guarded
+    @never_raise
     def _to_activity(self, seconds: float | None = None) -> Activity:
-        actor_id, actor_label = actor_of(self.actor) if self.actor is not None else (None, "")
+        actor_id, actor_label = describe_actor(self.actor) if self.actor is not None else (None, "")
         # Copies: the caller may change its data before they are stored.
         data, changes, extra = (
             None if value is None else Sanitizer()(value)
@@ -138,24 +138,24 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
         )
         return Activity.at(
             self._action_time,
-            action=plain(self.action),
-            action_type=plain(self.action_type),
-            status=plain(self.status, Status.SUCCESS.value),
+            action=as_plain_str(self.action),
+            action_type=as_plain_str(self.action_type),
+            status=as_plain_str(self.status, Status.SUCCESS.value),
             execution_time=seconds,
             actor_id=actor_id,
             actor_label=actor_label,
             target=_target_of(self.content_object),
-            remarks=plain(self.remarks),
+            remarks=as_plain_str(self.remarks),
             data=data,
             changes=changes,
             extra=extra,
         )
 
 
-@guarded
+@never_raise
 def _target_of(instance: Model | None) -> Target | None:
     # On its own, so that an object that cannot be described does not cost the activity.
-    return None if instance is None else Target.of(instance)
+    return None if instance is None else Target.from_instance(instance)
 
 
 def _record(activity: Activity | None) -> None:

@@ -35,17 +35,17 @@ def aware(moment: date) -> datetime:
         return moment
 
 
-def of_wall_clock(wall: datetime, *, is_end: bool = False) -> datetime:
+def from_wall_clock(wall: datetime, *, is_end: bool = False) -> datetime:
     """Return the moment at which clocks of the current time zone show a naive time.
 
     Of an hour that comes twice a range begins with the first and ends with the second; an hour
     that is skipped is taken as if clocks went on as before.
     """
     first = timezone.make_aware(wall.replace(fold=0))
-    return aware(wall.replace(fold=1) if is_end and comes_twice(first) else wall.replace(fold=0))
+    return aware(wall.replace(fold=1) if is_end and is_repeated(first) else wall.replace(fold=0))
 
 
-def comes_twice(local: datetime) -> bool:
+def is_repeated(local: datetime) -> bool:
     """Return True if clocks show this local time a second time, after they are put back."""
     first, second = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
     return first is not None and second is not None and first > second
@@ -58,23 +58,23 @@ def naive(moment: datetime) -> datetime:
 
 def uuid7(moment: datetime) -> UUID:
     """Return a new identifier of an aware `moment`."""
-    return UUID(int=_clock(moment) | int.from_bytes(urandom(8), "big") & _RANDOM_BITS)
+    return UUID(int=_clock_bits(moment) | int.from_bytes(urandom(8), "big") & _RANDOM_BITS)
 
 
 def lowest_uuid7(moment: datetime) -> UUID:
     """Return the smallest identifier of an aware `moment`: `id >= lowest` is "then or later"."""
-    return UUID(int=_clock(moment))
+    return UUID(int=_clock_bits(moment))
 
 
-def moment_of(identifier: UUID) -> datetime:
+def datetime_of(identifier: UUID) -> datetime:
     """Return the moment that an identifier carries, in UTC, exact to the microsecond."""
     milliseconds = identifier.int >> 80
-    # Rounding up undoes the rounding down of `_clock`.
+    # Rounding up undoes the rounding down of `_clock_bits`.
     microseconds = -((identifier.int >> 64 & 0xFFF) * -1000 // 4096)
     return _EPOCH + timedelta(milliseconds=milliseconds, microseconds=microseconds)
 
 
-def _clock(moment: datetime) -> int:
+def _clock_bits(moment: datetime) -> int:
     # Before 1970 there is no version 7; such a moment sorts first.
     microseconds = max(0, (moment - _EPOCH) // _MICROSECOND)
     milliseconds, rest = divmod(microseconds, 1000)

@@ -9,7 +9,7 @@ from threading import RLock
 from time import monotonic
 from traceback import walk_tb
 
-from trackmate.db.errors import is_database_error, message_of, primary_message
+from trackmate.db.errors import is_database_error, message_without_values, primary_message
 from trackmate.processes import at_fork
 
 logger = logging.getLogger("trackmate")
@@ -60,7 +60,7 @@ def report_once(kind: str, message: str) -> None:
     logger.warning("%s: %s", kind, message)
 
 
-def forget() -> None:
+def reset() -> None:
     """Start anew, as tests do."""
     with _lock:
         counts.clear()
@@ -69,41 +69,41 @@ def forget() -> None:
         _reported.clear()
 
 
-def place_of(error: BaseException) -> str:
+def summarize_error(error: BaseException) -> str:
     """Return the type and the place of an error; its text may quote what must not be seen.
 
     Of an error of a database the primary message is returned too, without values.
     """
-    places = _places_of(error)
+    places = _places(error)
     where = f" at {places[-1]}" if places else ""
     if is_database_error(error):
         return f"{type(error).__name__}{where}: {primary_message(error)}"
     return f"{type(error).__name__}{where}"
 
 
-def exception_of(error: BaseException) -> dict[str, str]:
+def describe_exception(error: BaseException) -> dict[str, str]:
     """Describe an exception for a row: its type, its text, and the line that raised it; of the
     project's own lines the last, where there is one.
 
     What a database says is kept without the values in it.
     """
     try:
-        message = message_of(error)
+        message = message_without_values(error)
     except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
         message = ""
-    return {"type": type(error).__qualname__, "message": message, "place": _own_place_of(error)}
+    return {"type": type(error).__qualname__, "message": message, "place": _project_place(error)}
 
 
-def _own_place_of(error: BaseException) -> str:
-    places = _places_of(error)
-    own = [place for place in places if not place.startswith(_OTHERS)]
+def _project_place(error: BaseException) -> str:
+    places = _places(error)
+    own = [place for place in places if not place.startswith(_FOREIGN_CODE)]
     return (own or places or [""])[-1]
 
 
-def _places_of(error: BaseException) -> list[str]:
+def _places(error: BaseException) -> list[str]:
     """Return the lines that an error came through, the one that raised it last."""
     return [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
 
 
-_OTHERS = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
+_FOREIGN_CODE = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
 """What the files of Python itself, of installed packages and of generated code begin with."""

@@ -47,15 +47,15 @@ _READ = ActionType.READ.value
 _SUCCESS, _FAILED = Status.SUCCESS.value, Status.FAILED.value
 
 
-def action_type_of(method: str) -> str:
+def action_type_for_method(method: str) -> str:
     """Return the action type of an HTTP method; safe and unknown methods count as reading."""
     return _ACTION_TYPES.get(method, _READ)
 
 
-FAILURE = 400
+FIRST_ERROR_STATUS = 400
 """The first status code that is a failure (RFC 9110, 15.5)."""
 
 
-def status_of(*, failed: bool) -> str:
+def status_for(*, failed: bool) -> str:
     """Return the status of what failed or did not."""
     return _FAILED if failed else _SUCCESS

@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from trackmate.clock import aware, naive, uuid7
-from trackmate.db.keys import key_of, key_text
+from trackmate.db.keys import parse_key, serialize_key
 
 
 class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
@@ -100,7 +100,7 @@ class FarObject:
     def __set__(self, row: Any, value: models.Model | None) -> None:
         content_type = None if value is None else self.field.get_content_type(obj=value)
         setattr(row, self.field.ct_field, content_type)
-        setattr(row, self.field.fk_field, None if value is None else key_text(value))
+        setattr(row, self.field.fk_field, None if value is None else serialize_key(value))
         self.field.set_cached_value(row, value)
 
     def is_cached(self, row: Any) -> bool:
@@ -137,7 +137,7 @@ class FarObject:
 
     def _identity(self, instance: models.Model) -> tuple[Any, Any]:
         concrete = instance._meta.concrete_model or type(instance)
-        return concrete, key_of(concrete, key_text(instance))
+        return concrete, parse_key(concrete, serialize_key(instance))
 
     def _named_by(self, row: Any) -> tuple[Any, Any]:
         """Return the model and the key that a row names, or twice None."""
@@ -145,7 +145,7 @@ class FarObject:
         if type_id is None or text is None:
             return None, None
         model = self.field.get_content_type(id=type_id).model_class()
-        key = None if model is None else key_of(model, text)
+        key = None if model is None else parse_key(model, text)
         return (None, None) if key is None else (model, key)
 
     def _is_of(self, row: Any, instance: models.Model) -> bool:
@@ -153,7 +153,7 @@ class FarObject:
         type_id, text = self._columns_of(row)
         if type_id != self.field.get_content_type(obj=instance).pk:
             return False
-        return key_text(instance) == (None if text is None else str(text))
+        return serialize_key(instance) == (None if text is None else str(text))
 
     def _columns_of(self, row: Any) -> tuple[Any, Any]:
         """Return what a row holds: the key of a content type, and that of an object as text."""

@@ -11,11 +11,11 @@ from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity
 from trackmate.capture.bodies import read_ahead
-from trackmate.capture.requests import describe, outline
+from trackmate.capture.requests import describe_request, minimal_activity
 from trackmate.capture.streams import watch_stream
 from trackmate.conf import get_settings
-from trackmate.context import Scope, current_scope, enter, leave
-from trackmate.pipeline import call_in_thread, flush, guarded, is_recording
+from trackmate.context import Scope, current_scope, enter_scope, leave_scope
+from trackmate.pipeline import call_in_thread, flush, is_recording, never_raise
 
 Response = HttpResponseBase
 GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
@@ -40,50 +40,50 @@ class TrackmateMiddleware:
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
         """Answer a request, by way of the rest of the site."""
         if self._is_async:
-            return self._answer_async(request)
-        scope = _open(request)
+            return self._call_async(request)
+        scope = _open_scope(request)
         if scope is None:
             return self.get_response(request)
-        token = enter(scope)
+        token = enter_scope(scope)
         try:
             response = cast("Response", self.get_response(request))
         except BaseException as error:
             scope.exception = error
-            _close(scope, None)
+            _close_scope(scope, None)
             raise
         finally:
-            leave(token)
-        if not _closes_later(scope, response):
-            _close(scope, response)
+            leave_scope(token)
+        if not _close_with_response(scope, response):
+            _close_scope(scope, response)
         return response
 
-    async def _answer_async(self, request: HttpRequest) -> Response:
+    async def _call_async(self, request: HttpRequest) -> Response:
         get_response = cast("Callable[[HttpRequest], Awaitable[Response]]", self.get_response)
-        scope = _open(request)
+        scope = _open_scope(request)
         if scope is None:
             return await get_response(request)
-        token = enter(scope)
+        token = enter_scope(scope)
         try:
             response = await get_response(request)
         except GeneratorExit as error:
             # The coroutine is being closed, with or without a loop, and must not wait any more.
             scope.exception = error
-            _close(scope, None)
+            _close_scope(scope, None)
             raise
         except BaseException as error:
             # Most of all a client that hung up while the view was at work.
             scope.exception = error
-            await call_in_thread(_close, scope, None)
+            await call_in_thread(_close_scope, scope, None)
             raise
         finally:
-            leave(token)
-        if not _closes_later(scope, response):
-            await call_in_thread(_close, scope, response)
+            leave_scope(token)
+        if not _close_with_response(scope, response):
+            await call_in_thread(_close_scope, scope, response)
         return response
 
 
-@guarded
-def _open(request: HttpRequest) -> Scope | None:
+@never_raise
+def _open_scope(request: HttpRequest) -> Scope | None:
     outer = current_scope()
     if not is_recording() or (outer is not None and outer.request is request):
         # The second case is a project that lists the middleware twice; a check says so.
@@ -93,8 +93,8 @@ def _open(request: HttpRequest) -> Scope | None:
     return scope
 
 
-@guarded
-def _closes_later(scope: Scope, response: Response) -> bool:
+@never_raise
+def _close_with_response(scope: Scope, response: Response) -> bool:
     """Let the server close the scope, as it closes the response, if that is when to write."""
     if get_settings().WRITE == "before_response":
         return False
@@ -104,7 +104,7 @@ def _closes_later(scope: Scope, response: Response) -> bool:
 
     def close() -> None:
         try:
-            _close(scope, response)
+            _close_scope(scope, response)
         finally:
             close_request()
 
@@ -116,22 +116,22 @@ def _closes_later(scope: Scope, response: Response) -> bool:
     return True
 
 
-@guarded
-def _close(scope: Scope, response: Response | None) -> None:
+@never_raise
+def _close_scope(scope: Scope, response: Response | None) -> None:
     if scope.closed:
         return
     # The request and what closes it point to each other.
     scope.request.__dict__.pop("close", None)
-    flush(scope, _describe(scope, response) or outline(scope, response))
+    flush(scope, _describe(scope, response) or minimal_activity(scope, response))
 
 
-@guarded
+@never_raise
 def _fail(scope: Scope, response: Response, error: BaseException) -> None:
     # Not every server closes a response whose body it could not send.
     scope.exception = error
-    _close(scope, response)
+    _close_scope(scope, response)
 
 
-@guarded
+@never_raise
 def _describe(scope: Scope, response: Response | None) -> Activity:
-    return describe(scope, response, failed=response is None or scope.exception is not None)
+    return describe_request(scope, response, failed=response is None or scope.exception is not None)

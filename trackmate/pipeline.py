@@ -15,10 +15,18 @@ from django.utils.module_loading import import_string
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
-from trackmate.context import Scope, current_scope, enter, is_suppressed, leave, stamp, suppress
-from trackmate.diagnostics import place_of, report
-from trackmate.processors import clean, emptied, get_processors, mask_found
-from trackmate.redaction import FoundSecrets
+from trackmate.context import (
+    Scope,
+    apply_context,
+    current_scope,
+    enter_scope,
+    is_suppressed,
+    leave_scope,
+    suppress,
+)
+from trackmate.diagnostics import report, summarize_error
+from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
+from trackmate.redaction import KnownSecrets
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +42,7 @@ def get_backend() -> BaseBackend:
     return backend
 
 
-def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
+def never_raise(function: Callable[P, R]) -> Callable[P, R | None]:
     """Let a part of the recorder fail without the host: report its error and return None."""
 
     @wraps(function)
@@ -42,7 +50,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
         try:
             return function(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 (the one guard of the write side)
-            report("failed", f"{function.__qualname__}: {place_of(error)}")
+            report("failed", f"{function.__qualname__}: {summarize_error(error)}")
             return None
 
     return guard
@@ -53,12 +61,12 @@ def is_recording() -> bool:
     return get_settings().ENABLED and not is_suppressed()
 
 
-@guarded
+@never_raise
 def record(activity: Activity) -> None:
     """Take an activity: collect it in the request that runs here, or deliver it at once."""
     if not is_recording():
         return
-    activity = stamp(activity)
+    activity = apply_context(activity)
     scope = current_scope()
     if scope is not None and not scope.closed:
         scope.activities.append(activity)
@@ -66,16 +74,16 @@ def record(activity: Activity) -> None:
         deliver([activity])
 
 
-@guarded
+@never_raise
 def flush(scope: Scope, itself: Activity | None) -> None:
     """Deliver everything that a request did, its own activity first, with one `send()`."""
     scope.closed = True
-    scope.itself = itself
-    token = enter(scope)
+    scope.request_activity = itself
+    token = enter_scope(scope)
     try:
         deliver([itself, *scope.activities] if itself else scope.activities)
     finally:
-        leave(token)
+        leave_scope(token)
 
 
 async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -86,14 +94,14 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
         return function(*args, **kwargs)
 
 
-def carried(function: Callable[P, R]) -> Callable[P, R | None]:
+def wrap_for_thread(function: Callable[P, R]) -> Callable[P, R | None]:
     """Return `function` for another thread, with what the backend needs to know of this one.
 
     It is called once, and raises nothing.
     """
-    around = _carry() or nullcontext()
+    around = _thread_context() or nullcontext()
 
-    @guarded
+    @never_raise
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         with around:
             return function(*args, **kwargs)
@@ -101,12 +109,12 @@ def carried(function: Callable[P, R]) -> Callable[P, R | None]:
     return call
 
 
-@guarded
-def _carry() -> AbstractContextManager[None]:
-    return get_backend().carry()
+@never_raise
+def _thread_context() -> AbstractContextManager[None]:
+    return get_backend().thread_context()
 
 
-@guarded
+@never_raise
 def deliver(activities: Sequence[Activity]) -> None:
     """Process activities and send what remains of them to the backend."""
     with suppress():
@@ -117,7 +125,7 @@ def deliver(activities: Sequence[Activity]) -> None:
         if backend.blocks and _in_event_loop():
             # Never waits there; the executor is joined before the loop's run() returns.
             loop = asyncio.get_running_loop()
-            send = carried(_send_apart)
+            send = wrap_for_thread(_send_and_close)
             try:
                 loop.run_in_executor(None, copy_context().run, send, backend, ready)
             except RuntimeError:
@@ -128,44 +136,46 @@ def deliver(activities: Sequence[Activity]) -> None:
 
 
 def _process(activities: Iterable[Activity]) -> list[Activity]:
-    ready = [processed for activity in activities if (processed := _through(activity)) is not None]
+    ready = [
+        processed for activity in activities if (processed := _run_processors(activity)) is not None
+    ]
     scope = current_scope()
     if scope is not None and (scope.secrets or not scope.secrets.is_complete):
         # Something may have been found after an activity was masked.
-        masked = [_without_found(activity, scope.secrets) for activity in ready]
+        masked = [_mask_known_secrets(activity, scope.secrets) for activity in ready]
         return [activity for activity in masked if activity is not None]
     return ready
 
 
-def _through(activity: Activity) -> Activity | None:
+def _run_processors(activity: Activity) -> Activity | None:
     for processor in get_processors():
         try:
             processed = processor(activity)
         except Exception as error:  # noqa: BLE001 (a project's own code may stand in the list)
             named = getattr(processor, "__wrapped__", processor)
             name = getattr(named, "__qualname__", repr(named))
-            report("failed", f"processor {name}: {place_of(error)}")
+            report("failed", f"processor {name}: {summarize_error(error)}")
             # It may have been the one that hides something, so nothing that can hide it stays.
-            return _emptied(activity, f"the processor {name} failed")
+            return _without_payload(activity, f"the processor {name} failed")
         if processed is None:
             return None
         activity = processed
     return activity
 
 
-def _without_found(activity: Activity, found: FoundSecrets) -> Activity | None:
+def _mask_known_secrets(activity: Activity, found: KnownSecrets) -> Activity | None:
     try:
-        return mask_found(activity, found)
+        return mask_known_secrets(activity, found)
     except Exception as error:  # noqa: BLE001 (one text must not cost the rows of a whole request)
-        report("failed", f"mask_found: {place_of(error)}")
-        return _emptied(activity, "masking failed")
+        report("failed", f"mask_found: {summarize_error(error)}")
+        return _without_payload(activity, "masking failed")
 
 
-def _emptied(activity: Activity, reason: str) -> Activity | None:
+def _without_payload(activity: Activity, reason: str) -> Activity | None:
     try:
-        return clean(emptied(activity, reason))
+        return clean(without_payload(activity, reason))
     except Exception as error:  # noqa: BLE001 (one activity that nobody understands takes no other)
-        report("dropped", f"{reason}; {place_of(error)}")
+        report("dropped", f"{reason}; {summarize_error(error)}")
         return None
 
 
@@ -173,11 +183,13 @@ def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     try:
         backend.send(activities)
     except Exception as error:  # noqa: BLE001 (the end of the way: count it, say it, go on)
-        report("dropped", f"{type(backend).__name__}: {place_of(error)}", count=len(activities))
+        report(
+            "dropped", f"{type(backend).__name__}: {summarize_error(error)}", count=len(activities)
+        )
 
 
-@guarded
-def _send_apart(backend: BaseBackend, activities: Sequence[Activity]) -> None:
+@never_raise
+def _send_and_close(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     _send(backend, activities)
     # This thread serves one task now and another one then; it keeps no connection of ours.
     backend.close()

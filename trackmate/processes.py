@@ -10,7 +10,7 @@ from weakref import WeakMethod
 
 
 def at_fork(forget: Callable[[], object]) -> None:
-    """Call `forget` in each process that is forked from this one, before anything else runs in it.
+    """Call `reset` in each process that is forked from this one, before anything else runs in it.
 
     Other threads are not there, but what they had locked is. A method is called as long as there is
     somebody else who needs its object.

@@ -14,24 +14,24 @@ from typing import Any, Protocol
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-from trackmate.activity import Activity, Target, plain
+from trackmate.activity import Activity, Target, as_plain_str
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope, current_scope
 from trackmate.db.transactions import protected_transactions
-from trackmate.enums import FAILURE, Source, Status
+from trackmate.enums import FIRST_ERROR_STATUS, Source, Status
 from trackmate.redaction import (
     MASK,
     MAX_TEXT,
-    FoundSecrets,
+    KnownSecrets,
     Redactor,
     Sanitizer,
     clean_line,
     clean_lines,
-    cut,
+    get_redactor,
     is_about_authentication,
-    is_plain,
+    is_clean,
     keyed_hash,
-    redactor,
+    truncate,
 )
 
 
@@ -78,7 +78,7 @@ def exclude(activity: Activity) -> Activity | None:
 def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
     """Say whether the settings leave out a request, as far as its route is known by now."""
     settings, path = get_settings(), path[:MAX_PATH]
-    if not settings.TRACK_REQUESTS or path.startswith(_uninteresting_paths()):
+    if not settings.TRACK_REQUESTS or path.startswith(_ignored_paths()):
         return True
     if method in settings.EXCLUDE_METHODS:
         return True
@@ -103,10 +103,10 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
 
 
 @per_settings
-def _uninteresting_paths() -> tuple[str, ...]:
+def _ignored_paths() -> tuple[str, ...]:
     # Unset, these read like the site's root, whatever that is, and would exclude everything; what
     # the project wrote itself shows whether they are.
-    urls = [_written(name) for name in ("STATIC_URL", "MEDIA_URL")]
+    urls = [_explicit_setting(name) for name in ("STATIC_URL", "MEDIA_URL")]
     paths = (_without_prefix(url) for url in urls if url not in ("", "/"))
     return ("/favicon.ico", *filter(None, paths))
 
@@ -122,7 +122,7 @@ def _without_prefix(url: str) -> str:
     return "/" + url.removeprefix(prefix)
 
 
-def _written(name: str) -> str:
+def _explicit_setting(name: str) -> str:
     return getattr(django_settings._wrapped, name, "") or ""
 
 
@@ -145,9 +145,9 @@ _FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
 def enrich(activity: Activity) -> Activity:
     """Add to what was collected during a request who made that request, and from where."""
     scope = current_scope()
-    if scope is None or scope.itself is None or activity is scope.itself:
+    if scope is None or scope.request_activity is None or activity is scope.request_activity:
         return activity
-    request = scope.itself
+    request = scope.request_activity
     missing: dict[str, Any] = {
         name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
     }
@@ -156,7 +156,7 @@ def enrich(activity: Activity) -> Activity:
         missing["request_id"] = request.request_id
     if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
         missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
-    return activity.with_(**missing)
+    return activity.replace(**missing)
 
 
 # --- redact ----------------------------------------------------------------------------------
@@ -175,24 +175,26 @@ _NOTE = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
 def redact(activity: Activity) -> Activity:
     """Mask secrets, by name, by form and by place, in all that a client or a project can fill."""
     scope = current_scope()
-    rules = _rules_for(activity, scope)
+    rules = _redactor_for(activity, scope)
     masked: dict[str, Any] = {}
     for name in _PAYLOADS:
         if (value := getattr(activity, name)) is not None:
-            masked[name] = rules.value(value, may_be_quoted=name == "data")
+            masked[name] = rules.mask_data(value, may_be_quoted=name == "data")
     if activity.response is not None:
-        masked["response"] = _for_answer(rules, activity).value(activity.response)
+        masked["response"] = _response_redactor(rules, activity).mask_data(activity.response)
     if isinstance(activity.extra, dict):
         masked["extra"] = _redacted_extra(rules, activity.extra)
     elif activity.extra is not None:
-        masked["extra"] = {"value": rules.value(activity.extra)}
+        masked["extra"] = {"value": rules.mask_data(activity.extra)}
     if activity.user_agent:
-        masked["user_agent"] = rules.common_text(cut(activity.user_agent, MAX_TEXT))
+        masked["user_agent"] = rules.mask_shared_text(truncate(activity.user_agent, MAX_TEXT))
     if activity.path:
-        masked["path"] = rules.path_by_form(cut(activity.path, MAX_TEXT))
+        masked["path"] = rules.mask_path_formats(truncate(activity.path, MAX_TEXT))
     if activity.actor_label:
         # "api-key:7" is the name of an actor, not a key and its value.
-        masked["actor_label"] = rules.text(cut(activity.actor_label, MAX_TEXT), named=False)
+        masked["actor_label"] = rules.mask_text(
+            truncate(activity.actor_label, MAX_TEXT), named=False
+        )
     if activity.action and activity.action != activity.route:
         # A route is the project's own, and so is a name that was made of it.
         masked["action"] = _text(rules, activity.action)
@@ -203,39 +205,39 @@ def redact(activity: Activity) -> Activity:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
         masked["target"] = _redacted_target(rules, activity.target)
-    return mask_found(_changed(activity, masked), rules.found)
+    return mask_known_secrets(_replace_changed(activity, masked), rules.known_secrets)
 
 
-def _rules_for(activity: Activity, scope: Scope | None) -> Redactor:
+def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:
     if scope is None:
-        return redactor(is_authentication=is_about_authentication(activity.action))
+        return get_redactor(is_authentication=is_about_authentication(activity.action))
     rules = scope.redactor
-    if activity is scope.itself or rules.is_authentication:
+    if activity is scope.request_activity or rules.is_authentication:
         return rules
     about = is_about_authentication(activity.action)
     return replace(rules, is_authentication=True) if about else rules
 
 
-def _for_answer(rules: Redactor, activity: Activity) -> Redactor:
-    is_error = (activity.status_code or 0) >= FAILURE
-    return replace(rules, is_answer=True, is_error=is_error)
+def _response_redactor(rules: Redactor, activity: Activity) -> Redactor:
+    is_error = (activity.status_code or 0) >= FIRST_ERROR_STATUS
+    return replace(rules, is_response=True, is_error=is_error)
 
 
 def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
     """Mask what is an address, or a part of one, as such: the names in it may be encoded."""
     masked: dict[str, Any] = {}
     if isinstance(query := extra.get("query"), str):
-        masked["query"] = rules.query(query)
+        masked["query"] = rules.mask_query(query)
     if isinstance(headers := extra.get("headers"), dict):
         masked["headers"] = {
-            name: rules.header(name, str(value)) for name, value in headers.items()
+            name: rules.mask_header(name, str(value)) for name, value in headers.items()
         }
     # A project may use these names for something of another kind.
     rest = {name: value for name, value in extra.items() if name not in masked}
-    return {**rules.value(rest), **masked} if rest else masked
+    return {**rules.mask_data(rest), **masked} if rest else masked
 
 
-def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
+def mask_known_secrets(activity: Activity, found: KnownSecrets) -> Activity:
     """Mask in free texts and answers what was masked elsewhere in the same request.
 
     Data, queries and paths stay: otherwise a client could hide what it does by sending it twice,
@@ -243,7 +245,7 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
     that may quote them are withheld.
     """
     if not found.is_complete:
-        activity = _withheld(activity)
+        activity = _withhold_texts(activity)
     if not found:
         return activity
     masked: dict[str, Any] = {}
@@ -251,27 +253,27 @@ def mask_found(activity: Activity, found: FoundSecrets) -> Activity:
         masked["remarks"] = found.mask(activity.remarks)
     if activity.response is not None:
         masked["response"] = found.mask(activity.response)
-    if activity.extra and (texts := _free_texts_in(activity.extra)):
+    if activity.extra and (texts := _free_texts(activity.extra)):
         rest = {name: value for name, value in activity.extra.items() if name not in texts}
         masked["extra"] = {**rest, **found.mask(texts)}
-    for name in _names_of(activity):
+    for name in _maskable_names(activity):
         text = getattr(activity, name)
         if text and (without := found.mask_name(text)) != text:
             masked[name] = without
     if activity.target:
         text = found.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
-    return activity.with_(**masked) if masked else activity
+    return activity.replace(**masked) if masked else activity
 
 
-def _names_of(activity: Activity) -> tuple[str, ...]:
+def _maskable_names(activity: Activity) -> tuple[str, ...]:
     """Return which names of an activity a project may have made of what a client sent."""
     action = () if activity.action == activity.route else ("action",)
     actor = () if activity.actor_id is not None else ("actor_label",)
     return ("action_type", "request_id", *action, *actor)
 
 
-def _withheld(activity: Activity) -> Activity:
+def _withhold_texts(activity: Activity) -> Activity:
     """Keep of an exception its type and place, and of what the project says nothing."""
     extra = activity.extra
     masked: dict[str, Any] = {}
@@ -285,24 +287,24 @@ def _withheld(activity: Activity) -> Activity:
         if activity.remarks:
             masked["remarks"] = WITHHELD
         if extra:
-            masked["extra"] = {**extra, **_without_texts(extra)}
-    return activity.with_(**masked) if masked else activity
+            masked["extra"] = {**extra, **_withhold_extra(extra)}
+    return activity.replace(**masked) if masked else activity
 
 
-def _without_texts(extra: dict[str, Any]) -> dict[str, Any]:
-    texts = _free_texts_in(extra)
+def _withhold_extra(extra: dict[str, Any]) -> dict[str, Any]:
+    texts = _free_texts(extra)
     texts.pop("exception", None)
     withheld: dict[str, Any] = Sanitizer(text=lambda _text: WITHHELD)(texts)
     # The names are the project's own.
     return dict(zip(texts, withheld.values(), strict=True))
 
 
-def _free_texts_in(extra: dict[str, Any]) -> dict[str, Any]:
+def _free_texts(extra: dict[str, Any]) -> dict[str, Any]:
     """Return what is neither the query nor a header, in which the names say what is secret."""
     return {name: value for name, value in extra.items() if name not in ("query", "headers")}
 
 
-def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
+def _replace_changed(activity: Activity, values: dict[str, Any]) -> Activity:
     # Most activities hold nothing to change, and a copy costs more than a look. Data are another
     # matter: what equals its plain copy need not be plain itself, as a lazy translation shows.
     values = {
@@ -310,7 +312,7 @@ def _changed(activity: Activity, values: dict[str, Any]) -> Activity:
         for name, value in values.items()
         if name in _DATA or not _is_same(value, getattr(activity, name))
     }
-    return activity.with_(**values) if values else activity
+    return activity.replace(**values) if values else activity
 
 
 def _is_same(value: Any, former: Any) -> bool:
@@ -320,7 +322,7 @@ def _is_same(value: Any, former: Any) -> bool:
 
 def _text(rules: Redactor, text: str) -> str:
     # Patterns meet bounded texts only; what is longer than this no column takes anyway.
-    return rules.text(cut(text, MAX_TEXT))
+    return rules.mask_text(truncate(text, MAX_TEXT))
 
 
 def _redacted_target(rules: Redactor, target: Target) -> Target:
@@ -356,17 +358,17 @@ def clean(activity: Activity) -> Activity:
     for name, length in LENGTHS.items():
         text = getattr(activity, name)
         if type(text) is not str:
-            cleaned[name] = text = plain(text)
+            cleaned[name] = text = as_plain_str(text)
         if text and (not text.isprintable() or len(text) > length):
             cleaned[name] = clean_line(text, length)
     for name in _DATA:
-        if (value := getattr(activity, name)) is not None and not is_plain(value):
+        if (value := getattr(activity, name)) is not None and not is_clean(value):
             cleaned[name] = Sanitizer()(value)
     if activity.remarks:
         cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
     if activity.target:
         cleaned["target"] = _clean_target(activity.target)
-    return _changed(activity, cleaned)
+    return _replace_changed(activity, cleaned)
 
 
 def _clean_target(target: Target) -> Target:
@@ -377,9 +379,9 @@ def _clean_target(target: Target) -> Target:
     )
 
 
-def emptied(activity: Activity, reason: str) -> Activity:
+def without_payload(activity: Activity, reason: str) -> Activity:
     """Return what can be said without any text that a client or a project filled."""
-    return activity.with_(
+    return activity.replace(
         data=None,
         response=None,
         changes=None,

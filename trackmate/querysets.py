@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
 from trackmate.clock import aware, lowest_uuid7
-from trackmate.db.keys import key_text
+from trackmate.db.keys import serialize_key
 from trackmate.enums import Status
 from trackmate.rollups import note, note_between
 
@@ -38,7 +38,7 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
 
     def on(self, instance: models.Model) -> Self:
         """Keep what was done to one object; nothing for one that has no key yet."""
-        key = key_text(instance)
+        key = serialize_key(instance)
         if key is None:
             return self.none()
         content_type = ContentType.objects.get_for_model(instance)

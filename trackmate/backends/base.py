@@ -37,7 +37,7 @@ class BaseBackend(ABC):
         """Try to store what was set aside, and return how many activities were stored."""
         return 0
 
-    def carry(self) -> AbstractContextManager[None]:
+    def thread_context(self) -> AbstractContextManager[None]:
         """Return what another thread has to be in while it calls `send()` for this one."""
         return nullcontext()
 

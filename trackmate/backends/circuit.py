@@ -16,7 +16,7 @@ from time import monotonic
 
 from trackmate.processes import at_fork
 
-PATIENCE = 0.05
+MAX_WAIT = 0.05
 """Seconds that a thread waits for the write of another one."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
@@ -30,7 +30,7 @@ BUSY = "the database keeps another thread waiting"
 class Failure:
     """What is known of a schema whose circuit is open."""
 
-    answers: bool
+    is_responding: bool
     """Whether the server answered, if only with an error."""
     pause: float = FIRST_PAUSE
     probe_at: float = 0.0
@@ -67,12 +67,12 @@ class Circuit:
     def _acquire(self) -> bool:
         if self._lock.acquire(blocking=False):
             return True
-        is_stuck = monotonic() - self._busy_since >= PATIENCE
-        return not is_stuck and self._lock.acquire(timeout=PATIENCE)
+        is_stuck = monotonic() - self._busy_since >= MAX_WAIT
+        return not is_stuck and self._lock.acquire(timeout=MAX_WAIT)
 
-    def open(self, schema: str, *, answers: bool) -> None:
+    def open(self, schema: str, *, is_responding: bool) -> None:
         """Let nobody write to a schema until a probe has succeeded."""
-        self._failures[schema] = Failure(answers, probe_at=monotonic() + FIRST_PAUSE)
+        self._failures[schema] = Failure(is_responding, probe_at=monotonic() + FIRST_PAUSE)
 
     def close(self, schema: str) -> None:
         """Let everybody write to it again."""
@@ -82,10 +82,10 @@ class Circuit:
         """Return True if nobody may write to a schema."""
         return schema in self._failures
 
-    def answers(self, schema: str) -> bool:
+    def is_responding(self, schema: str) -> bool:
         """Return True unless the server was silent when it was asked last."""
         failure = self._failures.get(schema)
-        return failure is None or failure.answers
+        return failure is None or failure.is_responding
 
     def probe_failed(self, schema: str) -> None:
         """Wait longer before the next probe."""

@@ -38,12 +38,12 @@ class LogConnection:
             # One for all threads, one at a time, and for good.
             self._own.settings_dict = {**self._own.settings_dict, "CONN_MAX_AGE": None}
             self._own.inc_thread_sharing()
-        with _in_its_place(threads_own, self._own):
+        with _replace_connection(threads_own, self._own):
             yield self._own
 
 
 @contextmanager
-def committing(alias: str) -> Iterator[None]:
+def use_committing_connection(alias: str) -> Iterator[None]:
     """Let `connections[alias]` be a connection that commits what is stored inside the block.
 
     Where the project is in a transaction, or has turned autocommit off, it is another one than the
@@ -56,12 +56,14 @@ def committing(alias: str) -> Iterator[None]:
         return
     another = connections.create_connection(alias)
     another.settings_dict = {**another.settings_dict, "AUTOCOMMIT": True}
-    with closing(another), _in_its_place(threads_own, another):
+    with closing(another), _replace_connection(threads_own, another):
         yield
 
 
 @contextmanager
-def _in_its_place(threads_own: BaseDatabaseWrapper, other: BaseDatabaseWrapper) -> Iterator[None]:
+def _replace_connection(
+    threads_own: BaseDatabaseWrapper, other: BaseDatabaseWrapper
+) -> Iterator[None]:
     """Let the thread use another connection to the same database inside the block."""
     connections[other.alias] = other
     try:

@@ -20,13 +20,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import LogConnection, committing, existing_connection
-from trackmate.backends.flusher import LOOK_SECONDS, Flusher, waits_somewhere
+from trackmate.backends.connection import (
+    LogConnection,
+    existing_connection,
+    use_committing_connection,
+)
+from trackmate.backends.flusher import CHECK_SECONDS, Flusher, has_waiting_activities
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import Outcome, replay, retry
 from trackmate.backends.schemas import (
-    ASK_SECONDS,
     DEFAULT,
+    QUERY_SECONDS,
     UNKNOWN,
     current_schema,
     in_named_schema,
@@ -34,9 +38,9 @@ from trackmate.backends.schemas import (
 )
 from trackmate.conf import get_settings, is_under_test
 from trackmate.db.deadlines import DeadlineExceededError
-from trackmate.db.time_limits import limited
-from trackmate.db.transactions import is_left_uncommitted
-from trackmate.diagnostics import place_of, report
+from trackmate.db.time_limits import limit_time
+from trackmate.db.transactions import needs_manual_commit
+from trackmate.diagnostics import report, summarize_error
 from trackmate.exceptions import NotStoredError, SpoolError, SpoolFullError
 from trackmate.spool import (
     MAX_BYTES,
@@ -79,12 +83,12 @@ class DatabaseBackend(BaseBackend):
         self._circuit = Circuit()
         self._connection = LogConnection()
         self._flusher = Flusher(self._circuit)
-        self._look_at = 0.0
+        self._next_check = 0.0
 
     def send(self, activities: Sequence[Activity]) -> None:
         """Store activities, or spool them. Raise SpoolError if the spool fails as well."""
         connection = connections[get_settings().DATABASE]
-        if is_left_uncommitted(connection):
+        if needs_manual_commit(connection):
             # Stored with it, they would be lost with it, or commit what nobody wanted committed.
             self._spool(activities, connection, "autocommit is off")
             return
@@ -97,8 +101,8 @@ class DatabaseBackend(BaseBackend):
             raise
         if problem:
             self._spool(activities, connection, problem)
-        elif monotonic() >= self._look_at:
-            self._look()
+        elif monotonic() >= self._next_check:
+            self._check_spool()
 
     def _store(self, activities: Sequence[Activity]) -> str:
         """Store activities and return "", or why they cannot be stored."""
@@ -106,7 +110,7 @@ class DatabaseBackend(BaseBackend):
             alias, seconds = connection.alias, get_settings().WRITE_TIMEOUT
             was_open = connection.connection is not None
             try:
-                with limited(alias, seconds):
+                with limit_time(alias, seconds):
                     try:
                         insert(activities, alias, seconds=seconds * SERVER_SHARE)
                     except OperationalError as error:
@@ -121,12 +125,12 @@ class DatabaseBackend(BaseBackend):
                 if _is_forbidden_by_a_test(error):
                     raise
                 self._open_circuit(connection)
-                return place_of(error)
+                return summarize_error(error)
         return ""
 
     def _open_circuit(self, connection: BaseDatabaseWrapper) -> None:
         if not is_under_test():
-            self._circuit.open(named_schema(connection), answers=not _is_lost(connection))
+            self._circuit.open(named_schema(connection), is_responding=not _is_lost(connection))
 
     def _spool(
         self, activities: Sequence[Activity], connection: BaseDatabaseWrapper, reason: str
@@ -134,7 +138,7 @@ class DatabaseBackend(BaseBackend):
         if not _may_wait():
             report("dropped", f"under test nothing waits: {reason}", count=len(activities))
             return
-        may_ask = self._circuit.answers(named_schema(connection))
+        may_ask = self._circuit.is_responding(named_schema(connection))
         schema = current_schema(connection, may_ask=may_ask)
         try:
             get_spool(schema, self._limits).append(activities)
@@ -144,10 +148,10 @@ class DatabaseBackend(BaseBackend):
             report("spooled", f"they are stored later: {reason}", count=len(activities))
         self._flusher.wake()
 
-    def _look(self) -> None:
+    def _check_spool(self) -> None:
         """Let what other processes left behind be stored."""
-        self._look_at = monotonic() + LOOK_SECONDS
-        if waits_somewhere():
+        self._next_check = monotonic() + CHECK_SECONDS
+        if has_waiting_activities():
             self._flusher.wake()
 
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
@@ -157,7 +161,7 @@ class DatabaseBackend(BaseBackend):
         which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
         stored now.
         """
-        return _stored(_outcomes(replay, unknown_schema), timeout)
+        return _count_stored(_outcomes(replay, unknown_schema), timeout)
 
     def rejected(self) -> list[Rejected]:
         """Return what was set aside, since it can never be stored as it is."""
@@ -168,9 +172,9 @@ class DatabaseBackend(BaseBackend):
 
         Raise the same errors as `flush()`.
         """
-        return _stored(_outcomes(retry, unknown_schema), None)
+        return _count_stored(_outcomes(retry, unknown_schema), None)
 
-    def carry(self) -> AbstractContextManager[None]:
+    def thread_context(self) -> AbstractContextManager[None]:
         """Let the other thread write to the schema that this one has named."""
         alias = get_settings().DATABASE
         connection = existing_connection(alias)
@@ -197,7 +201,7 @@ class DatabaseBackend(BaseBackend):
 
 def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, None, None]:
     """Store by `replay` or `retry` what is in each spool; one that fails keeps no other waiting."""
-    with committing(get_settings().DATABASE):
+    with use_committing_connection(get_settings().DATABASE):
         for known_schema, spool in get_spools():
             schema = known_schema
             if schema == UNKNOWN and unknown_schema is not None:
@@ -208,7 +212,7 @@ def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, No
                 yield Outcome(error=error)
 
 
-def _stored(outcomes: Generator[Outcome, None, None], timeout: float | None) -> int:
+def _count_stored(outcomes: Generator[Outcome, None, None], timeout: float | None) -> int:
     """Return how many activities were stored, until the time is up, or raise what went wrong."""
     until = inf if timeout is None else monotonic() + timeout
     stored, errors = 0, []
@@ -223,7 +227,7 @@ def _stored(outcomes: Generator[Outcome, None, None], timeout: float | None) -> 
         if isinstance(error, SpoolError):
             raise error
     if errors:
-        raise NotStoredError(stored, place_of(errors[0]))
+        raise NotStoredError(stored, summarize_error(errors[0]))
     return stored
 
 
@@ -237,7 +241,7 @@ def _is_lost(connection: BaseDatabaseWrapper) -> bool:
     if connection.in_atomic_block:
         # It is the project's, and nobody may close it.
         return False
-    with suppress(Exception), limited(connection.alias, ASK_SECONDS):
+    with suppress(Exception), limit_time(connection.alias, QUERY_SECONDS):
         return connection.connection is None or not connection.is_usable()
     return True
 

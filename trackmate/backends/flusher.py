@@ -15,32 +15,32 @@ from time import monotonic
 from django.db import connections
 
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import committing
+from trackmate.backends.connection import use_committing_connection
 from trackmate.backends.inserts import can_insert
 from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
 from trackmate.conf import get_settings, is_under_test
 from trackmate.context import suppress
-from trackmate.db.time_limits import limited
-from trackmate.diagnostics import place_of, report, report_once
+from trackmate.db.time_limits import limit_time
+from trackmate.diagnostics import report, report_once, summarize_error
 from trackmate.exceptions import SpoolError
 from trackmate.processes import at_fork
 from trackmate.spool import Spool, get_spools
 
-LOOK_SECONDS = 5.0
+CHECK_SECONDS = 5.0
 """How often what waits is looked at again: another process may be storing it, or its table may be
 missing."""
 
-REST = 2.0
+PAUSE_FACTOR = 2.0
 """How much longer than a batch takes the pause after it is: that time belongs to the requests."""
 
 
-def waits_somewhere() -> bool:
+def has_waiting_activities() -> bool:
     """Return True if something waits. What cannot be read keeps nothing else from being seen."""
-    return any(_waits_in(spool) for _schema, spool in get_spools())
+    return any(_has_waiting(spool) for _schema, spool in get_spools())
 
 
-def _waits_in(spool: Spool) -> bool:
+def _has_waiting(spool: Spool) -> bool:
     try:
         return not spool.is_empty()
     except SpoolError as error:
@@ -89,14 +89,14 @@ class Flusher:
     def _run(self) -> None:
         with suppress():
             try:
-                while self._goes_on():
-                    self._is_ending.wait(min(self._circuit.next_probe(), LOOK_SECONDS))
+                while self._run_once():
+                    self._is_ending.wait(min(self._circuit.next_probe(), CHECK_SECONDS))
             except Exception as error:  # noqa: BLE001 (the next write starts another one)
-                report("failed", f"flusher: {place_of(error)}")
+                report("failed", f"flusher: {summarize_error(error)}")
             finally:
                 connections[get_settings().DATABASE].close()
 
-    def _goes_on(self) -> bool:
+    def _run_once(self) -> bool:
         """Do what is to be done now; return True if this thread has to look again.
 
         Once more as the process ends, whenever that is.
@@ -114,25 +114,25 @@ class Flusher:
 
     def _step(self) -> bool:
         """Probe and store; return True if something is left to do."""
-        with committing(get_settings().DATABASE):
+        with use_committing_connection(get_settings().DATABASE):
             self._probe()
             for schema, spool in get_spools():
                 self._drain(schema, spool)
-        return self._circuit.has_failures or waits_somewhere()
+        return self._circuit.has_failures or has_waiting_activities()
 
     def _probe(self) -> None:
         """Ask for each schema whose time has come; close the circuits of those that answer."""
         for schema in self._circuit.due():
-            if self._is_well(schema):
+            if self._accepts_rows(schema):
                 self._circuit.close(schema)
             else:
                 self._circuit.probe_failed(schema)
 
-    def _is_well(self, schema: str) -> bool:
+    def _accepts_rows(self, schema: str) -> bool:
         settings = get_settings()
         alias, connection = settings.DATABASE, connections[settings.DATABASE]
         try:
-            with limited(alias, settings.WRITE_TIMEOUT), in_schema(connection, schema):
+            with limit_time(alias, settings.WRITE_TIMEOUT), in_schema(connection, schema):
                 is_well = can_insert(alias, datetime.now(UTC))
         except AmbiguousTableError:
             # The server answers, and those who write know which table they mean.
@@ -148,16 +148,18 @@ class Flusher:
         settings = get_settings()
         try:
             key = circuit_key(connections[settings.DATABASE], schema)
-            if not _waits_in(spool) or self._circuit.is_open(key):
+            if not _has_waiting(spool) or self._circuit.is_open(key):
                 return
             with spool.draining() as may_drain:
                 started = monotonic()
                 for outcome in replay(spool, schema, settings.WRITE_TIMEOUT) if may_drain else ():
                     if outcome.error is not None:
-                        report("delayed", place_of(outcome.error), count=len(outcome.waiting))
-                    self._is_ending.wait(REST * (monotonic() - started))
+                        report(
+                            "delayed", summarize_error(outcome.error), count=len(outcome.waiting)
+                        )
+                    self._is_ending.wait(PAUSE_FACTOR * (monotonic() - started))
                     started = monotonic()
         except SpoolError as error:
             report("delayed", str(error))
         except Exception as error:  # noqa: BLE001 (whatever a driver raises)
-            report("delayed", place_of(error))
+            report("delayed", summarize_error(error))

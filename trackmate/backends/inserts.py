@@ -24,7 +24,7 @@ from django.db.models.sql import InsertQuery
 from trackmate.activity import Activity
 from trackmate.clock import naive
 from trackmate.conf import get_settings
-from trackmate.db.time_limits import limited, statement_limit
+from trackmate.db.time_limits import limit_time, statement_limit
 from trackmate.db.transactions import is_in_transaction, protected_transactions
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
@@ -279,7 +279,7 @@ def _content_type_id(label: str) -> int | None:
     try:
         with (
             protected_transactions() if is_in_theirs else nullcontext(),
-            limited(alias, get_settings().WRITE_TIMEOUT),
+            limit_time(alias, get_settings().WRITE_TIMEOUT),
         ):
             # Never one that makes what is missing: within a transaction that is rolled back, its
             # key would later belong to another model.

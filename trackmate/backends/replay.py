@@ -12,8 +12,8 @@ from trackmate.activity import Activity
 from trackmate.backends.inserts import NoContentTypesError, can_insert, insert_missing
 from trackmate.backends.schemas import in_schema
 from trackmate.conf import get_settings
-from trackmate.db.time_limits import limited
-from trackmate.diagnostics import place_of, report
+from trackmate.db.time_limits import limit_time
+from trackmate.diagnostics import report, summarize_error
 from trackmate.spool import Segment, Spool
 
 ROWS_AT_ONCE = 100
@@ -41,7 +41,7 @@ def replay(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None
     """
     alias = get_settings().DATABASE
     for segment in spool.replay():
-        with limited(alias, seconds), in_schema(connections[alias], schema):
+        with limit_time(alias, seconds), in_schema(connections[alias], schema):
             pass  # or nothing of it can be stored
         yield from _replay(segment, spool, schema, seconds)
 
@@ -54,7 +54,7 @@ def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iter
         while tried < len(activities):
             outcome = Outcome()
             batch = activities[tried : tried + ROWS_AT_ONCE]
-            with limited(alias, seconds), in_schema(connections[alias], schema):
+            with limit_time(alias, seconds), in_schema(connections[alias], schema):
                 store(batch, alias, outcome)
             tried += len(batch)
             waiting += outcome.waiting
@@ -81,7 +81,7 @@ def retry(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None,
         outcome.rejected += [(each.reason, each.line) for each in rejected if each.activity is None]
         activities = [each.activity for each in rejected if each.activity is not None]
         if activities:
-            with limited(alias, seconds), in_schema(connections[alias], schema):
+            with limit_time(alias, seconds), in_schema(connections[alias], schema):
                 store(activities, alias, outcome)
         if outcome.waiting:
             spool.append(outcome.waiting)
@@ -103,33 +103,35 @@ def store(activities: Sequence[Activity], alias: str, outcome: Outcome) -> None:
     try:
         outcome.stored += insert_missing(activities, alias)
     except NoContentTypesError as error:
-        _wait(activities, alias, outcome, error, lambda each: each.target is not None)
+        _keep_waiting(activities, alias, outcome, error, lambda each: each.target is not None)
     except Exception as error:  # noqa: BLE001 (whatever a driver or an adapter raises)
         connections[alias].close_if_unusable_or_obsolete()
         if not can_insert(alias, activities[0].action_time):
             day = activities[0].action_time.date()
-            _wait(activities, alias, outcome, error, lambda each: each.action_time.date() == day)
+            _keep_waiting(
+                activities, alias, outcome, error, lambda each: each.action_time.date() == day
+            )
         elif len(activities) == 1:
-            _judge(activities[0], alias, outcome)
+            _retry_alone(activities[0], alias, outcome)
         else:
             middle = len(activities) // 2
             store(activities[:middle], alias, outcome)
             store(activities[middle:], alias, outcome)
 
 
-def _judge(activity: Activity, alias: str, outcome: Outcome) -> None:
+def _retry_alone(activity: Activity, alias: str, outcome: Outcome) -> None:
     """Try once more, since a lock or a lost connection may have been the cause, and reject."""
     try:
         outcome.stored += insert_missing([activity], alias)
     except Exception as error:  # noqa: BLE001 (whatever a driver or an adapter raises)
         if can_insert(alias, activity.action_time):
-            outcome.rejected.append((place_of(error), as_line(activity)))
+            outcome.rejected.append((summarize_error(error), to_line(activity)))
         else:
             outcome.waiting.append(activity)
             outcome.error = error
 
 
-def _wait(
+def _keep_waiting(
     activities: Sequence[Activity],
     alias: str,
     outcome: Outcome,
@@ -142,6 +144,6 @@ def _wait(
     store([each for each in activities if not has_no_place(each)], alias, outcome)
 
 
-def as_line(activity: Activity) -> str:
+def to_line(activity: Activity) -> str:
     """Return an activity as a line of the spool."""
     return json.dumps(activity.to_dict(), default=str)

@@ -14,23 +14,23 @@ from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from trackmate.db.time_limits import limited
-from trackmate.db.transactions import is_left_uncommitted
+from trackmate.db.time_limits import limit_time
+from trackmate.db.transactions import needs_manual_commit
 from trackmate.models import ActivityLog
 
 DEFAULT = ""
 """The search path that a new connection has."""
 UNKNOWN = "?"
 """The database could not be asked."""
-ASK_SECONDS = 0.05
+QUERY_SECONDS = 0.05
 """How long the database is asked, while somebody may wait."""
 IDLE = 0
 """What libpq says of a connection without a transaction."""
 
-_PATH = (
+_SEARCH_PATH_SQL = (
     "SELECT current_setting('search_path'), reset_val FROM pg_settings WHERE name = 'search_path'"
 )
-_TABLES = """
+_TABLES_SQL = """
 SELECT c.oid = to_regclass(%s), n.nspname = current_schema()
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartition
@@ -62,11 +62,11 @@ def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
         return UNKNOWN
     try:
         with (
-            limited(connection.alias, ASK_SECONDS),
+            limit_time(connection.alias, QUERY_SECONDS),
             _without_begin(connection),
             connection.cursor() as cursor,
         ):
-            cursor.execute(_PATH)
+            cursor.execute(_SEARCH_PATH_SQL)
             path, default = cursor.fetchone()
     except Exception:  # noqa: BLE001 (a transaction that is broken, for example)
         return UNKNOWN
@@ -77,7 +77,7 @@ def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
 def _without_begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Let a query that only reads begin no transaction where autocommit is off."""
     raw: Any = connection.connection
-    is_idle = is_left_uncommitted(connection) and raw.info.transaction_status == IDLE
+    is_idle = needs_manual_commit(connection) and raw.info.transaction_status == IDLE
     try:
         yield
     finally:
@@ -94,14 +94,14 @@ def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
     else:
-        with _entered(connection, schema):
+        with _use_schema(connection, schema):
             _check_table(connection, is_known=schema != UNKNOWN)
             yield
 
 
-def _entered(connection: BaseDatabaseWrapper, schema: str) -> AbstractContextManager[None]:
+def _use_schema(connection: BaseDatabaseWrapper, schema: str) -> AbstractContextManager[None]:
     if not hasattr(connection, "set_schema"):
-        return _path(connection, "" if schema in (DEFAULT, UNKNOWN) else schema)
+        return _use_search_path(connection, "" if schema in (DEFAULT, UNKNOWN) else schema)
     if schema in (DEFAULT, UNKNOWN):
         return nullcontext()
     return in_named_schema(connection.alias, schema)
@@ -120,10 +120,10 @@ def in_named_schema(alias: str, schema: str) -> Iterator[None]:
 
 
 @contextmanager
-def _path(connection: BaseDatabaseWrapper, path: str) -> Iterator[None]:
+def _use_search_path(connection: BaseDatabaseWrapper, path: str) -> Iterator[None]:
     """Let a search path, or the default one, be in force inside the block."""
     with connection.cursor() as cursor:
-        cursor.execute(_PATH)
+        cursor.execute(_SEARCH_PATH_SQL)
         former, default = cursor.fetchone()
     wanted = path or default
     if former == wanted:
@@ -154,7 +154,7 @@ def _check_table(connection: BaseDatabaseWrapper, *, is_known: bool) -> None:
     only one in the database."""
     table = ActivityLog._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, [connection.ops.quote_name(table), table])
+        cursor.execute(_TABLES_SQL, [connection.ops.quote_name(table), table])
         tables = cursor.fetchall()
     if len(tables) > 1 and not (is_known and (True, True) in tables):
         raise AmbiguousTableError(

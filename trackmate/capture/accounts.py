@@ -16,13 +16,13 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import Model, Q
 
-from trackmate.activity import Activity, text_of
+from trackmate.activity import Activity, safe_str
 from trackmate.conf import get_settings
 from trackmate.context import current_scope
-from trackmate.db.time_limits import limited
+from trackmate.db.time_limits import limit_time
 from trackmate.db.transactions import protected_transactions
-from trackmate.pipeline import guarded
-from trackmate.redaction import MASK, FoundSecrets, Sanitizer, clean_line, keyed_hash
+from trackmate.pipeline import never_raise
+from trackmate.redaction import MASK, KnownSecrets, Sanitizer, clean_line, keyed_hash
 from trackmate.redaction.detection.vocabulary import PASSWORDS
 
 MAX_IDENTIFIER = 255
@@ -30,13 +30,13 @@ NAMES = ("username", "email", "login", "user", "mail", "account", "identifier")
 """What forms call the name of an account, beside the fields of the user model."""
 
 
-def identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
+def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
     """Return the label of a failed login and, if it names an existing user, that user."""
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
-    name, given = _name_among(credentials)
+    name, given = _find_identifier(credentials)
     if given is None:
         return "", None
-    identifier = clean_line(text_of(given), MAX_IDENTIFIER)
+    identifier = clean_line(safe_str(given), MAX_IDENTIFIER)
     if mode == "none":
         _mask_in_request(identifier)
         return "", None
@@ -49,7 +49,7 @@ def identify(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
     return f"sha256:{keyed_hash(identifier.casefold(), 'identifier')}", None
 
 
-def _name_among(credentials: Mapping[str, Any]) -> tuple[str, Any]:
+def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
     """Return what a project logs in with: the name of a credential and its value."""
     candidates = (get_user_model().USERNAME_FIELD, *NAMES, *filter(_is_user_field, credentials))
     return next(
@@ -57,7 +57,7 @@ def _name_among(credentials: Mapping[str, Any]) -> tuple[str, Any]:
     )
 
 
-@guarded
+@never_raise
 def find_account(identifier: str, name: str = "") -> Model | None:
     """Return the user of that name: by the field `name`, the user name or the e-mail address."""
     model = get_user_model()
@@ -72,7 +72,7 @@ def find_account(identifier: str, name: str = "") -> Model | None:
         condition |= Q(**{f"{email}__in": {identifier, identifier.lower(), normal}})
     alias = router.db_for_read(model)
     try:
-        with protected_transactions(), limited(alias, get_settings().WRITE_TIMEOUT):
+        with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
             return model._base_manager.using(alias).filter(condition).first()
     except (ValueError, TypeError, ValidationError):
         return None  # no value of such a field
@@ -92,20 +92,20 @@ def _mask_in_request(identifier: str) -> None:
     """Let the request's own activity not contain in clear what the failed login does not."""
     if (scope := current_scope()) is not None:
         scope.secrets.add(identifier)
-        scope.enrichments.append(lambda activity: without([identifier], activity))
+        scope.enrichments.append(lambda activity: mask_identifiers([identifier], activity))
 
 
-def without(identifiers: Collection[str], activity: Activity) -> Activity:
+def mask_identifiers(identifiers: Collection[str], activity: Activity) -> Activity:
     """Return an activity whose data, query and headers do not name an account."""
-    folded = {_folded(each) for each in identifiers}
-    quoted = FoundSecrets()
+    folded = {_normalize(each) for each in identifiers}
+    quoted = KnownSecrets()
     quoted.add(list(identifiers))
 
     def mask(text: str) -> str:
-        if _folded(text) in folded:
+        if _normalize(text) in folded:
             return MASK
         # In a form, in JSON or in a query of GraphQL within a text, beside a password.
-        return quoted.mask(text) if names_a_password(text) else text
+        return quoted.mask(text) if mentions_password(text) else text
 
     data = Sanitizer(text=mask)(activity.data)
     extra = activity.extra
@@ -118,26 +118,31 @@ def without(identifiers: Collection[str], activity: Activity) -> Activity:
         extra = {
             **extra,
             "headers": {
-                name: quoted.mask(value) if names_a_password(value) else value
+                name: quoted.mask(value) if mentions_password(value) else value
                 for name, value in headers.items()
             },
         }
-    return activity.with_(data=data, extra=extra)
+    return activity.replace(data=data, extra=extra)
 
 
-def names_a_password(text: str) -> bool:
+def mentions_password(text: str) -> bool:
     """Return False at a glance for most texts, which name none."""
     # A pattern that ignores case takes ten times as long.
-    return bool(text) and _STEM.search(text.lower()) is not None
+    return bool(text) and _PASSWORD_STEM.search(text.lower()) is not None
 
 
-_STEMS = ("pass", "pin", "pw", "secret")
+_PASSWORD_STEMS = ("pass", "pin", "pw", "secret")
 # One of them is in every word for a password.
-_STEM = re.compile(
-    "|".join((*_STEMS, *sorted(word for word in PASSWORDS if not any(map(word.count, _STEMS)))))
+_PASSWORD_STEM = re.compile(
+    "|".join(
+        (
+            *_PASSWORD_STEMS,
+            *sorted(word for word in PASSWORDS if not any(map(word.count, _PASSWORD_STEMS))),
+        )
+    )
 )
 
 
-def _folded(identifier: str) -> str:
+def _normalize(identifier: str) -> str:
     # As forms do with what is typed.
     return clean_line(normalize("NFKC", identifier).strip(), MAX_IDENTIFIER).casefold()

@@ -11,14 +11,14 @@ from django.db import router
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
-from trackmate.activity import actor_of
+from trackmate.activity import describe_actor
 from trackmate.conf import get_settings
-from trackmate.db.time_limits import limited
-from trackmate.pipeline import guarded
+from trackmate.db.time_limits import limit_time
+from trackmate.pipeline import never_raise
 from trackmate.redaction import keyed_hash
 
 
-class _Onlooker(dict[str, Any]):
+class ReadOnlySession(dict[str, Any]):
     """A copy of a session for `get_user()`, which renews or ends some sessions as it reads them.
 
     At the end of a request the client could not be told of that any more, and would be logged out.
@@ -31,12 +31,12 @@ class _Onlooker(dict[str, Any]):
         """Leave the session where it is."""
 
 
-@guarded
-def actor_of_request(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
+@never_raise
+def request_actor(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
     """Return key and label of the actor: a user, else `fallback`, else what a token stands for."""
-    user = user_of(request)
+    user = request_user(request)
     if user is not None and user.is_authenticated:
-        return actor_of(user)
+        return describe_actor(user)
     if fallback is not None:
         return fallback
     # Ninja leaves there what its authenticator returned: a user, something of a user's, or the
@@ -46,11 +46,11 @@ def actor_of_request(request: HttpRequest, fallback: tuple[Any, str] | None) -> 
         return None, ""
     for candidate in (ticket, getattr(ticket, "user", None)):
         if isinstance(candidate, get_user_model()):
-            return actor_of(candidate)
+            return describe_actor(candidate)
     return None, ""
 
 
-def user_of(request: HttpRequest) -> Any:
+def request_user(request: HttpRequest) -> Any:
     """Return the request's user, or None; a query is made only for a session nobody has read."""
     attributes = request.__dict__
     user = attributes.get("user")
@@ -64,13 +64,13 @@ def user_of(request: HttpRequest) -> Any:
     if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:
         return None
     if "session" in attributes and settings.SESSION_COOKIE_NAME in request.COOKIES:
-        with limited(router.db_for_read(get_user_model()), get_settings().WRITE_TIMEOUT):
-            return get_user(SimpleNamespace(session=_look_at(attributes["session"])))  # type: ignore[arg-type]
+        with limit_time(router.db_for_read(get_user_model()), get_settings().WRITE_TIMEOUT):
+            return get_user(SimpleNamespace(session=_read_session(attributes["session"])))  # type: ignore[arg-type]
     return user
 
 
-@guarded
-def session_hash_of(request: HttpRequest) -> str:
+@never_raise
+def hash_session(request: HttpRequest) -> str:
     """Return the keyed hash of the session's key, or "" if there is none or nobody has read it."""
     session = request.__dict__.get("session")
     key = getattr(session, "session_key", None)
@@ -80,8 +80,8 @@ def session_hash_of(request: HttpRequest) -> str:
     return keyed_hash(key, "session")
 
 
-def _look_at(session: Any) -> _Onlooker:
+def _read_session(session: Any) -> ReadOnlySession:
     if "_session_cache" in session.__dict__:
-        return _Onlooker(session._session_cache)
+        return ReadOnlySession(session._session_cache)
     # Loading an unknown session empties it, and Django would then tell the client so.
-    return _Onlooker(type(session)(session.session_key).items())
+    return ReadOnlySession(type(session)(session.session_key).items())

@@ -7,22 +7,22 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from trackmate.activity import Activity, Target, actor_of
-from trackmate.capture.accounts import identify
-from trackmate.capture.clients import facts_of
+from trackmate.activity import Activity, Target, describe_actor
+from trackmate.capture.accounts import identify_account
+from trackmate.capture.clients import describe_client
 from trackmate.conf import get_settings
 from trackmate.context import current_scope
 from trackmate.enums import ActionType, Source, Status
-from trackmate.pipeline import guarded, is_recording, record
+from trackmate.pipeline import is_recording, never_raise, record
 
 
-@guarded
+@never_raise
 def on_login(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
     """Record a login."""
-    _record("auth.login", ActionType.LOGIN, request, user=user)
+    _record_auth_event("auth.login", ActionType.LOGIN, request, user=user)
 
 
-@guarded
+@never_raise
 def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
     """Record a logout, unless nobody was logged in."""
     if user is None or not is_recording():
@@ -30,11 +30,11 @@ def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs
     scope = current_scope()
     if scope is not None:
         # At its end the request is anonymous, yet it was this user who made it.
-        scope.actor = actor_of(user)
-    _record("auth.logout", ActionType.LOGOUT, request, user=user)
+        scope.actor = describe_actor(user)
+    _record_auth_event("auth.logout", ActionType.LOGOUT, request, user=user)
 
 
-@guarded
+@never_raise
 def on_login_failed(
     *,
     credentials: Mapping[str, Any] | None = None,
@@ -42,34 +42,36 @@ def on_login_failed(
     **_kwargs: Any,
 ) -> None:
     """Record a failed login, naming the account that was tried as the settings allow."""
-    if not _is_wanted():
+    if not _is_tracked():
         return
-    label, account = identify(credentials or {})
-    activity = _activity(
+    label, account = identify_account(credentials or {})
+    activity = _build_activity(
         request,
         action="auth.login",
         action_type=ActionType.LOGIN_FAILED,
         status=Status.FAILED,
         actor_label=label,
-        target=Target.of(account) if account is not None else None,
+        target=Target.from_instance(account) if account is not None else None,
     )
     record(activity)
 
 
-def _record(action: str, action_type: str, request: HttpRequest | None, *, user: Any) -> None:
-    if not _is_wanted():
+def _record_auth_event(
+    action: str, action_type: str, request: HttpRequest | None, *, user: Any
+) -> None:
+    if not _is_tracked():
         return
-    actor_id, actor_label = actor_of(user) if user is not None else (None, "")
+    actor_id, actor_label = describe_actor(user) if user is not None else (None, "")
     values = {"action": action, "action_type": action_type}
-    record(_activity(request, **values, actor_id=actor_id, actor_label=actor_label))
+    record(_build_activity(request, **values, actor_id=actor_id, actor_label=actor_label))
 
 
-def _is_wanted() -> bool:
+def _is_tracked() -> bool:
     return get_settings().TRACK_AUTH and is_recording()
 
 
-def _activity(request: HttpRequest | None, **values: Any) -> Activity:
+def _build_activity(request: HttpRequest | None, **values: Any) -> Activity:
     if request is not None and current_scope() is None:
         # No middleware of ours will add where it came from.
-        values.update(facts_of(request))
+        values.update(describe_client(request))
     return Activity.now(source=Source.AUTH, **values)

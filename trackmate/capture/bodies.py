@@ -14,14 +14,14 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from trackmate.conf import get_settings
 from trackmate.context import Scope
-from trackmate.pipeline import guarded
+from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
 from trackmate.redaction import describe_file
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CAPTURES_DATA = "trackmate_captures_data"
 """The attribute of a view in which `tracker` leaves its `capture_data`."""
-LARGEST_SEARCHED = 1_000_000
+MAX_SEARCHED_BYTES = 1_000_000
 """Bytes of a body that is searched for secrets which a text may quote."""
 
 
@@ -34,16 +34,16 @@ def read_ahead(scope: Scope) -> None:
     request = scope.request
     if request.method in SAFE_METHODS:
         return
-    if not (is_json(request.content_type) or _is_form(request.content_type)):
+    if not (is_json(request.content_type) or _is_urlencoded(request.content_type)):
         return
-    if not 0 < _length_of(request) <= _longest_body() or is_excluded(
+    if not 0 < _content_length(request) <= _max_body_bytes() or is_excluded(
         request.method or "", request.path_info
     ):
         return
     read_body(request)
 
 
-@guarded
+@never_raise
 def read_body(request: HttpRequest) -> None:
     """Read the body if it can still be read, leaving the request as a view expects it."""
     started = getattr(request, "_read_started", False)
@@ -60,13 +60,13 @@ def read_body(request: HttpRequest) -> None:
             request._read_started = started  # type: ignore[attr-defined]
 
 
-def _longest_body() -> int:
+def _max_body_bytes() -> int:
     allowed = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     ours = get_settings().MAX_BODY_BYTES
     return ours if allowed is None else min(ours, allowed)
 
 
-def _length_of(request: HttpRequest) -> int:
+def _content_length(request: HttpRequest) -> int:
     try:
         return max(0, int(request.META.get("CONTENT_LENGTH") or 0))
     except ValueError:
@@ -77,41 +77,41 @@ def is_json(content_type: str | None) -> bool:
     return content_type == "application/json" or (content_type or "").endswith("+json")
 
 
-def _is_form(content_type: str | None) -> bool:
+def _is_urlencoded(content_type: str | None) -> bool:
     return content_type == "application/x-www-form-urlencoded"
 
 
-@guarded
+@never_raise
 def captured_data(scope: Scope) -> Any:
     settings, request = get_settings(), scope.request
-    if request.method in SAFE_METHODS or not _wants_data(scope):
+    if request.method in SAFE_METHODS or not _should_capture_data(scope):
         return None
     # Private names of Django's, for the public ones would read or parse what nobody has read.
     attributes = request.__dict__
     is_parsed = attributes.get("_post") or attributes.get("_files")
     if is_parsed and request.content_type == "multipart/form-data":
-        return _multipart_of(request)
+        return _parse_multipart(request)
     body = attributes.get("_body")
     if body is None or len(body) > settings.MAX_BODY_BYTES:
-        return not_captured(_length_of(request) if body is None else len(body))
+        return not_captured(_content_length(request) if body is None else len(body))
     try:
         if is_json(request.content_type):
             return json.loads(body) if body else None
-        if _is_form(request.content_type):
-            return _fields_of(_form_of(request, body)) or None
+        if _is_urlencoded(request.content_type):
+            return _to_dict(_parse_form(request, body)) or None
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return not_captured(len(body), "cannot be parsed")
     return not_captured(len(body))
 
 
-def _wants_data(scope: Scope) -> bool:
+def _should_capture_data(scope: Scope) -> bool:
     wanted = scope.capture_data
     if wanted is None:
-        wanted = _wanted_by_view(scope.request)
+        wanted = _capture_data_of_view(scope.request)
     return get_settings().CAPTURE_DATA if wanted is None else wanted
 
 
-def _wanted_by_view(request: HttpRequest) -> bool | None:
+def _capture_data_of_view(request: HttpRequest) -> bool | None:
     """Return what `tracker` says of the data of a view that may not have been reached: a CSRF check
     or a permission can refuse a request before its view is called."""
     view: Any = request.resolver_match and request.resolver_match.func
@@ -128,26 +128,26 @@ def not_captured(size: int, reason: str = "") -> str | None:
     return f"not captured: {size} bytes{reason and ', ' + reason}" if size else None
 
 
-def _multipart_of(request: HttpRequest) -> dict[str, Any]:
-    data = _fields_of(request.POST)
+def _parse_multipart(request: HttpRequest) -> dict[str, Any]:
+    data = _to_dict(request.POST)
     for name, files in request.FILES.lists():
         described = [describe_file(file) for file in files]
         data[name] = described[0] if len(described) == 1 else described
     return data
 
 
-def _form_of(request: HttpRequest, body: bytes) -> QueryDict:
+def _parse_form(request: HttpRequest, body: bytes) -> QueryDict:
     """Return the fields of a form that was read, which Django itself parses for POST alone."""
     if request.method == "POST":
         return request.POST
     return QueryDict(body, encoding=request.encoding or django_settings.DEFAULT_CHARSET)
 
 
-def _fields_of(fields: QueryDict) -> dict[str, Any]:
+def _to_dict(fields: QueryDict) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in fields.lists()}
 
 
-@guarded
+@never_raise
 def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
     """Return True if all secrets are known that the texts of this request may quote, and the data
     that the client sent.
@@ -157,31 +157,31 @@ def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
     if isinstance(captured, (dict, list)):
         # What is in files may be quoted as well.
         return not scope.request.__dict__.get("_files"), captured
-    is_known, data = _known_data(scope.request)
+    is_known, data = _parse_body(scope.request)
     if data:
         scope.redactor.learn(data)
     has_files = bool(scope.request.__dict__.get("_files"))
     return is_known and not has_files and scope.secrets.is_complete, data
 
 
-def _known_data(request: HttpRequest) -> tuple[bool, Any]:
+def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
     """Return whether all that the client sent is at hand, and what it is."""
     attributes = request.__dict__
     body = attributes.get("_body")
     if body is None:
         # Django leaves an empty form where it parsed nothing, as of other types and methods.
         if fields := attributes.get("_post"):
-            return True, _fields_of(fields)
+            return True, _to_dict(fields)
         return not _has_body(request), None
-    if not body or len(body) > LARGEST_SEARCHED:
+    if not body or len(body) > MAX_SEARCHED_BYTES:
         return not body, None
     try:
         if is_json(request.content_type):
             return True, json.loads(body)
-        if _is_form(request.content_type):
-            return True, _fields_of(_form_of(request, body))
+        if _is_urlencoded(request.content_type):
+            return True, _to_dict(_parse_form(request, body))
         if request.content_type == "multipart/form-data":
-            return bool(request.POST) and not request.FILES, _fields_of(request.POST)
+            return bool(request.POST) and not request.FILES, _to_dict(request.POST)
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return False, None
     return False, None
@@ -189,4 +189,4 @@ def _known_data(request: HttpRequest) -> tuple[bool, Any]:
 
 def _has_body(request: HttpRequest) -> bool:
     # A body of unknown length comes in chunks (RFC 9112, 6.3).
-    return _length_of(request) > 0 or "HTTP_TRANSFER_ENCODING" in request.META
+    return _content_length(request) > 0 or "HTTP_TRANSFER_ENCODING" in request.META

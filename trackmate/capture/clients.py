@@ -12,8 +12,14 @@ from django.urls import ResolverMatch
 from django.utils.module_loading import import_string
 
 from trackmate.conf import get_settings, per_settings
-from trackmate.pipeline import guarded
-from trackmate.redaction import Redactor, keyed_hash, may_be_secret, name_of, redactor_of
+from trackmate.pipeline import never_raise
+from trackmate.redaction import (
+    Redactor,
+    keyed_hash,
+    may_be_secret,
+    redactor_for_request,
+    route_words,
+)
 
 Hook = Callable[[HttpRequest], str | None]
 
@@ -21,41 +27,41 @@ PREFIX_LENGTHS = {4: 24, 6: 48}
 """Bits of an address that `IP_MODE="truncated"` keeps."""
 
 
-def facts_of(request: HttpRequest) -> dict[str, Any]:
+def describe_client(request: HttpRequest) -> dict[str, Any]:
     """Return what a request says of where it comes from, for an activity of its own."""
     return {
-        "ip_address": stored_address(parse_address(claimed_address(request) or "")),
+        "ip_address": apply_ip_mode(parse_ip(client_address(request) or "")),
         "user_agent": request.META.get("HTTP_USER_AGENT", ""),
         "method": request.method or "",
-        "path": path_of(request, redactor_of(request)),
+        "path": masked_path(request, redactor_for_request(request)),
     }
 
 
-@guarded
-def path_of(request: HttpRequest, rules: Redactor) -> str:
+@never_raise
+def masked_path(request: HttpRequest, rules: Redactor) -> str:
     """Return the path of a request, masked where its route takes a secret out of it."""
     match = request.resolver_match
     if match is None:
         # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
-        return rules.path(request.path)
+        return rules.mask_path(request.path)
     if not match.args and not match.kwargs and match.route != request.path_info[1:]:
         # As `re_path("^app/")` does for all that a frontend has routes for.
-        return rules.path_without_route(request.path)
+        return rules.mask_unrouted_path(request.path)
     about = rules.is_authentication
     if rules.site is None or not any(
         may_be_secret(*each, about=about) for each in _arguments(match)
     ):
         return request.path
     arguments = rules.site.matched(request.path, match)
-    return rules.masked_arguments(request.path, arguments, name_of(match))
+    return rules.mask_arguments(request.path, arguments, route_words(match))
 
 
 def _arguments(match: ResolverMatch) -> Iterable[tuple[str, Any]]:
     return match.kwargs.items() if match.kwargs else (("", value) for value in match.args)
 
 
-@guarded
-def claimed_address(request: HttpRequest) -> str:
+@never_raise
+def client_address(request: HttpRequest) -> str:
     """Return the client's address as the connection, or as many proxies as are ours, report it."""
     named = _client_ip_hook()
     if named is not None:
@@ -71,7 +77,7 @@ def claimed_address(request: HttpRequest) -> str:
 
 
 @lru_cache(maxsize=1024)
-def parse_address(text: str) -> str | None:
+def parse_ip(text: str) -> str | None:
     """Return a claimed address in its plain form, or None for what is none.
 
     Ports, brackets and zones go, an IPv4 address within an IPv6 one is unwrapped.
@@ -90,7 +96,7 @@ def parse_address(text: str) -> str | None:
     return str(address)
 
 
-def stored_address(address: str | None) -> str | None:
+def apply_ip_mode(address: str | None) -> str | None:
     """Return an address in the form that `IP_MODE` keeps."""
     mode = get_settings().IP_MODE
     if address is None or mode == "full":

@@ -16,14 +16,14 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.views import View
 
-from trackmate.activity import Activity, Target, plain
+from trackmate.activity import Activity, Target, as_plain_str
 from trackmate.capture.bodies import CAPTURES_DATA, read_ahead
-from trackmate.capture.requests import describe
-from trackmate.context import Scope, current_scope, enter, leave
+from trackmate.capture.requests import describe_request
+from trackmate.context import Scope, current_scope, enter_scope, leave_scope
 from trackmate.db.transactions import protected_transactions
-from trackmate.diagnostics import exception_of
+from trackmate.diagnostics import describe_exception
 from trackmate.enums import Status
-from trackmate.pipeline import call_in_thread, carried, guarded, is_recording, record
+from trackmate.pipeline import call_in_thread, is_recording, never_raise, record, wrap_for_thread
 from trackmate.processors import WITHHELD
 from trackmate.redaction import Sanitizer
 
@@ -153,7 +153,7 @@ def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]
 
 
 @dataclass(slots=True, kw_only=True)
-class Call:
+class TrackedCall:
     """One call of what is tracked, from its beginning to its end."""
 
     options: TrackerOptions
@@ -177,7 +177,7 @@ class Call:
         elif self.scope is not None:
             self.scope.exception = error
             response = result if isinstance(result, HttpResponseBase) else None
-            own = describe(self.scope, response, failed=error is not None)
+            own = describe_request(self.scope, response, failed=error is not None)
             self._record_request(self.scope, self.enrich(own, result, error) or own)
         else:
             own = self._activity(error)
@@ -186,27 +186,27 @@ class Call:
     def _record_request(self, scope: Scope, own: Activity) -> None:
         """Record the request that no middleware records, and mask it as one of its site."""
         scope.closed = True
-        token = enter(scope)
+        token = enter_scope(scope)
         try:
             record(own)
         finally:
-            leave(token)
+            leave_scope(token)
 
-    @guarded
+    @never_raise
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
         """Return `activity` with what the options say."""
         options = self.options
         values: dict[str, Any] = {}
         if options.action:
-            values["action"] = plain(options.action)
+            values["action"] = as_plain_str(options.action)
         if options.action_type:
-            values["action_type"] = plain(options.action_type)
+            values["action_type"] = as_plain_str(options.action_type)
         content_object = self._value(options.content_object, result)
         if content_object is not None:
-            values["target"] = Target.of(content_object)
+            values["target"] = Target.from_instance(content_object)
         if (remarks := self._value(options.remarks, result)) is not None:
             may_quote = callable(options.remarks) and self._has_unknown_data
-            values["remarks"] = WITHHELD if may_quote else plain(remarks)
+            values["remarks"] = WITHHELD if may_quote else as_plain_str(remarks)
         if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
                 # What is not kept may be quoted.
@@ -214,8 +214,8 @@ class Call:
             values["data"] = Sanitizer()(data)
         status = self._value(options.status, result)
         if status is not None and error is None and activity.status != Status.FAILED:
-            values["status"] = plain(status)
-        return activity.with_(**values)
+            values["status"] = as_plain_str(status)
+        return activity.replace(**values)
 
     @property
     def _has_unknown_data(self) -> bool:
@@ -229,7 +229,7 @@ class Call:
             map(callable, (options.content_object, options.remarks, options.data, options.status))
         )
 
-    @guarded
+    @never_raise
     def _value(self, option: Any, result: Any) -> Any:
         if not callable(option):
             return option
@@ -246,43 +246,43 @@ class Call:
             action=self.name,
             status=Status.SUCCESS if error is None else Status.FAILED,
             execution_time=perf_counter() - self.started,
-            extra=None if error is None else {"exception": exception_of(error)},
+            extra=None if error is None else {"exception": describe_exception(error)},
         )
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def _qualified_name(function: Callable[..., Any]) -> str:
     # Partial functions and callable objects have no name of their own.
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}.{named.__qualname__}"
 
 
-@guarded
+@never_raise
 def _begin(
     options: TrackerOptions,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> Call | None:
+) -> TrackedCall | None:
     if not is_recording():
         return None
-    given, rest = _request_among(args, kwargs)
+    given, rest = _find_request(args, kwargs)
     request = getattr(given, "_request", given)
     scope = current_scope()
     enriches = request is not None and scope is not None and scope.request is request
     if request is not None and not enriches:
         scope = Scope(request)
-    return Call(
+    return TrackedCall(
         options=options,
-        name=_name_of(function),
+        name=_qualified_name(function),
         request=given,
-        scope=_instructed(scope, options) if request is not None else None,
+        scope=_apply_options(scope, options) if request is not None else None,
         enriches=enriches,
         rest=rest,
         kwargs={name: value for name, value in kwargs.items() if value is not given},
     )
 
 
-def _instructed(scope: Scope | None, options: TrackerOptions) -> Scope | None:
+def _apply_options(scope: Scope | None, options: TrackerOptions) -> Scope | None:
     if scope is None:
         return None
     if options.capture_data is not None:
@@ -293,7 +293,7 @@ def _instructed(scope: Scope | None, options: TrackerOptions) -> Scope | None:
     return scope
 
 
-def _request_among(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
+def _find_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
     """Return the request that a function got, and the arguments behind it."""
     for position, value in enumerate(args[:2]):
         if _is_request(value):
@@ -312,13 +312,13 @@ def _is_request(value: Any) -> bool:
     )
 
 
-@guarded
-def _finish(call: Call | None, result: Any, error: BaseException | None = None) -> None:
+@never_raise
+def _finish(call: TrackedCall | None, result: Any, error: BaseException | None = None) -> None:
     if call is not None:
         call.finish(result, error)
 
 
-async def _finish_when_done(call: Call | None, coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def _finish_when_done(call: TrackedCall | None, coroutine: Coroutine[Any, Any, Any]) -> Any:
     try:
         result = await coroutine
     except GeneratorExit as error:
@@ -332,7 +332,9 @@ async def _finish_when_done(call: Call | None, coroutine: Coroutine[Any, Any, An
     return result
 
 
-async def _finish_async(call: Call | None, result: Any, error: BaseException | None = None) -> None:
+async def _finish_async(
+    call: TrackedCall | None, result: Any, error: BaseException | None = None
+) -> None:
     if call is None:
         return
     if call.enriches or (current_scope() is not None and not call.evaluates):
@@ -341,4 +343,4 @@ async def _finish_async(call: Call | None, result: Any, error: BaseException | N
         # The session, the user or a project's callable may ask the database.
         await call_in_thread(_finish, call, result, error)
     else:
-        await call_in_thread(carried(_finish), call, result, error)
+        await call_in_thread(wrap_for_thread(_finish), call, result, error)

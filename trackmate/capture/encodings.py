@@ -12,7 +12,7 @@ GZIP = 16 + zlib.MAX_WBITS
 RAW = -zlib.MAX_WBITS
 
 
-def decoded(content: bytes, encodings: str, longest: int) -> bytes | None:
+def decode_content(content: bytes, encodings: str, longest: int) -> bytes | None:
     """Return the content that a `Content-Encoding` stands for, or None if it cannot be read or has
     more than `longest` bytes, of which no more is ever unpacked."""
     for name in reversed([each.strip().lower() for each in encodings.split(",") if each.strip()]):

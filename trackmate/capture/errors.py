@@ -6,10 +6,10 @@ import sys
 from typing import Any
 
 from trackmate.context import current_scope
-from trackmate.pipeline import guarded
+from trackmate.pipeline import never_raise
 
 
-@guarded
+@never_raise
 def on_exception(**_kwargs: Any) -> None:
     """Remember what made a request end with status 500."""
     scope = current_scope()

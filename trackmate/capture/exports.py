@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trackmate.activity import Activity, actor_of
-from trackmate.capture.actors import user_of
-from trackmate.capture.clients import facts_of
+from trackmate.activity import Activity, describe_actor
+from trackmate.capture.actors import request_user
+from trackmate.capture.clients import describe_client
 from trackmate.clock import aware
 from trackmate.enums import Source
-from trackmate.pipeline import guarded, record
+from trackmate.pipeline import never_raise, record
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ACTION = "trackmate.export"
 
 
-@guarded
+@never_raise
 def on_export(
     *,
     request: HttpRequest,
@@ -32,7 +32,7 @@ def on_export(
     **_kwargs: Any,
 ) -> None:
     """Record who took how many rows, and which."""
-    actor_id, actor_label = actor_of(user_of(request))
+    actor_id, actor_label = describe_actor(request_user(request))
     activity = Activity.now(
         source=Source.CUSTOM.value,
         action=ACTION,
@@ -47,7 +47,7 @@ def on_export(
             "rows": rows,
             "is_complete": is_complete,
         },
-        **facts_of(request),
+        **describe_client(request),
     )
     # The response is being sent, so the scope of its request is not around any more.
     record(activity)

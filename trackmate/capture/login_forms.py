@@ -12,12 +12,22 @@ from urllib.parse import parse_qsl, urlsplit
 from django.contrib.auth import get_user_model
 
 from trackmate.activity import Activity
-from trackmate.capture.accounts import MAX_IDENTIFIER, find_account, names_a_password, without
+from trackmate.capture.accounts import (
+    MAX_IDENTIFIER,
+    find_account,
+    mask_identifiers,
+    mentions_password,
+)
 from trackmate.conf import get_settings
 from trackmate.context import Scope
 from trackmate.enums import Source
 from trackmate.redaction import Sensitivity, clean_line, secret_names, words_of
-from trackmate.redaction.detection.vocabulary import LOGIN_NAMES, LOGIN_SECRETS, PASSWORDS, UNTYPED
+from trackmate.redaction.detection.vocabulary import (
+    LOGIN_NAMES,
+    LOGIN_SECRETS,
+    NOT_ACCOUNT_NAMES,
+    PASSWORDS,
+)
 
 MAX_LOOKED_UP = 10
 """Names that are looked up in one request; the others are taken for unknown."""
@@ -26,7 +36,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_DEPTH = 12
 
 
-def mask_unjudged_names(activity: Activity, scope: Scope, sent: Any) -> Activity:
+def mask_unknown_accounts(activity: Activity, scope: Scope, sent: Any) -> Activity:
     """Mask a name beside a password that belongs to no account.
 
     A blank password or a stale CSRF token sends no signal, and neither do many logins by token.
@@ -34,22 +44,22 @@ def mask_unjudged_names(activity: Activity, scope: Scope, sent: Any) -> Activity
     sent, which may not be kept but quoted.
     """
     query = (activity.extra or {}).get("query", "")
-    referer = _referer_of(activity)
-    if _is_judged(activity, scope):
+    referer = _referer_query(activity)
+    if _is_authenticated_already(activity, scope):
         return activity
     fields = [
-        *(_fields(sent) if sent and _may_name_a_password(sent) else ()),
-        *(_fields_of_query(referer) if names_a_password(referer) else ()),
+        *(_fields(sent) if sent and _may_contain_password(sent) else ()),
+        *(_query_fields(referer) if mentions_password(referer) else ()),
     ]
-    if fields or names_a_password(query):
-        fields += _fields_of_query(query)
+    if fields or mentions_password(query):
+        fields += _query_fields(query)
     if not _is_login(fields):
         return activity
     # A word for a password names one, perhaps in a pair, and is none itself.
     names = {
         value: name
         for name, value in fields
-        if value and _is_name(name) and value.lower() not in PASSWORDS
+        if value and _is_account_name(name) and value.lower() not in PASSWORDS
     }
     unknown = [
         value
@@ -59,10 +69,10 @@ def mask_unjudged_names(activity: Activity, scope: Scope, sent: Any) -> Activity
     if not unknown:
         return activity
     scope.secrets.add(unknown)
-    return without(unknown, activity)
+    return mask_identifiers(unknown, activity)
 
 
-def _referer_of(activity: Activity) -> str:
+def _referer_query(activity: Activity) -> str:
     headers = (activity.extra or {}).get("headers")
     referer = headers.get("Referer") if isinstance(headers, dict) else None
     try:
@@ -71,7 +81,7 @@ def _referer_of(activity: Activity) -> str:
         return ""
 
 
-def _is_judged(activity: Activity, scope: Scope) -> bool:
+def _is_authenticated_already(activity: Activity, scope: Scope) -> bool:
     return (
         activity.actor_id is not None
         or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
@@ -85,10 +95,10 @@ def _is_known(identifier: str, name: str) -> bool:
     return find_account(clean_line(identifier.strip(), MAX_IDENTIFIER), name.lower()) is not None
 
 
-def _may_name_a_password(data: Any) -> bool:
+def _may_contain_password(data: Any) -> bool:
     """Return False at a glance for most forms and JSON, which need not be searched closely."""
     try:
-        return names_a_password(_encode(data))
+        return mentions_password(_encode(data))
     except (TypeError, ValueError, RecursionError):
         return True
 
@@ -108,7 +118,7 @@ def _is_password(name: str) -> bool:
     )
 
 
-def _is_name(name: str) -> bool:
+def _is_account_name(name: str) -> bool:
     words = words_of(name)
     model = get_user_model()
     fields = (model.USERNAME_FIELD.lower(), getattr(model, "EMAIL_FIELD", "").lower())
@@ -116,7 +126,9 @@ def _is_name(name: str) -> bool:
         return False
     if name.lower() in fields or words == ("log",):
         return True
-    return words[-1] not in UNTYPED and (words[0] in LOGIN_NAMES or words[-1] in LOGIN_NAMES)
+    return words[-1] not in NOT_ACCOUNT_NAMES and (
+        words[0] in LOGIN_NAMES or words[-1] in LOGIN_NAMES
+    )
 
 
 def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
@@ -124,7 +136,7 @@ def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
     return islice(_all_fields("", data, depth), MAX_FIELDS)
 
 
-def _fields_of_query(query: str) -> list[tuple[str, str]]:
+def _query_fields(query: str) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")[:MAX_FIELDS]:
         fields += _all_fields(name, value, MAX_DEPTH)
@@ -134,7 +146,7 @@ def _fields_of_query(query: str) -> list[tuple[str, str]]:
 def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(data, Mapping):
         if depth:
-            yield from _pair(data)
+            yield from _name_value_pair(data)
             for key, value in data.items():
                 yield from _all_fields(str(key), value, depth - 1)
         elif name:
@@ -149,7 +161,7 @@ def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:
         yield name, ""
 
 
-def _pair(data: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
+def _name_value_pair(data: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
     named = {str(key).lower(): value for key, value in data.items()} if len(data) <= 4 else {}  # noqa: PLR2004 (a pair and what is said of it)
     if isinstance(named.get("name"), str) and isinstance(named.get("value"), str):
         yield named["name"], named["value"]
@@ -157,7 +169,7 @@ def _pair(data: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
 
 def _inline_fields(text: str, depth: int) -> Iterator[tuple[str, str]]:
     """Yield the fields of JSON, of a form or of a query of GraphQL within a text."""
-    if not names_a_password(text):
+    if not mentions_password(text):
         return
     if text[:1] in "{[" and depth:
         try:

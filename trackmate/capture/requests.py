@@ -14,67 +14,69 @@ from django.http.request import HttpHeaders
 from django.http.response import HttpResponse, HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.actors import actor_of_request, session_hash_of
+from trackmate.capture.actors import hash_session, request_actor
 from trackmate.capture.bodies import captured_data, is_json, not_captured, sent_data
-from trackmate.capture.clients import claimed_address, parse_address, path_of, stored_address
-from trackmate.capture.encodings import decoded
-from trackmate.capture.login_forms import mask_unjudged_names
+from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
+from trackmate.capture.encodings import decode_content
+from trackmate.capture.login_forms import mask_unknown_accounts
 from trackmate.conf import get_settings, per_settings
 from trackmate.context import Scope
-from trackmate.diagnostics import exception_of
-from trackmate.enums import FAILURE, Source, action_type_of, status_of
-from trackmate.pipeline import guarded
-from trackmate.redaction import cut, looks_random, password_of, secret_names
+from trackmate.diagnostics import describe_exception
+from trackmate.enums import FIRST_ERROR_STATUS, Source, action_type_for_method, status_for
+from trackmate.pipeline import never_raise
+from trackmate.redaction import basic_auth_password, looks_random, secret_names, truncate
 
 MAX_QUERY = 2_000
 """Characters of a query string that are kept."""
 MAX_ENCODINGS = 40
 """Characters of a `Content-Encoding` that are quoted."""
-LONG = 8
+MIN_SECRET_HEADER = 8
 """Characters of a header that may be a key."""
 _REGEX = re.compile(r"[\^$(\\]")
 _ESCAPED = re.compile(r"\\(\W)")
 _SOURCE = Source.REQUEST.value
 
 
-def describe(scope: Scope, response: HttpResponseBase | None, *, failed: bool = False) -> Activity:
+def describe_request(
+    scope: Scope, response: HttpResponseBase | None, *, failed: bool = False
+) -> Activity:
     """Return the activity of a request that has ended.
 
     `response` is None where none is known; `failed` says that it failed whatever the status code.
     """
     request = scope.request
-    route = _route_of(request)
+    route = _route(request)
     sent = data = captured_data(scope)
-    if _may_quote(scope):
-        _remember_credentials(scope)
+    if _has_quoting_texts(scope):
+        _remember_header_secrets(scope)
         is_known, sent = sent_data(scope, data) or (False, None)
         scope.secrets.is_complete = is_known
     # Each part that asks a database, a project or a client may fail, and takes no other with it.
-    actor_id, actor_label = actor_of_request(request, scope.actor) or (None, "")
-    claimed = claimed_address(request) or ""
-    address = parse_address(claimed)
+    actor_id, actor_label = request_actor(request, scope.actor) or (None, "")
+    claimed = client_address(request) or ""
+    address = parse_ip(claimed)
     activity = Activity(
-        **_facts(scope, response, failed=failed),
+        **_known_values(scope, response, failed=failed),
         action=route,
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
-        ip_address=stored_address(address),
+        ip_address=apply_ip_mode(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
-        session_hash=session_hash_of(request) or "",
-        path=path_of(request, scope.redactor) or "",
+        session_hash=hash_session(request) or "",
+        path=masked_path(request, scope.redactor) or "",
         route=route,
         data=data,
         response=_response_data(scope, response),
-        extra=_extra_of(scope, claimed if claimed != address else ""),
+        extra=_extra(scope, claimed if claimed != address else ""),
     )
-    activity = mask_unjudged_names(activity, scope, sent)
+    activity = mask_unknown_accounts(activity, scope, sent)
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
 
 
-def _may_quote(scope: Scope) -> bool:
+def _has_quoting_texts(scope: Scope) -> bool:
     """Return True if a text is kept that may quote what the client sent."""
     return bool(
         scope.activities
@@ -84,20 +86,24 @@ def _may_quote(scope: Scope) -> bool:
     )
 
 
-def outline(scope: Scope, response: HttpResponseBase | None) -> Activity:
+def minimal_activity(scope: Scope, response: HttpResponseBase | None) -> Activity:
     """Return what is known even of a request that cannot be described."""
-    return Activity(**_facts(scope, response, failed=response is None))
+    return Activity(**_known_values(scope, response, failed=response is None))
 
 
-def _facts(scope: Scope, response: HttpResponseBase | None, *, failed: bool) -> dict[str, Any]:
+def _known_values(
+    scope: Scope, response: HttpResponseBase | None, *, failed: bool
+) -> dict[str, Any]:
     method = scope.request.method or ""
     status_code = response.status_code if response is not None else None
     return {
         "id": scope.id,
         "action_time": scope.action_time,
         "source": _SOURCE,
-        "action_type": action_type_of(method),
-        "status": status_of(failed=failed or (status_code is not None and status_code >= FAILURE)),
+        "action_type": action_type_for_method(method),
+        "status": status_for(
+            failed=failed or (status_code is not None and status_code >= FIRST_ERROR_STATUS)
+        ),
         "status_code": status_code,
         "method": method,
         "request_id": scope.request_id,
@@ -109,7 +115,7 @@ def _wants_response(scope: Scope) -> bool:
     return get_settings().CAPTURE_RESPONSE if wanted is None else wanted
 
 
-@guarded
+@never_raise
 def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if not _wants_response(scope) or not isinstance(response, HttpResponse):
         # What streams is never consumed by us.
@@ -122,7 +128,7 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if len(content) > longest:
         return not_captured(len(content))
     encodings = response.get("Content-Encoding", "")
-    plain = decoded(content, encodings, longest)
+    plain = decode_content(content, encodings, longest)
     if plain is None:
         return not_captured(len(content), f"encoded as {encodings[:MAX_ENCODINGS]}")
     try:
@@ -131,19 +137,19 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
         return not_captured(len(content), "cannot be parsed")
 
 
-@guarded
-def _extra_of(scope: Scope, claimed: str) -> dict[str, Any] | None:
+@never_raise
+def _extra(scope: Scope, claimed: str) -> dict[str, Any] | None:
     extra: dict[str, Any] = {}
     meta = scope.request.META
     if query := meta.get("QUERY_STRING"):
-        extra["query"] = cut(query, MAX_QUERY)
+        extra["query"] = truncate(query, MAX_QUERY)
     headers = {name: meta[key] for name, key in _captured_headers() if key in meta}
     if headers:
         extra["headers"] = headers
     if claimed and get_settings().IP_MODE == "full":
         extra["claimed_address"] = claimed
     if scope.exception is not None:
-        extra["exception"] = exception_of(scope.exception)
+        extra["exception"] = describe_exception(scope.exception)
     return extra or None
 
 
@@ -155,7 +161,7 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _route_of(request: HttpRequest) -> str:
+def _route(request: HttpRequest) -> str:
     match = request.resolver_match
     # The root's pattern is empty, as is that of what no pattern matched.
     return readable_route(match.route or "/") if match else ""
@@ -172,21 +178,21 @@ def readable_route(route: str) -> str:
     return _ESCAPED.sub(r"\1", simplify_regex(route)).removeprefix("/") or "/"
 
 
-@guarded
-def _remember_credentials(scope: Scope) -> None:
+@never_raise
+def _remember_header_secrets(scope: Scope) -> None:
     """Note what came in cookies and headers: they are not kept, but texts may quote them."""
     names, request = secret_names(), scope.request
     query = request.META.get("QUERY_STRING", "")
     if len(query) > MAX_QUERY:
         # What is kept of it is searched when it is masked.
-        scope.redactor.query(query)
+        scope.redactor.mask_query(query)
     for name, value in request.COOKIES.items():
         if name in names or name == django_settings.SESSION_COOKIE_NAME or looks_random(value):
             scope.secrets.add(value)
     for name, value in request.META.items():
         if not name.startswith("HTTP_") or name == "HTTP_COOKIE":
             continue
-        if name in names or (names.sensitivity(name) and len(str(value)) >= LONG):
+        if name in names or (names.sensitivity(name) and len(str(value)) >= MIN_SECRET_HEADER):
             scope.secrets.add(str(value).split())
         if name == "HTTP_AUTHORIZATION":
-            scope.secrets.add(password_of(str(value)))
+            scope.secrets.add(basic_auth_password(str(value)))

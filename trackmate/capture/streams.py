@@ -19,12 +19,12 @@ def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
     """
     attributes: Any = response
     if attributes.is_async:
-        attributes._iterator = _WatchedAsync(attributes._iterator, on_error)
+        attributes._iterator = _WatchedAsyncIterator(attributes._iterator, on_error)
     else:
-        attributes._iterator = _Watched(attributes._iterator, on_error)
+        attributes._iterator = _WatchedIterator(attributes._iterator, on_error)
 
 
-class _Watched:
+class _WatchedIterator:
     def __init__(self, iterator: Iterator[Any], on_error: OnError) -> None:
         self._iterator = iterator
         self._on_error = on_error
@@ -43,7 +43,7 @@ class _Watched:
             raise
 
 
-class _WatchedAsync:
+class _WatchedAsyncIterator:
     def __init__(self, iterator: AsyncIterator[Any], on_error: OnError) -> None:
         self._iterator = iterator
         self._on_error = on_error

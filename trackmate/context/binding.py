@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
-from trackmate.activity import Activity, actor_of
-from trackmate.context.blocks import Block
+from trackmate.activity import Activity, describe_actor
+from trackmate.context.blocks import ContextBlock
 from trackmate.context.scope import current_scope
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class bind(Block):  # noqa: N801 (used as a verb, like contextlib.suppress)
+class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
     """Name, for everything recorded inside the block, its actor, its request id and extra facts.
 
     `actor` is a user, or the name of an actor that is no user; other keywords go to `extra`.
@@ -27,7 +27,7 @@ class bind(Block):  # noqa: N801 (used as a verb, like contextlib.suppress)
         super().__init__()
         self._values: dict[str, Any] = {"extra": extra} if extra else {}
         if actor is not None:
-            self._values["actor_id"], self._values["actor_label"] = actor_of(actor)
+            self._values["actor_id"], self._values["actor_label"] = describe_actor(actor)
         if request_id is not None:
             self._values["request_id"] = request_id
 
@@ -39,10 +39,10 @@ class bind(Block):  # noqa: N801 (used as a verb, like contextlib.suppress)
         super().__enter__()
 
 
-def _bound() -> dict[str, Any]:
+def _bound_values() -> dict[str, Any]:
     """Return what is bound here, by name; inner blocks win."""
     values: dict[str, Any] = {}
-    for block in bind.entered():
+    for block in bind.active():
         extra = {**values.get("extra", {}), **block._values.get("extra", {})}
         values = {**values, **block._values}
         if extra:
@@ -50,7 +50,7 @@ def _bound() -> dict[str, Any]:
     return values
 
 
-class Suppression(Block):
+class Suppression(ContextBlock):
     """A block in which nothing is recorded."""
 
 
@@ -74,12 +74,12 @@ def suppress(function: Any = None, /) -> Any:
 
 def is_suppressed() -> bool:
     """Return True if the code that runs is inside `suppress()`."""
-    return bool(Suppression.entered())
+    return bool(Suppression.active())
 
 
-def stamp(activity: Activity) -> Activity:
+def apply_context(activity: Activity) -> Activity:
     """Return `activity` with what is bound here and with the id of the request it belongs to."""
-    bound, scope = _bound(), current_scope()
+    bound, scope = _bound_values(), current_scope()
     if not bound and scope is None:
         return activity
     values = {
@@ -94,4 +94,4 @@ def stamp(activity: Activity) -> Activity:
         values["extra"] = {**bound["extra"], **(activity.extra or {})}
     if scope is not None and not activity.request_id and "request_id" not in values:
         values["request_id"] = scope.request_id
-    return activity.with_(**values)
+    return activity.replace(**values)

@@ -14,7 +14,7 @@ from asgiref.sync import iscoroutinefunction
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Block:
+class ContextBlock:
     """A context manager and a decorator that says, wherever code runs, whether that is inside it.
 
     What is entered is a matter of the context: a task that was started inside stays inside. One
@@ -33,7 +33,7 @@ class Block:
         self._open: list[_Entry] = []
 
     @classmethod
-    def entered(cls) -> list[Self]:
+    def active(cls) -> list[Self]:
         """Return the blocks that the code that runs is inside of, the outermost first."""
         return [entry.block for entry in cls._entries.get() if entry.is_open]
 

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
-from trackmate.redaction import FoundSecrets, Redactor, redactor_of
+from trackmate.redaction import KnownSecrets, Redactor, redactor_for_request
 
 Enrichment = Callable[[Activity], Activity | None]
 
@@ -33,7 +33,7 @@ class Scope:
     capture_data: bool | None = None
     capture_response: bool | None = None
     """What a decorated view wants in place of the settings."""
-    itself: Activity | None = None
+    request_activity: Activity | None = None
     """The request's own activity, once the request has ended."""
     closed: bool = False
     """Whether the request has ended and nothing more can be collected."""
@@ -49,7 +49,7 @@ class Scope:
         """What was collected: logins, custom actions, decorated functions, model changes."""
         self.enrichments: list[Enrichment] = []
         """What decorated views add to the request's own activity, evaluated at the end."""
-        self.secrets = FoundSecrets()
+        self.secrets = KnownSecrets()
         """Values that were masked in it; they are masked in its free texts too."""
 
     @cached_property
@@ -65,7 +65,7 @@ class Scope:
     @cached_property
     def redactor(self) -> Redactor:
         """What masks the secrets of this request; to be used once its route is known."""
-        return redactor_of(self.request, found=self.secrets)
+        return redactor_for_request(self.request, known_secrets=self.secrets)
 
 
 _scope: ContextVar[Scope | None] = ContextVar("trackmate_scope", default=None)
@@ -76,12 +76,12 @@ def current_scope() -> Scope | None:
     return _scope.get()
 
 
-def enter(scope: Scope) -> Token[Scope | None]:
+def enter_scope(scope: Scope) -> Token[Scope | None]:
     """Make `scope` the current one; hand the token to `leave()`."""
     return _scope.set(scope)
 
 
-def leave(token: Token[Scope | None]) -> None:
+def leave_scope(token: Token[Scope | None]) -> None:
     """Restore what was current before `enter()`."""
     with contextlib.suppress(ValueError):  # of a coroutine that is closed in another context
         _scope.reset(token)

@@ -13,7 +13,7 @@ from django.db import Error
 
 from trackmate.conf import get_settings
 from trackmate.dashboard.budget import BudgetExceededError, time_budget
-from trackmate.diagnostics import place_of
+from trackmate.diagnostics import summarize_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,5 +85,5 @@ def failure(error: Exception) -> State:
     """Return the state that tells of a failed read, and leave the reason to the site's own log."""
     if isinstance(error, BudgetExceededError):
         return State.TOO_SLOW
-    logger.error("The dashboard could not read the log: %s", place_of(error))
+    logger.error("The dashboard could not read the log: %s", summarize_error(error))
     return State.UNAVAILABLE

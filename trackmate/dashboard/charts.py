@@ -18,7 +18,7 @@ from django.utils import formats, timezone
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from trackmate.clock import aware, comes_twice
+from trackmate.clock import aware, is_repeated
 from trackmate.dashboard import texts
 from trackmate.dashboard.windows import BEGINNING, CUSTOM, length_text, timeless, written
 
@@ -231,4 +231,4 @@ def _time(bucket: Bucket, date_of: Callable[[date], str]) -> str:
 
 def _clock(local: datetime) -> str:
     # In the hour that comes twice, only the zone tells which one it is.
-    return f"{local:%H:%M:%S %Z}" if comes_twice(local) else f"{local:%H:%M:%S}"
+    return f"{local:%H:%M:%S %Z}" if is_repeated(local) else f"{local:%H:%M:%S}"

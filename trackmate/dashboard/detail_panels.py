@@ -15,7 +15,7 @@ from trackmate.conf import get_settings
 from trackmate.dashboard.access import load
 from trackmate.dashboard.details import Fact
 from trackmate.db.transactions import protected_transactions
-from trackmate.diagnostics import place_of
+from trackmate.diagnostics import summarize_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,7 @@ def _panel(make: Dotted, row: ActivityLog, request: HttpRequest) -> DetailPanel 
             made = load(make)(row, request)
             return None if made is None else _read(*made)
     except Exception as error:  # noqa: BLE001 (a project's own code)
-        logger.error("DETAIL_PANELS: %r failed: %s", make, place_of(error))
+        logger.error("DETAIL_PANELS: %r failed: %s", make, summarize_error(error))
         return DetailPanel(title=_name_of(make), is_failed=True)
 
 

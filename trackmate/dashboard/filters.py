@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import aware, moment_of
+from trackmate.clock import aware, datetime_of
 from trackmate.dashboard import charts, matching, query, times, windows
 from trackmate.dashboard.fields import (
     LineField,
@@ -346,7 +346,7 @@ class CursorForm(forms.Form):
         shown: UUID | None = self.cleaned_data["shown"]
         try:
             if shown is not None:
-                moment_of(shown)
+                datetime_of(shown)
         except OverflowError as error:
             raise ValidationError(_("This is not the identifier of a moment.")) from error
         return shown

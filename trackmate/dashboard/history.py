@@ -15,8 +15,8 @@ from trackmate.dashboard import access, texts
 from trackmate.dashboard.answers import within_budget
 from trackmate.dashboard.cells import action_type_text
 from trackmate.dashboard.places import url_of
-from trackmate.db.keys import key_text
-from trackmate.diagnostics import place_of
+from trackmate.db.keys import serialize_key
+from trackmate.diagnostics import summarize_error
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
@@ -66,13 +66,15 @@ def history(instance: Model, request: HttpRequest | None, *, limit: int = LIMIT)
         logger.error("The history of %r could not be shown: %s", type(instance), error)
         return History(failed=True)
     except Exception as error:  # noqa: BLE001 (it is on a page of the project's)
-        logger.error("The history of %r could not be shown: %s", type(instance), place_of(error))
+        logger.error(
+            "The history of %r could not be shown: %s", type(instance), summarize_error(error)
+        )
         return History(failed=True)
 
 
 def _events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[Event, ...]:
     with_payload = request is not None and access.may_see_payload(request)
-    key = key_text(instance)
+    key = serialize_key(instance)
     if key is None:
         return ()
     kind = ContentType.objects.get_for_model(instance)
@@ -101,7 +103,7 @@ def _event(row: ActivityLog) -> Event:
 
 
 def _url(instance: Model, request: HttpRequest | None) -> str:
-    key = key_text(instance)
+    key = serialize_key(instance)
     if request is None or key is None or not access.may_open(request):
         return ""
     kind = ContentType.objects.get_for_model(instance)

@@ -12,7 +12,7 @@ from django.db.models import Expression, Model
 from trackmate.conf import get_settings
 from trackmate.dashboard import access
 from trackmate.db.transactions import protected_transactions
-from trackmate.diagnostics import place_of
+from trackmate.diagnostics import summarize_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,5 +78,7 @@ def read(find: Callable[[], Found]) -> Found | None:
         with protected_transactions():
             return find()
     except Error as error:
-        logger.error("The dashboard could not read what it keeps for people: %s", place_of(error))
+        logger.error(
+            "The dashboard could not read what it keeps for people: %s", summarize_error(error)
+        )
         return None

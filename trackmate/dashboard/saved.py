@@ -11,7 +11,7 @@ from django.db.models import Case, Q, When
 from django.urls import reverse
 from django.utils import timezone
 
-from trackmate.activity import actor_of
+from trackmate.activity import describe_actor
 from trackmate.dashboard import access, people, windows
 from trackmate.dashboard.filters import CursorForm, worded
 from trackmate.models import SavedView
@@ -85,7 +85,7 @@ def seen_by(request: HttpRequest) -> tuple[View, ...]:
 
 def save(request: HttpRequest, *, name: str, query: str, is_shared: bool, is_default: bool) -> None:
     """Store a view of this person; it takes the place of one that has the name already."""
-    key, label = actor_of(access.user_of(request))
+    key, label = describe_actor(access.user_of(request))
     values = {"name": name, "owner_label": label[:255], "query": query, "is_shared": is_shared}
     view, _is_new = _all().update_or_create(
         owner_id=key, name=name, defaults={**values, "is_default": False}

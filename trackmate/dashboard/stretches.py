@@ -11,7 +11,7 @@ from trackmate import selectors
 from trackmate.dashboard.answers import answer, within_budget
 from trackmate.dashboard.budget import BudgetExceededError, lock_budget
 from trackmate.dashboard.charts import span
-from trackmate.diagnostics import place_of
+from trackmate.diagnostics import summarize_error
 from trackmate.selectors import Rolled
 
 if TYPE_CHECKING:
@@ -57,5 +57,5 @@ def _fill(alias: str, found: Rolled) -> int:
             return selectors.fill(alias, found, seconds=FILL_SECONDS, guard=within_budget)
     except (BudgetExceededError, Error) as error:
         # A database that is only for reading, for example.
-        logger.debug("The dashboard could not roll up the log: %s", place_of(error))
+        logger.debug("The dashboard could not roll up the log: %s", summarize_error(error))
         return 0

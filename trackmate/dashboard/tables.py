@@ -21,7 +21,7 @@ from trackmate.dashboard.filters import TYPED
 from trackmate.dashboard.looks import SORT, SORTED, Look, Sorting
 from trackmate.dashboard.places import EXPLORER, with_query
 from trackmate.dashboard.sharing import twin
-from trackmate.diagnostics import place_of
+from trackmate.diagnostics import summarize_error
 from trackmate.enums import Status
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class OwnColumn(Column):
             return cells.NOTHING if content in (None, "") else format_html("<bdi>{}</bdi>", content)
         except Exception as error:  # noqa: BLE001 (a project's own code)
             self.has_failed = True
-            logger.error("TABLE_COLUMNS: %r failed: %s", self.column.name, place_of(error))
+            logger.error("TABLE_COLUMNS: %r failed: %s", self.column.name, summarize_error(error))
             return cells.NOTHING
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import aware, of_wall_clock
+from trackmate.clock import aware, from_wall_clock
 from trackmate.dashboard import windows
 from trackmate.dashboard.windows import BEGINNING, CUSTOM, PRESETS, Window
 
@@ -93,7 +93,7 @@ def read(value: Any, *, is_end: bool = False) -> datetime | None:
             moment = cast("datetime", field.to_python(value)).replace(tzinfo=None)
     if moment is None:
         return None
-    return of_wall_clock(moment, is_end=is_end) if timezone.is_naive(moment) else aware(moment)
+    return from_wall_clock(moment, is_end=is_end) if timezone.is_naive(moment) else aware(moment)
 
 
 def _moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
@@ -106,7 +106,7 @@ def _moment(text: str, now: datetime, *, is_end: bool = False) -> datetime:
         if day is not None:
             when = aware(day)
         elif when is not None and timezone.is_naive(when):
-            when = of_wall_clock(when, is_end=is_end)
+            when = from_wall_clock(when, is_end=is_end)
         if when is not None and aware(when) > BEGINNING:
             return aware(when)
     except (ValueError, OverflowError):

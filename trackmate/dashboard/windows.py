@@ -12,7 +12,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.clock import aware, comes_twice, lowest_uuid7
+from trackmate.clock import aware, is_repeated, lowest_uuid7
 from trackmate.conf import get_settings
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def written(moment: datetime) -> str:
     """Return a moment as the form takes it: local, in whole seconds."""
     local = timezone.localtime(aware(moment))
     # In the hour that comes twice, only the offset tells which one it is.
-    if not comes_twice(local):
+    if not is_repeated(local):
         local = local.replace(tzinfo=None)
     return local.isoformat(timespec="seconds")
 
@@ -184,4 +184,4 @@ def _date_text(moment: datetime) -> str:
     with suppress(OverflowError):  # the last day of all has no local time everywhere
         moment = timezone.localtime(aware(moment))
     text = formats.date_format(moment, "SHORT_DATETIME_FORMAT")
-    return f"{text} {moment.tzname()}" if comes_twice(moment) else text
+    return f"{text} {moment.tzname()}" if is_repeated(moment) else text

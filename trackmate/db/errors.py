@@ -35,7 +35,7 @@ _TAIL = re.compile(
 )
 
 
-def message_of(error: BaseException) -> str:
+def message_without_values(error: BaseException) -> str:
     """Return the text of an error; of one of a database without the values in it."""
     return primary_message(error) if is_database_error(error) else str(error)
 
@@ -48,7 +48,7 @@ def is_database_error(error: BaseException) -> bool:
 
 def primary_message(error: BaseException) -> str:
     """Return what a database said of an error, on one line and without values."""
-    text = _whole_message_of(error).strip().partition("\n")[0].rstrip()
+    text = _full_message(error).strip().partition("\n")[0].rstrip()
     for quoted in _QUOTED.finditer(text):
         # The names of what names something are short: this stays linear in the text.
         if not _NAMING.search(text, max(0, quoted.start() - LONGEST_NAMING), quoted.start()):
@@ -57,7 +57,7 @@ def primary_message(error: BaseException) -> str:
     return text
 
 
-def _whole_message_of(error: BaseException) -> str:
+def _full_message(error: BaseException) -> str:
     # psycopg tells the parts of a message apart.
     for each in (error, error.__cause__):
         primary = getattr(getattr(each, "diag", None), "message_primary", None)

@@ -22,7 +22,7 @@ UNREADABLE = (ValidationError, ValueError, TypeError, OverflowError, ArithmeticE
 """What a field raises for a text that is no key of its model."""
 
 
-def key_text(instance: Model) -> str | None:
+def serialize_key(instance: Model) -> str | None:
     """Return the primary key of an object as text, or None for one that has none yet."""
     key = instance.pk
     if key is None or (isinstance(key, tuple) and None in key):
@@ -33,17 +33,17 @@ def key_text(instance: Model) -> str | None:
     return str(key)[:MAX_KEY]
 
 
-def key_of(model: type[Model], text: Any) -> Any:
+def parse_key(model: type[Model], text: Any) -> Any:
     """Return the primary key that a text names, or None if it names none of this model."""
     try:
-        key = _plain(model._meta.pk.to_python(text))
+        key = _hashable(model._meta.pk.to_python(text))
         hash(key)
     except UNREADABLE:
         return None
     return key if _is_storable(key) else None
 
 
-def _plain(key: Any) -> Any:
+def _hashable(key: Any) -> Any:
     if isinstance(key, memoryview):
         return bytes(key)
     return tuple(key) if isinstance(key, list) else key

@@ -33,7 +33,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     __slots__ = (
         "_connection",
         "_deadline",
-        "_former_close",
+        "_previous_close",
         "_limit",
         "_release",
         "_seconds",
@@ -48,14 +48,14 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     def __enter__(self) -> None:
         self._deadline = Deadline(self._seconds)
         self._release: Release | None = None
-        self._former_close = self._connection._close  # type: ignore[attr-defined]
+        self._previous_close = self._connection._close  # type: ignore[attr-defined]
         # On the instance: it belongs to this thread alone.
         self.overrides = (
             override(self._connection, "get_new_connection", self._connect),
             override(self._connection, "_close", self._close),
         )
         if self._connection.connection is not None:
-            self._keep_limit(self._connection.connection)
+            self._apply_limit(self._connection.connection)
 
     def __exit__(
         self,
@@ -65,34 +65,34 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     ) -> None:
         for release in self.overrides:
             release()
-        self._let_go()
+        self._release_limit()
         if self._deadline.was_missed:
             # An answer may still come that nobody waits for.
             with suppress(Exception):
                 self._connection.close()
 
     def _connect(self, parameters: Any) -> Any:
-        raw = _connect(self._connection, parameters, self._deadline)
-        _made[self._connection] = raw
-        self._keep_limit(raw)
+        raw = _open_connection(self._connection, parameters, self._deadline)
+        _opened[self._connection] = raw
+        self._apply_limit(raw)
         return raw
 
     def _close(self) -> Any:
         # A pool hands it to somebody else.
-        self._let_go()
-        return self._former_close()
+        self._release_limit()
+        return self._previous_close()
 
-    def _let_go(self) -> None:
+    def _release_limit(self) -> None:
         release, self._release = self._release, None
         if release is not None:
             release()
 
-    def _keep_limit(self, raw: Any) -> None:
+    def _apply_limit(self, raw: Any) -> None:
         if self._limit is not None:
             self._release = self._limit(raw, self._deadline)
 
 
-def limited(alias: str, seconds: float) -> AbstractContextManager[None]:
+def limit_time(alias: str, seconds: float) -> AbstractContextManager[None]:
     """Return a `time_limit` for a database, unless somebody's transaction would be lost by it."""
     connection = connections[alias]
     # SQLite gives up a statement, and never the connection.
@@ -124,43 +124,45 @@ def statement_limit(
 
 # --- forking -------------------------------------------------------------------------------------
 
-_made: WeakKeyDictionary[BaseDatabaseWrapper, Any] = WeakKeyDictionary()
+_opened: WeakKeyDictionary[BaseDatabaseWrapper, Any] = WeakKeyDictionary()
 """Connections that were made to record something, and by that before a server forks, perhaps."""
-_of_the_parent: list[Any] = []
+_parent_connections: list[Any] = []
 """To close them would end the sessions of the parent; they are kept from being collected."""
 
 
-def _leave_to_parent() -> None:
+def _forget_connections() -> None:
     """Let a forked process connect anew: two that share a session read each other's answers."""
-    for connection, raw in list(_made.items()):
-        _of_the_parent.append(raw)
+    for connection, raw in list(_opened.items()):
+        _parent_connections.append(raw)
         if connection.connection is raw and not connection.in_atomic_block:
             connection.connection = None
             pools = getattr(connection, "_connection_pools", {})
-            _of_the_parent.append(pools.pop(connection.alias, None))
-    _made.clear()
+            _parent_connections.append(pools.pop(connection.alias, None))
+    _opened.clear()
 
 
-at_fork(_leave_to_parent)
+at_fork(_forget_connections)
 
 
 # --- connecting ----------------------------------------------------------------------------------
 
 
-def _connect(connection: BaseDatabaseWrapper, parameters: Any, deadline: Deadline) -> Any:
+def _open_connection(connection: BaseDatabaseWrapper, parameters: Any, deadline: Deadline) -> Any:
     if getattr(connection, "pool", None):
-        impatient: Any = _Impatient(connection, deadline)
+        impatient: Any = _PoolWithDeadline(connection, deadline)
         raw = type(connection).get_new_connection(impatient, parameters)
         connection.isolation_level = impatient.isolation_level  # type: ignore[attr-defined]
         return raw
     if connection.vendor == "sqlite":
         return type(connection).get_new_connection(connection, parameters)
     # No driver keeps a limit of less than two seconds, and none one for looking up a host.
-    attempt = _Attempt(lambda: type(connection).get_new_connection(connection, parameters))
+    attempt = _ConnectionAttempt(
+        lambda: type(connection).get_new_connection(connection, parameters)
+    )
     return attempt.result(deadline.remaining())
 
 
-class _Impatient:
+class _PoolWithDeadline:
     """A connection whose pool is not waited for longer than a deadline."""
 
     def __init__(self, connection: BaseDatabaseWrapper, deadline: Deadline) -> None:
@@ -180,7 +182,7 @@ class _Impatient:
         return self._connection.pool.getconn(self._deadline.remaining())  # type: ignore[attr-defined]
 
 
-class _Attempt:
+class _ConnectionAttempt:
     """A call in a thread of its own, which nobody has to wait for."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:

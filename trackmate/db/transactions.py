@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def is_left_uncommitted(connection: BaseDatabaseWrapper) -> bool:
+def needs_manual_commit(connection: BaseDatabaseWrapper) -> bool:
     """Return True if what is executed now stays uncommitted until the project says so.
 
     That is where autocommit is off, by `AUTOCOMMIT: False` or `set_autocommit(False)`; an atomic
@@ -25,7 +25,7 @@ def is_left_uncommitted(connection: BaseDatabaseWrapper) -> bool:
 
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
     """Return True if a failing query would break, or a commit would end, somebody's transaction."""
-    return connection.in_atomic_block or is_left_uncommitted(connection)
+    return connection.in_atomic_block or needs_manual_commit(connection)
 
 
 @contextmanager

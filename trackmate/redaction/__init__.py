@@ -6,42 +6,42 @@ Everything here works on a copy and in one bounded, linear pass; what the view s
 from trackmate.redaction.detection.names import SecretNames, Sensitivity, words_of
 from trackmate.redaction.detection.randomness import looks_random
 from trackmate.redaction.hashes import keyed_hash
-from trackmate.redaction.known_secrets import MASK, FoundSecrets
-from trackmate.redaction.patterns import password_of
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
+from trackmate.redaction.patterns import basic_auth_password
 from trackmate.redaction.redactor import (
     Redactor,
+    get_redactor,
     may_be_secret,
-    redactor,
-    redactor_of,
+    redactor_for_request,
     secret_names,
 )
-from trackmate.redaction.routes import Site, is_about_authentication, name_of
-from trackmate.redaction.sanitizer import Sanitizer, describe_file, is_plain
-from trackmate.redaction.text import MAX_TEXT, clean_line, clean_lines, clean_text, cut
+from trackmate.redaction.routes import SiteRoutes, is_about_authentication, route_words
+from trackmate.redaction.sanitizer import Sanitizer, describe_file, is_clean
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_lines, clean_text, truncate
 
 __all__ = [
     "MASK",
     "MAX_TEXT",
-    "FoundSecrets",
+    "KnownSecrets",
     "Redactor",
     "Sanitizer",
     "SecretNames",
     "Sensitivity",
-    "Site",
+    "SiteRoutes",
+    "basic_auth_password",
     "clean_line",
     "clean_lines",
     "clean_text",
-    "cut",
     "describe_file",
+    "get_redactor",
     "is_about_authentication",
-    "is_plain",
+    "is_clean",
     "keyed_hash",
     "looks_random",
     "may_be_secret",
-    "name_of",
-    "password_of",
-    "redactor",
-    "redactor_of",
+    "redactor_for_request",
+    "route_words",
     "secret_names",
+    "truncate",
     "words_of",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from trackmate.redaction.detection.classifier import Judge
+from trackmate.redaction.detection.classifier import SecretClassifier
 from trackmate.redaction.detection.names import Sensitivity
 from trackmate.redaction.detection.randomness import reads_like_words
 from trackmate.redaction.detection.vocabulary import GUIDANCE, REMARKS
@@ -101,7 +101,7 @@ _IS_NAME = re.compile(r"\s{0,3}[:=]")
 Span = tuple[int, int]
 
 
-def may_name(text: str) -> bool:
+def may_assign(text: str) -> bool:
     """Return False at a glance for most texts, which name nothing."""
     # Written out: this is asked of every text.
     return (
@@ -120,10 +120,10 @@ def may_name(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedSecrets:
+class AssignmentMasker:
     """Masks the values that a text names."""
 
-    judge: Judge
+    judge: SecretClassifier
     remember: Callable[[Any], None]
     mask: str
 
@@ -135,7 +135,7 @@ class NamedSecrets:
             text = self._after(_OPTION, text)
         if ("," in text) and ('"' in text or "'" in text):
             text = self._after(_PAIR, text)
-            text = self._after(_TUPLE, text, is_name=self.judge.names.is_name)
+            text = self._after(_TUPLE, text, is_name=self.judge.names.is_field_name)
         lowered = text.lower()
         if "pass" in lowered or "pwd" in lowered or "identified by" in lowered:
             text = self._after(_SPOKEN, text, least=Sensitivity.ALWAYS)
@@ -163,10 +163,10 @@ class NamedSecrets:
     def _level(self, text: str, sign: re.Match[str]) -> int:
         names, name = self.judge.names, sign[1]
         level = names.sensitivity(name)
-        if level < Sensitivity.SECRET and names.may_end_a_phrase(name):
+        if level < Sensitivity.SECRET and names.may_end_phrase(name):
             before = _BEFORE.search(text[max(0, sign.start() - 42) : sign.start()])
             if before:
-                return max(level, names.ends_with_phrase(before[1] + name))
+                return max(level, names.phrase_sensitivity(before[1] + name))
         return level
 
     def _value(self, text: str, sign: re.Match[str], level: int) -> Span:
@@ -178,7 +178,7 @@ class NamedSecrets:
             rest = _RUN.match(text, masked.end()) if masked[0] == MASK else None
             return (start, rest.end()) if rest and level >= Sensitivity.SECRET else nowhere
         if quoted := _QUOTED.match(text, start):
-            span = _inside(quoted)
+            span = _quoted_span(quoted)
             return span if self._is_secret(level, name, text, span) else nowhere
         if level >= Sensitivity.SECRET:
             if block := _BLOCK.match(text, start):
@@ -259,7 +259,7 @@ class NamedSecrets:
                 or _MASKED.match(text, value.start())
             ):
                 continue
-            span = _inside(quoted) if quoted else value.span()
+            span = _quoted_span(quoted) if quoted else value.span()
             if is_name(text[slice(*span)]):
                 continue
             if self._is_secret(level, found[1], text, span, is_prose=quoted is None):
@@ -322,7 +322,7 @@ def _is_remark(value: str) -> bool:
     return (not rest and first in REMARKS) or (first in GUIDANCE and reads_like_words(value))
 
 
-def _inside(quoted: re.Match[str]) -> Span:
+def _quoted_span(quoted: re.Match[str]) -> Span:
     """Return what is within quotes, whichever they are."""
     return next(
         quoted.span(group)

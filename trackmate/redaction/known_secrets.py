@@ -14,19 +14,19 @@ from trackmate.redaction.text import MAX_TEXT, clean_text
 
 MASK = "[redacted]"
 
-LONG = 8
+LONG_SECRET = 8
 """A shorter secret is masked only where it is a word of its own: it is part of too many others."""
-SHORT = 3
+SHORT_SECRET = 3
 """A still shorter one says too little to be one."""
 _DIGITS, _NO_DIGITS = re.compile(r"[\d -]{4,24}"), re.compile(r"\D+")
 _WORDS = re.compile(r"[^\W\d]+(?:[ .:-][^\W\d]+)*")
-FEW = 50
+FEW_SECRETS = 50
 """So few are looked for one after the other."""
-MOST = 1_000
+MAX_SECRETS = 1_000
 """Values remembered from one request."""
 
 
-class FoundSecrets:
+class KnownSecrets:
     """The secret values of one request, however they are written in its texts."""
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class FoundSecrets:
 
     def add(self, value: Any) -> None:
         """Remember a secret: a text, a number, or a list of them."""
-        for text in _texts_in(value):
+        for text in _texts(value):
             if not text.strip() or text == MASK:
                 continue
-            if len(self._values) >= MOST or len(text) > MAX_TEXT:
+            if len(self._values) >= MAX_SECRETS or len(text) > MAX_TEXT:
                 self.is_complete = False
                 return
             self._values.add(text)
@@ -57,7 +57,7 @@ class FoundSecrets:
         if not self._values or value is None:
             return value
         if self._replace is None:
-            self._replace = _replacement(self._values)
+            self._replace = _compile_replacement(self._values)
         if isinstance(value, str):
             return self._replace(value)
         return Sanitizer(self._replace, is_thorough=True)(value)
@@ -68,12 +68,12 @@ class FoundSecrets:
         Otherwise a client could hide what it did by sending its name as a password.
         """
         for value in self._values:
-            if len(value) >= LONG and not _WORDS.fullmatch(value):
+            if len(value) >= LONG_SECRET and not _WORDS.fullmatch(value):
                 text = text.replace(value, MASK)
         return text
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, tuple, set, frozenset)):
@@ -83,19 +83,21 @@ def _texts_in(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _replacement(values: set[str]) -> Callable[[str], str]:
+def _compile_replacement(values: set[str]) -> Callable[[str], str]:
     """Return what masks all of them in a text, the longest first."""
-    written = sorted({each for value in values for each in _written(value)}, key=len, reverse=True)
-    long = [each for each in written if len(each) >= LONG]
-    words = "|".join(re.escape(each) for each in written if SHORT <= len(each) < LONG)
+    written = sorted(
+        {each for value in values for each in _spellings(value)}, key=len, reverse=True
+    )
+    long = [each for each in written if len(each) >= LONG_SECRET]
+    words = "|".join(re.escape(each) for each in written if SHORT_SECRET <= len(each) < LONG_SECRET)
     short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if words else None
 
-    heads = frozenset(each[:LONG] for each in long)
+    heads = frozenset(each[:LONG_SECRET] for each in long)
 
     def replace(text: str) -> str:
         # Of many secrets most texts contain none, which their beginnings tell at once.
-        if len(long) < FEW or any(
-            text[at : at + LONG] in heads for at in range(len(text) - LONG + 1)
+        if len(long) < FEW_SECRETS or any(
+            text[at : at + LONG_SECRET] in heads for at in range(len(text) - LONG_SECRET + 1)
         ):
             for each in long:
                 text = text.replace(each, MASK)
@@ -104,13 +106,13 @@ def _replacement(values: set[str]) -> Callable[[str], str]:
     return replace
 
 
-def _written(value: str) -> set[str]:
+def _spellings(value: str) -> set[str]:
     """Return a value as it is, without blanks around, and as programs write it in a text."""
     digits = _NO_DIGITS.sub("", value) if _DIGITS.fullmatch(value) else value
     return {
         value,
         digits,
-        digits.lstrip("0") if digits.isdecimal() and len(digits) > SHORT else digits,
+        digits.lstrip("0") if digits.isdecimal() and len(digits) > SHORT_SECRET else digits,
         value.strip(),
         clean_text(value),
         repr(value)[1:-1],

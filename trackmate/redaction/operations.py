@@ -17,10 +17,10 @@ _FIRST_FIELD = re.compile(
 """The name of a query of GraphQL and the first field that it asks for."""
 
 
-def operation_of(data: Any) -> str:
+def find_operation(data: Any) -> str:
     """Return the names of the operation, or "" for data that ask for none."""
     if type(data) is list:
-        return " ".join(operation_of(each) for each in data[:MAX_BATCH] if type(each) is dict)
+        return " ".join(find_operation(each) for each in data[:MAX_BATCH] if type(each) is dict)
     if type(data) is not dict:
         return ""
     named = [data[name] for name in NAMES if name in data]

@@ -173,7 +173,7 @@ _PLAIN = re.compile(
 _DIGIT = re.compile(r"\d")
 
 
-def is_harmless(text: str) -> bool:
+def cannot_match(text: str) -> bool:
     """Return True if no pattern can find anything in a text, as in most short ones."""
     # Written out: this is asked of every text.
     if len(text) > SHORT:
@@ -191,7 +191,7 @@ def is_harmless(text: str) -> bool:
     )
 
 
-def mask_forms(text: str, mask: str) -> str:
+def mask_known_formats(text: str, mask: str) -> str:
     """Return `text` without tokens, keys, signatures and credentials that have a known form."""
     lowered = text.lower()
     if _names_a_scheme(lowered):
@@ -275,7 +275,7 @@ def _is_basic(credential: str) -> bool:
     return b":" in _decoded(credential)
 
 
-def password_of(header: str) -> str:
+def basic_auth_password(header: str) -> str:
     """Return the password in an `Authorization: Basic ...` (RFC 7617), if there is one."""
     scheme, _blank, credential = header.partition(" ")
     if scheme.lower() != "basic":

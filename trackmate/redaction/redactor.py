@@ -12,17 +12,17 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
 from django.http import HttpRequest
 
 from trackmate.conf import get_settings, per_settings
-from trackmate.redaction.assignments import NamedSecrets, may_name
-from trackmate.redaction.detection.classifier import Beside, Judge, is_id
+from trackmate.redaction.assignments import AssignmentMasker, may_assign
+from trackmate.redaction.detection.classifier import SecretClassifier, Siblings, is_id
 from trackmate.redaction.detection.names import SecretNames, Sensitivity
 from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
-from trackmate.redaction.known_secrets import MASK, FoundSecrets
-from trackmate.redaction.operations import operation_of
-from trackmate.redaction.patterns import is_harmless, mask_cards, mask_forms
-from trackmate.redaction.routes import Argument, Site, is_about_authentication, name_of
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
+from trackmate.redaction.operations import find_operation
+from trackmate.redaction.patterns import cannot_match, mask_cards, mask_known_formats
+from trackmate.redaction.routes import Argument, SiteRoutes, is_about_authentication, route_words
 from trackmate.redaction.sanitizer import Sanitizer
 from trackmate.redaction.text import MAX_TEXT
-from trackmate.redaction.urls import ADDRESS, RELATIVE, Parts, variants_of
+from trackmate.redaction.urls import RELATIVE_URL, URL_IN_TEXT, UrlParts, path_variants
 
 URL_MASK = "REDACTED"
 """What takes the place of a value in a query, where brackets would be encoded."""
@@ -50,14 +50,14 @@ class CleanTextCache(set[Hashable]):
     Bounded in number and length, since clients write them.
     """
 
-    MOST = 1_000
-    LONGEST = 512
+    MAX_TEXTS = 1_000
+    MAX_LENGTH = 512
 
-    def note(self, text: str, *context: Hashable) -> None:
+    def remember(self, text: str, *context: Hashable) -> None:
         """Remember a text, or with what else decides about it, `(text, *context)`."""
-        if len(text) > self.LONGEST:
+        if len(text) > self.MAX_LENGTH:
             return
-        if len(self) >= self.MOST:
+        if len(self) >= self.MAX_TEXTS:
             self.clear()
         self.add((text, *context) if context else text)
 
@@ -68,15 +68,15 @@ class Redactor:
 
     names: SecretNames
     patterns: tuple[re.Pattern[str], ...] = ()
-    clean: CleanTextCache = field(default_factory=CleanTextCache)
+    clean_texts: CleanTextCache = field(default_factory=CleanTextCache)
     """Shared by all redactors of the same settings."""
-    found: FoundSecrets = field(default_factory=FoundSecrets)
+    known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
     """What was masked."""
-    site: Site | None = None
+    site: SiteRoutes | None = None
     """Where the paths in addresses lead; None where no request says so."""
     is_authentication: bool = False
     """Whether this is about a login, a reset, a token and the like, where a `code` is a secret."""
-    is_answer: bool = False
+    is_response: bool = False
     """Whether the data are an answer, in which a `code` may be the symbol of an error."""
     is_error: bool = False
     """Whether that answer says that something failed, so that its texts say why."""
@@ -84,38 +84,38 @@ class Redactor:
     """How many layers of encoding may be taken off."""
 
     @property
-    def judge(self) -> Judge:
+    def judge(self) -> SecretClassifier:
         """What decides by a name and its value."""
-        return Judge(self.names, self.is_authentication, self.is_answer, self.is_error)
+        return SecretClassifier(self.names, self.is_authentication, self.is_response, self.is_error)
 
     # --- texts
 
-    def text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
+    def mask_text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
         """Return `text` with every secret in it masked: by form and, if `named`, by name."""
-        if not self.patterns and is_harmless(text):
+        if not self.patterns and cannot_match(text):
             return text
         if not self.layers and named and _HOLDS_MORE.search(text):
             return mask  # nobody looks so deep
         may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
-        outside = text = mask_forms(text, mask)
+        outside = text = mask_known_formats(text, mask)
         if "/" in text and self.layers:
             text, outside = self._addresses(text, mask)
         else:
             text = mask_cards(text, mask)
-        if named and may_name(outside):
+        if named and may_assign(outside):
             text = self._without_named(text, mask)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text
 
-    def common_text(self, text: str) -> str:
+    def mask_shared_text(self, text: str) -> str:
         """Return the same of a text that many requests share, such as the name of a browser."""
-        if text in self.clean:
+        if text in self.clean_texts:
             return text
-        if (masked := self.text(text)) == text:
-            self.clean.note(text)
+        if (masked := self.mask_text(text)) == text:
+            self.clean_texts.remember(text)
         return masked
 
     def _decoded(self, text: str) -> str | None:
@@ -127,13 +127,17 @@ class Redactor:
             except (ValueError, RecursionError):
                 data = None
             if data is not None:
-                safe = self._inside().value(data)
+                safe = self._inside().mask_data(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
-        if "&" in text and _FORM.fullmatch(text) and (form := self._inside().query(text)) != text:
+        if (
+            "&" in text
+            and _FORM.fullmatch(text)
+            and (form := self._inside().mask_query(text)) != text
+        ):
             return form
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
-            if decoded != text and (masked := self._inside().text(decoded)) != decoded:
+            if decoded != text and (masked := self._inside().mask_text(decoded)) != decoded:
                 return masked
         return None
 
@@ -145,35 +149,35 @@ class Redactor:
     def _addresses(self, text: str, mask: str) -> tuple[str, str]:
         """Mask the addresses in a text, and numbers of cards outside; return that outside too."""
         parts, outside, done = [], [], 0
-        for found in ADDRESS.finditer(text):
+        for found in URL_IN_TEXT.finditer(text):
             address = found[0].rstrip(PUNCTUATION)
             before = mask_cards(text[done : found.start()], mask)
-            parts += [before, self.address(address)]
+            parts += [before, self.mask_url(address)]
             outside.append(before)
             done = found.start() + len(address)
-        if not done and text[-1] == "/" and self.site and RELATIVE.fullmatch(text):
-            masked = self.path(f"/{text}")
+        if not done and text[-1] == "/" and self.site and RELATIVE_URL.fullmatch(text):
+            masked = self.mask_path(f"/{text}")
             return (masked[1:], "") if masked != f"/{text}" else (text, text)
         rest = mask_cards(text[done:], mask)
         return "".join((*parts, rest)), "".join((*outside, rest))
 
     def _without_named(self, text: str, mask: str) -> str:
         """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
-        return NamedSecrets(self.judge, self.found.add, mask)(text)
+        return AssignmentMasker(self.judge, self.known_secrets.add, mask)(text)
 
     # --- addresses
 
-    def address(self, address: str) -> str:
+    def mask_url(self, address: str) -> str:
         """Return an address with the secrets in its host, path, query and fragment masked."""
         if "@" in address:
-            address = mask_forms(address, MASK)
-        origin, plain_path, query, fragment = Parts.of(address)
+            address = mask_known_formats(address, MASK)
+        origin, plain_path, query, fragment = UrlParts.split(address)
         if origin.startswith("//") and self._is_path(f"{origin}{plain_path}"):
             origin, plain_path = "", f"{origin}{plain_path}"
-        path = self.path(plain_path, encoded=True) if plain_path else ""
+        path = self.mask_path(plain_path, encoded=True) if plain_path else ""
         if query:
             about = self._leads_to_authentication(plain_path)
-            query = f"?{self._inside(is_authentication=about).query(query[1:])}"
+            query = f"?{self._inside(is_authentication=about).mask_query(query[1:])}"
         if fragment:
             fragment = f"#{self._fragment(fragment[1:])}"
         for pattern in self.patterns:
@@ -182,14 +186,14 @@ class Redactor:
 
     def _fragment(self, fragment: str) -> str:
         if fragment.startswith(("/", "!/")) and self.layers:
-            return self._inside().address(fragment)
-        return self._inside().text(fragment)
+            return self._inside().mask_url(fragment)
+        return self._inside().mask_text(fragment)
 
     def _is_path(self, path: str) -> bool:
         """Return True for "//invite/..." if it is a path of the site with a slash too many."""
         if self.site is None or self.site.is_exhausted:
             return False
-        plain = next(variants_of(path), path)
+        plain = next(path_variants(path), path)
         return bool(self.site.arguments(self._unquoted(plain))[0])
 
     def _leads_to_authentication(self, path: str) -> bool:
@@ -198,27 +202,27 @@ class Redactor:
         if self.site is None or not path.startswith("/"):
             return False
         context = ("elsewhere", self.site.key)
-        if (path, *context) in self.clean:
+        if (path, *context) in self.clean_texts:
             return False
         if self.site.is_exhausted:
             return True
         about = is_about_authentication(self.site.arguments(self._unquoted(path))[1])
         if not about:
-            self.clean.note(path, *context)
+            self.clean_texts.remember(path, *context)
         return about
 
-    def path(self, path: str, *, encoded: bool = False) -> str:
+    def mask_path(self, path: str, *, encoded: bool = False) -> str:
         """Return a path with those parts masked that its route calls secret or that look so.
 
         `encoded` means that it comes out of an address, where characters may be percent-encoded.
         """
         context = ("path", self.is_authentication, self.site and self.site.key)
-        if (path, *context) in self.clean:
+        if (path, *context) in self.clean_texts:
             return path
         decoded = self._unquoted(path) if encoded else path
-        masked = self.path_by_form(self._path_by_route(decoded))
+        masked = self.mask_path_formats(self._path_by_route(decoded))
         if masked == decoded:
-            self.clean.note(path, *context)
+            self.clean_texts.remember(path, *context)
             return path
         if decoded == path:
             return masked
@@ -231,9 +235,9 @@ class Redactor:
             path = unquote(path)
         return path
 
-    def path_by_form(self, path: str) -> str:
+    def mask_path_formats(self, path: str) -> str:
         """Return a path whose route is known to call none of it secret, masked by form and name."""
-        masked = mask_forms(path, MASK)
+        masked = mask_known_formats(path, MASK)
         if "=" in masked or ":" in masked:
             # Each part by itself: ";jsessionid=..." ends with it.
             parts = masked.split("/")
@@ -247,34 +251,34 @@ class Redactor:
         if self.site is None or not path.startswith("/"):
             return path
         if self.site.is_exhausted:
-            self.found.is_complete = False
+            self.known_secrets.is_complete = False
             return f"/{MASK}"
-        for each in (path, *variants_of(path)):
+        for each in (path, *path_variants(path)):
             arguments, route = self.site.arguments(each)
             if route:
                 break
         if not arguments:
-            return self.path_without_route(path)
+            return self.mask_unrouted_path(path)
         rest = path[len(each) :] if path.startswith(each) else ""
-        masked = self.masked_arguments(each, arguments, route)
+        masked = self.mask_arguments(each, arguments, route)
         return masked + rest if masked != each else path
 
-    def path_without_route(self, path: str) -> str:
+    def mask_unrouted_path(self, path: str) -> str:
         """Return the path of a frontend without the random parts that open something."""
         if not is_about_authentication(path[:MAX_PATH]):
             return path
         parts = path.split("/")
         random = {part for part in parts if looks_random(part, SHORT)}
-        self.found.add(random)
+        self.known_secrets.add(random)
         return "/".join(MASK if part in random else part for part in parts)
 
-    def masked_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
+    def mask_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
         """Return a path in which what its route took out of it is masked where it is secret."""
         about = self.is_authentication or is_about_authentication(route)
         for name, start, end in sorted(arguments, key=lambda each: each.start, reverse=True):
             text = path[start:end]
             if text and text != MASK and self._is_secret_argument(name, text, about=about):
-                self.found.add(text)
+                self.known_secrets.add(text)
                 path = f"{path[:start]}{MASK}{path[end:]}"
         return path
 
@@ -295,44 +299,44 @@ class Redactor:
             if "." not in part[-6:]
         )
 
-    def query(self, query: str) -> str:
+    def mask_query(self, query: str) -> str:
         """Return a query string that keeps its names and lost its secret values."""
         context = ("query", self.is_authentication, self.site and self.site.key)
-        if (query, *context) in self.clean:
+        if (query, *context) in self.clean_texts:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
         # That of an address in an answer is no answer, whose codes may be those of errors.
-        rules = replace(self._about(dict(pairs)), is_answer=False, is_error=False)
+        rules = replace(self._about(dict(pairs)), is_response=False, is_error=False)
         judge = rules.judge
-        beside = judge.beside(dict(pairs))
+        beside = judge.siblings(dict(pairs))
         masked = [
             (rules._name(name, value), rules._parameter(judge, name, value, beside))
             for name, value in pairs
         ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
-        self.clean.note(query, *context)
+        self.clean_texts.remember(query, *context)
         return query
 
-    def _parameter(self, judge: Judge, name: str, value: str, beside: Beside) -> str:
+    def _parameter(self, judge: SecretClassifier, name: str, value: str, beside: Siblings) -> str:
         level = judge.level(name, value, 0, beside)
         is_secret = level and judge.is_secret(level, name, value, beside)
-        if is_secret or (self._opens_something(value) and not is_id(name)):
-            self.found.add(value)
+        if is_secret or (self._looks_like_credential(value) and not is_id(name)):
+            self.known_secrets.add(value)
             return URL_MASK
-        return self.text(value, mask=URL_MASK)
+        return self.mask_text(value, mask=URL_MASK)
 
     def _name(self, name: str, value: str) -> str:
         # "/activate?4f9d2b7c61e8..."
-        return URL_MASK if not value and self._opens_something(name) else self.text(name)
+        return URL_MASK if not value and self._looks_like_credential(name) else self.mask_text(name)
 
-    def _opens_something(self, value: str) -> bool:
+    def _looks_like_credential(self, value: str) -> bool:
         """Return True for what looks random where it is about authentication, whatever its name."""
         return self.is_authentication and "/" not in value and looks_random(value, SHORT)
 
     # --- data
 
-    def value(self, value: Any, *, may_be_quoted: bool = False) -> Any:
+    def mask_data(self, value: Any, *, may_be_quoted: bool = False) -> Any:
         """Return JSON-ready data with every secret in it masked; cleaned and bounded too.
 
         With `may_be_quoted`, secrets beyond the bounds are remembered as well.
@@ -348,17 +352,17 @@ class Redactor:
         search = self._about(value)._sanitizer(nodes=MOST_NODES, characters=MOST_CHARACTERS)
         search(value)
         if not search.is_complete:
-            self.found.is_complete = False
+            self.known_secrets.is_complete = False
 
     def _about(self, value: Any) -> Redactor:
         """Return the redactor for data that may ask for an operation by its name."""
-        if self.is_authentication or not is_about_authentication(operation_of(value)):
+        if self.is_authentication or not is_about_authentication(find_operation(value)):
             return self
         return replace(self, is_authentication=True)
 
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
-            self.text,
+            self.mask_text,
             judge=self.judge,
             mask=self.mask,
             is_thorough=bool(self.patterns),
@@ -367,20 +371,20 @@ class Redactor:
 
     def mask(self, value: Any) -> str:
         """Return the mask for a value, and remember the value."""
-        self.found.add(value)
+        self.known_secrets.add(value)
         return MASK
 
-    def header(self, name: str, value: str) -> str:
+    def mask_header(self, name: str, value: str) -> str:
         """Return the value of a header, masked."""
         if name in self.names:
             return self.mask(value)
         if " " in value:
-            return self.common_text(value)
+            return self.mask_shared_text(value)
         context = ("header", self.is_authentication, self.site and self.site.key)
-        if (value, *context) in self.clean:
+        if (value, *context) in self.clean_texts:
             return value
-        if (masked := self.address(value)) == value:
-            self.clean.note(value, *context)
+        if (masked := self.mask_url(value)) == value:
+            self.clean_texts.remember(value, *context)
         return masked
 
 
@@ -397,33 +401,33 @@ LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 
 
 @per_settings
-def _rules() -> Callable[..., Redactor]:
+def _redactor_factory() -> Callable[..., Redactor]:
     settings = get_settings()
     names = SecretNames(settings.REDACT_KEYS, settings.REDACT_EXEMPT)
     patterns = tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS)
     clean = CleanTextCache()
 
     def make(**values: Any) -> Redactor:
-        return Redactor(names=names, patterns=patterns, clean=clean, **values)
+        return Redactor(names=names, patterns=patterns, clean_texts=clean, **values)
 
     return make
 
 
-def redactor(**values: Any) -> Redactor:
+def get_redactor(**values: Any) -> Redactor:
     """Return a redactor by the project's settings; `values` are those of one request."""
-    return _rules()(**values)
+    return _redactor_factory()(**values)
 
 
-def redactor_of(request: HttpRequest, **values: Any) -> Redactor:
+def redactor_for_request(request: HttpRequest, **values: Any) -> Redactor:
     """Return a redactor for what a request contains; its route should be known by now."""
     match = request.resolver_match
-    site = Site.of(request)
+    site = SiteRoutes.from_request(request)
     if match:
-        about = name_of(match)
+        about = route_words(match)
     else:
         # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
         about = f"{request.path_info[:MAX_PATH]} {site.arguments(request.path_info)[1]}"
-    return redactor(site=site, is_authentication=is_about_authentication(about), **values)
+    return get_redactor(site=site, is_authentication=is_about_authentication(about), **values)
 
 
 def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
@@ -438,4 +442,4 @@ def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
 
 def secret_names() -> SecretNames:
     """Return the names whose values are masked, by the project's settings."""
-    return redactor().names
+    return get_redactor().names

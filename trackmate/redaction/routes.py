@@ -46,11 +46,11 @@ _SQUASHED = re.compile(
 """Words written without a sign between: "passwordreset", "verifyemail"."""
 
 
-MOST_LOOKED_UP = 500
+MAX_LOOKUPS = 500
 """Paths that are looked up for one request: to try all routes of a site takes its time."""
 
 
-class Site:
+class SiteRoutes:
     """The routes by which a request is answered."""
 
     def __init__(self, urlconf: Any, script_name: str = "", language: str | None = None) -> None:
@@ -60,7 +60,7 @@ class Site:
         self._looked_up = 0
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Site:
+    def from_request(cls, request: HttpRequest) -> SiteRoutes:
         """Return the site that answers a request."""
         return cls(
             getattr(request, "urlconf", None),
@@ -76,7 +76,7 @@ class Site:
     @property
     def is_exhausted(self) -> bool:
         """Whether so many paths were looked up for one request that no more are."""
-        return self._looked_up >= MOST_LOOKED_UP
+        return self._looked_up >= MAX_LOOKUPS
 
     def arguments(self, path: str) -> tuple[Sequence[Argument], str]:
         """Return what a route takes out of a decoded path, and the text of that route.
@@ -89,7 +89,7 @@ class Site:
         start = len(self._script_name) if has_script_name else 0
         for language, added, candidate in self._candidates(path[start:]):
             with _active(language):
-                found = _arguments_of(candidate, self._urlconf)
+                found = _resolve_arguments(candidate, self._urlconf)
             if found is not None:
                 arguments, route = found
                 moved = start - len(added)
@@ -104,7 +104,7 @@ class Site:
         """Return what a route that was found before takes out of a path."""
         start = len(self._script_name) if path.startswith(f"{self._script_name}/") else 0
         with _active(self._language):
-            found = arguments_in(path[start:], match, self._urlconf)
+            found = captured_arguments(path[start:], match, self._urlconf)
         return [Argument(each.name, each.start + start, each.end + start) for each in found]
 
     def _candidates(self, path: str) -> Iterator[tuple[str | None, str, str]]:
@@ -132,23 +132,23 @@ def _active(language: str | None) -> Any:
     return translation.override(language) if language else nullcontext()
 
 
-def _arguments_of(path: str, urlconf: Any) -> tuple[list[Argument], str] | None:
+def _resolve_arguments(path: str, urlconf: Any) -> tuple[list[Argument], str] | None:
     try:
         match = resolve(path, urlconf)
     except Resolver404:
         return None
-    return (arguments_in(path, match, urlconf) if match.args or match.kwargs else []), name_of(
-        match
-    )
+    return (
+        captured_arguments(path, match, urlconf) if match.args or match.kwargs else []
+    ), route_words(match)
 
 
-def name_of(match: ResolverMatch) -> str:
+def route_words(match: ResolverMatch) -> str:
     """Return the words by which a route is known: pattern, name, application and view."""
     view = match._func_path.rpartition(".")[2]
     return " ".join((match.route or "", match.view_name or "", *match.app_names, view))
 
 
-def arguments_in(path: str, match: ResolverMatch, urlconf: Any) -> list[Argument]:
+def captured_arguments(path: str, match: ResolverMatch, urlconf: Any) -> list[Argument]:
     """Return what the route of a match took out of a path, as the path has it.
 
     Converters may have made something else of it, so what the patterns captured is looked up again.

@@ -13,10 +13,10 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
-from trackmate.activity import text_of
-from trackmate.redaction.detection.classifier import Beside, Judge
+from trackmate.activity import safe_str
+from trackmate.redaction.detection.classifier import SecretClassifier, Siblings
 from trackmate.redaction.detection.names import MAX_NAME, Sensitivity
-from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, cut
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, truncate
 
 MAX_TOTAL = 100_000
 """Characters of all strings of one JSON value together."""
@@ -43,7 +43,7 @@ class Sanitizer:
     """
 
     text: Callable[[str], str] = clean_text
-    judge: Judge | None = None
+    judge: SecretClassifier | None = None
     mask: Callable[[Any], str] = str
     is_thorough: bool = False
     """Whether numbers and short names are searched as texts are."""
@@ -79,13 +79,13 @@ class Sanitizer:
 
     def _string(self, text: str, name: str = "") -> str:
         judge = self.judge
-        if judge and judge.is_authentication and judge.opens_something(name, text):
+        if judge and judge.is_authentication and judge.looks_like_credential(name, text):
             return self.mask(text)
         if len(text) > MAX_TEXT or len(text) > self.characters:
             self.is_complete = False
             if self.characters <= 0:
                 return "[too much]"
-            text = cut(text, min(MAX_TEXT, self.characters))
+            text = truncate(text, min(MAX_TEXT, self.characters))
         self.characters -= len(text)
         return self.text(text if text.isprintable() else clean_text(text))
 
@@ -103,21 +103,21 @@ class Sanitizer:
     def _mapping(self, value: Mapping[Any, Any], depth: int, inherited: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
         judge, text = self.judge, self.text
-        beside: Beside | None = None
+        beside: Siblings | None = None
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
                 self.is_complete = False
-                result["…"] = _more(len(value) - len(result), item)
+                result["…"] = _missing_marker(len(value) - len(result), item)
                 break
-            name = key_text = key if type(key) is str else text_of(key)
+            name = key_text = key if type(key) is str else safe_str(key)
             # Written out, since every name of every payload comes by here.
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if judge and (inherited or judge.names.says_something(key_text)):
-                beside = beside or judge.beside(value)
-                if inherited >= Sensitivity.SECRET and _is_drawn(key_text):
+            if judge and (inherited or judge.names.is_relevant(key_text)):
+                beside = beside or judge.siblings(value)
+                if inherited >= Sensitivity.SECRET and _looks_generated(key_text):
                     # {"tokens": {"4f9d2b7c": "active"}}
                     name = self.mask(key_text)
                 result[name] = self._named(key_text, item, beside, depth, inherited)
@@ -127,7 +127,7 @@ class Sanitizer:
                 result[name] = self(item, depth, 0, key_text)
         return result
 
-    def _named(self, name: str, item: Any, beside: Beside, depth: int, inherited: int) -> Any:
+    def _named(self, name: str, item: Any, beside: Siblings, depth: int, inherited: int) -> Any:
         """Return an item masked by what its name and what is beside it say."""
         assert self.judge is not None  # or nobody asks
         if isinstance(item, (list, tuple)) and (columns := beside.columns(name)):
@@ -144,7 +144,7 @@ class Sanitizer:
             self.nodes -= 1
             if self.nodes < 0:
                 self.is_complete = False
-                result.append(_more(len(value) - len(result), item))
+                result.append(_missing_marker(len(value) - len(result), item))
                 break
             is_secret = (
                 type(before) is str and self._follows_its_name(before, item, value, name)
@@ -159,9 +159,9 @@ class Sanitizer:
             return False
         names = self.judge.names
         level = names.sensitivity(name[-MAX_NAME:])
-        if level < Sensitivity.SECRET or name.count(" ") > 1 or names.lists_names(of):
+        if level < Sensitivity.SECRET or name.count(" ") > 1 or names.is_list_of_names(of):
             return False
-        if isinstance(item, str) and names.is_name(item):
+        if isinstance(item, str) and names.is_field_name(item):
             return False  # ["password", "email"]
         return self.judge.is_secret(level, name, item)
 
@@ -192,7 +192,9 @@ class Sanitizer:
         self.nodes -= len(items)
         self.is_complete = self.is_complete and len(kept) == len(items)
         return (
-            kept if len(kept) == len(items) else [*kept, _more(len(items) - len(kept), items[-1])]
+            kept
+            if len(kept) == len(items)
+            else [*kept, _missing_marker(len(items) - len(kept), items[-1])]
         )
 
     def _other(self, value: Any) -> Any:
@@ -205,7 +207,7 @@ class Sanitizer:
         if isinstance(value, QuerySet):
             # Its text would be a query.
             return f"[QuerySet of {value.model._meta.label}]"
-        return self._string(text_of(value))
+        return self._string(safe_str(value))
 
 
 Columns = list[tuple[str, int]]
@@ -213,20 +215,20 @@ Columns = list[tuple[str, int]]
 PAIR = 2
 
 
-def _is_drawn(name: str) -> bool:
+def _looks_generated(name: str) -> bool:
     """Return True for a name that may be a secret itself."""
     letters = sum(map(str.isalpha, name))
     return len(name) >= HARMLESS // 2 and 0 < letters < len(name) and any(map(str.isdigit, name))
 
 
-def _more(missing: int, last: object) -> str:
+def _missing_marker(missing: int, last: object) -> str:
     """Say how many items are missing, or let an earlier pass say it."""
     if missing == 1 and isinstance(last, str) and _MORE.fullmatch(last):
         return last
     return f"[{missing} more]"
 
 
-def is_plain(value: Any) -> bool:
+def is_clean(value: Any) -> bool:
     """Say of small data that a `Sanitizer` would return it as it is; quicker than asking one.
 
     False may mean that nobody looked closely.

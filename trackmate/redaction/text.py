@@ -33,10 +33,10 @@ def clean_line(text: str, length: int) -> str:
 
 def clean_lines(text: str, length: int) -> str:
     """Clean a text of several lines, and cut it to `length` characters, visibly."""
-    return clean_text(cut(text, length))
+    return clean_text(truncate(text, length))
 
 
-def cut(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """Cut a text to about `length` characters and say how many are missing."""
     # What was cut before has a marker, which must not be cut off and counted itself.
     if len(text) <= length + MARKER:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _PLAIN = r"[^\s\"'<>\\`{}|,;&„“”«»‘’]*+"  # noqa: RUF001 (quotes of many languages)
 _REST = rf"(?=\S){_PLAIN}(?:[|,;&](?!/){_PLAIN})*+"
-ADDRESS = re.compile(
+URL_IN_TEXT = re.compile(
     rf"(?<![\w.@/+-])(?:[a-z][a-z0-9+.-]{{1,20}}://{_REST}"
     r"|(?:localhost|(?:[\w-]{1,63}+\.){1,8}(?:[a-z]{2,24}+|\d{1,3}+))"
     rf"(?::\d{{1,5}})?/{_REST})"
@@ -16,7 +16,9 @@ ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """An address within a text: with a scheme, from the root of the site, or with a host alone."""
-RELATIVE = re.compile(r"(?:\.{1,2}/)*+[\w~%@+-][\w.~%@+:=-]*+(?:/[\w.~%@+:=-]++)++/?(?:[?#]\S*)?")
+RELATIVE_URL = re.compile(
+    r"(?:\.{1,2}/)*+[\w~%@+-][\w.~%@+:=-]*+(?:/[\w.~%@+:=-]++)++/?(?:[?#]\S*)?"
+)
 """An address without its first slash, as a whole text."""
 _BARE_HOST = re.compile(r"(?!/)[^/?#:]{1,253}(?::\d{1,5})?(?=/)")
 _AFTER = re.compile(r"[^\w/.~%@+=-]")
@@ -24,7 +26,7 @@ _AFTER = re.compile(r"[^\w/.~%@+=-]")
 _ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}:)?//[^/?#]*", re.IGNORECASE)
 
 
-class Parts(NamedTuple):
+class UrlParts(NamedTuple):
     """An address in its parts; joined, they are the address."""
 
     origin: str
@@ -36,7 +38,7 @@ class Parts(NamedTuple):
     """With its "#", if there is one."""
 
     @classmethod
-    def of(cls, address: str) -> Parts:
+    def split(cls, address: str) -> UrlParts:
         """Split any text; unlike `urlsplit` this never fails and loses nothing."""
         rest, sign, fragment = address.partition("#")
         fragment = sign + fragment
@@ -46,7 +48,7 @@ class Parts(NamedTuple):
         return cls(host, rest[len(host) :], sign + query, fragment)
 
 
-def variants_of(path: str) -> Iterator[str]:
+def path_variants(path: str) -> Iterator[str]:
     """Yield what a path that leads nowhere may mean: its plain form, and the part before a sign."""
     plain = _plain_form(path)
     if plain != path:

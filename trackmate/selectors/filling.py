@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 from django.utils import timezone
 
-from trackmate.clock import lowest_uuid7, moment_of
+from trackmate.clock import datetime_of, lowest_uuid7
 from trackmate.models import ActivityLog
 from trackmate.rollups import DAY, QUARTER, LateChange, Rollup
 from trackmate.selectors.loading import (
@@ -128,7 +128,7 @@ def forget(alias: str) -> None:
 def _beginning(alias: str) -> datetime | None:
     """Return the beginning of the day that the log begins with."""
     key = ActivityLog.objects.using(alias).order_by("pk").values_list("pk", flat=True).first()
-    return None if key is None else _day_of(moment_of(key))
+    return None if key is None else _day_of(datetime_of(key))
 
 
 def _day_of(moment: datetime) -> datetime:

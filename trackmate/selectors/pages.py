@@ -12,7 +12,7 @@ from uuid import UUID
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 
-from trackmate.clock import lowest_uuid7, moment_of
+from trackmate.clock import datetime_of, lowest_uuid7
 from trackmate.conf import get_settings
 from trackmate.models import ActivityLog
 from trackmate.selectors.bounds import oldest_first, tightened
@@ -177,7 +177,7 @@ def tick(rows: Rows, *, since: UUID, shown: UUID | None = None) -> Tick:
     """
     is_new, oldest = Q(pk__gt=since), since
     if shown is not None:
-        moment = moment_of(shown)
+        moment = datetime_of(shown)
         is_new |= Q(recorded_at__gt=moment)
         oldest = min(since, lowest_uuid7(moment - SLOWEST))
     newer = tightened(rows.filter(is_new, pk__gt=oldest)).order_by("-pk")

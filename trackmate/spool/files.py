@@ -47,7 +47,7 @@ def locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterato
                 raise
             yield None
             return
-        _held.add(descriptor)
+        _locked_descriptors.add(descriptor)
         try:
             if not _lock(descriptor, until):
                 yield None
@@ -57,31 +57,31 @@ def locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterato
                 yield descriptor
                 return
         finally:
-            _close(descriptor)
+            _unlock(descriptor)
         if not create:
             yield None
             return
 
 
-_held: set[int] = set()
+_locked_descriptors: set[int] = set()
 """Files that this process may have locked."""
 
 
-def _close(descriptor: int) -> None:
-    if descriptor in _held:
-        _held.remove(descriptor)
+def _unlock(descriptor: int) -> None:
+    if descriptor in _locked_descriptors:
+        _locked_descriptors.remove(descriptor)
         if fcntl is not None:  # else it stays locked by a process that was forked just now
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
-def _leave_to_parent() -> None:
+def _close_inherited() -> None:
     # A lock lasts until every process has closed the file that had it open when they parted.
-    while _held:
-        os.close(_held.pop())
+    while _locked_descriptors:
+        os.close(_locked_descriptors.pop())
 
 
-at_fork(_leave_to_parent)
+at_fork(_close_inherited)
 
 
 def _lock(descriptor: int, until: float) -> bool:

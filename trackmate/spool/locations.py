@@ -63,10 +63,10 @@ def _directories() -> tuple[Path | None, Path]:
     directory = root or Path(settings.SPOOL_DIR or default_directory())
     # As its connections see it: under test it has another name.
     database = connections.databases.get(settings.DATABASE, {})
-    return root, directory / f"{settings.DATABASE}-{identity_of(database)}"
+    return root, directory / f"{settings.DATABASE}-{database_id(database)}"
 
 
-def identity_of(database: Mapping[str, Any]) -> str:
+def database_id(database: Mapping[str, Any]) -> str:
     """Return hex digits for an entry of DATABASES, the same for all to one database."""
     engine, host, port, name = (
         str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME")

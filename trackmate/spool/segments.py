@@ -66,9 +66,9 @@ class Segment:
 
     def acknowledge(self, waiting: Sequence[Activity] = ()) -> None:
         """Remove it, since all is stored or set aside, but for what is still `waiting`."""
-        with _reported():
+        with _wrap_errors():
             if waiting:
-                write_file(self.path, _lines(waiting))
+                write_file(self.path, _to_lines(waiting))
             else:
                 self.path.unlink(missing_ok=True)
 
@@ -99,8 +99,8 @@ class Spool:
 
         Raise SpoolFullError if the spool or its disk is full.
         """
-        content = _lines(activities)
-        with _reported():
+        content = _to_lines(activities)
+        with _wrap_errors():
             self.prepare()
             self._check_room(len(content))
             if not self._append(OPEN, content):
@@ -111,7 +111,7 @@ class Spool:
         content = "".join(
             f"{json.dumps({'reason': reason, 'line': line})}\n" for reason, line in rejected
         ).encode()
-        with _reported():
+        with _wrap_errors():
             if not self._append(REJECTED, content):
                 # It belongs to somebody else, root's cron job perhaps, or is being tried again.
                 self._append(f"{uuid4().hex}.{REJECTED}", content)
@@ -120,7 +120,7 @@ class Spool:
         """Make the directory if it is missing, readable by nobody else."""
         if self.shared_root is not None:
             self.shared_root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if problem := _foreignness(self.shared_root):
+            if problem := _ownership_problem(self.shared_root):
                 raise SpoolError(problem)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -134,7 +134,7 @@ class Spool:
         if not os.access(directory, os.W_OK | os.X_OK):
             return f"no permission to write to {directory}"
         root = self.shared_root
-        return _foreignness(root) if root is not None and root.exists() else None
+        return _ownership_problem(root) if root is not None and root.exists() else None
 
     def _check_room(self, size: int) -> None:
         if shutil.disk_usage(self.directory).free - size < self.limits.min_free_bytes:
@@ -169,13 +169,13 @@ class Spool:
 
     def is_empty(self) -> bool:
         """Return True if nothing waits."""
-        with _reported():
+        with _wrap_errors():
             return not any(name == OPEN or name.endswith(SEALED) for name in self._names())
 
     def replay(self) -> Iterator[Segment]:
         """Yield each segment that no other process replays, the oldest first, locked until the next
         is asked for."""
-        with _reported():
+        with _wrap_errors():
             self._seal()
             names = sorted(name for name in self._names() if name.endswith(SEALED))
         for path in map(self.directory.joinpath, names):
@@ -196,7 +196,7 @@ class Spool:
     def retaking_rejected(self) -> Iterator[list[Rejected]]:
         """Yield what was set aside; it is removed from there unless the block fails."""
         taken: list[Rejected] = []
-        with _reported(), ExitStack() as locks:
+        with _wrap_errors(), ExitStack() as locks:
             paths = []
             for path in self._rejected_files():
                 with suppress(PermissionError):
@@ -257,12 +257,12 @@ def _new_name() -> str:
     return f"{uuid7(datetime.now(UTC)).hex}{SEALED}"
 
 
-def _lines(activities: Iterable[Activity]) -> bytes:
+def _to_lines(activities: Iterable[Activity]) -> bytes:
     lines = (json.dumps(activity.to_dict(), default=str) for activity in activities)
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _foreignness(directory: Path) -> str | None:
+def _ownership_problem(directory: Path) -> str | None:
     found = directory.lstat()
     mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
     if stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077:
@@ -271,7 +271,7 @@ def _foreignness(directory: Path) -> str | None:
 
 
 @contextmanager
-def _reported() -> Iterator[None]:
+def _wrap_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -117,7 +117,7 @@ def _edit_order(visit, order):
     if order:
         note = "Call before delivery."
         form = {"customer": str(order.customer_id), "note": note}
-        named = {"action": "order.changed", "target": Target.of(order)}
+        named = {"action": "order.changed", "target": Target.from_instance(order)}
         visit.get("desk:order-edit", order.pk, **named)
         visit.post("desk:order-edit", order.pk, **named, data=form)
         visit.beside("desk.order.update", **changed(order, note=(order.note, note)))
@@ -132,7 +132,7 @@ def place_order(stage, story):
         visit.post("desk:order-create", code=200, data={"customer": "", "note": order.note})
     visit.now = max(visit.now, order.placed_at)
     visit.post("desk:order-create", data={"customer": str(order.customer_id), "note": order.note})
-    visit.beside("order.placed", action_type=ActionType.CREATE, target=Target.of(order),
+    visit.beside("order.placed", action_type=ActionType.CREATE, target=Target.from_instance(order),
                  data={"customer": order.customer.name})  # fmt: skip
     visit.get("desk:order", order.pk)
     return visit.activities
@@ -144,7 +144,7 @@ def ship_order(stage, story):
     facts = {
         "action": "order.shipped",
         "action_type": ActionType.UPDATE,
-        "target": Target.of(order),
+        "target": Target.from_instance(order),
     }
     if stage.dice.random() < 0.6:
         machine = next(member for member in stage.members if member.login == "warehouse")
@@ -167,7 +167,7 @@ def cancel_order(stage, story):
     visit = stage.visit(story.cancelled_at, stage.one("clerk"))
     visit.get("desk:order", order.pk)
     visit.post("desk:order-cancel", order.pk, action="order.cancelled",
-               action_type=ActionType.UPDATE, target=Target.of(order))  # fmt: skip
+               action_type=ActionType.UPDATE, target=Target.from_instance(order))  # fmt: skip
     visit.beside("desk.order.update", **changed(order, state=("open", "cancelled")))
     return visit.activities
 
@@ -177,9 +177,11 @@ def approve_invoice(stage, story):
     invoice = story.invoice
     visit = stage.visit(story.approved_at, _member(stage, invoice.approved_by_id))
     visit.get("desk:invoices")
-    visit.get("desk:invoice", invoice.pk, action="invoice.read", target=Target.of(invoice))
+    visit.get(
+        "desk:invoice", invoice.pk, action="invoice.read", target=Target.from_instance(invoice)
+    )
     visit.post("desk:invoice-approve", invoice.pk, action="invoice.approved",
-               action_type=ActionType.UPDATE, target=Target.of(invoice))  # fmt: skip
+               action_type=ActionType.UPDATE, target=Target.from_instance(invoice))  # fmt: skip
     return visit.activities
 
 
@@ -200,7 +202,7 @@ def nightly(moment, billed):
                 action="desk.invoice.create",
                 action_type=ActionType.CREATE,
                 actor_label="cron:nightly",
-                target=Target.of(story.invoice),
+                target=Target.from_instance(story.invoice),
             )
             for place, story in enumerate(billed)
         ),

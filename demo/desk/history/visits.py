@@ -6,7 +6,7 @@ from django.urls import resolve, reverse
 from trackmate.activity import Activity, Target
 from trackmate.capture.requests import readable_route
 from trackmate.clock import uuid7
-from trackmate.enums import ActionType, Source, Status, action_type_of
+from trackmate.enums import ActionType, Source, Status, action_type_for_method
 from trackmate.redaction import keyed_hash
 
 # Typical seconds of what takes longer than QUICK.
@@ -55,7 +55,7 @@ class Visit:
         values = {
             "source": Source.REQUEST,
             "action": route,
-            "action_type": action_type_of(method),
+            "action_type": action_type_for_method(method),
             "status": Status.FAILED if code >= 400 else Status.SUCCESS,
             "status_code": code,
             "execution_time": seconds,
@@ -136,7 +136,7 @@ def changed(instance, **changes):
     """Return the facts of an updated object: `field=(old, new)`."""
     return {
         "action_type": ActionType.UPDATE,
-        "target": Target.of(instance),
+        "target": Target.from_instance(instance),
         "changes": {name: list(pair) for name, pair in changes.items()},
     }
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trackmate import selectors
 from trackmate.conf import get_settings
-from trackmate.db.errors import message_of
+from trackmate.db.errors import message_without_values
 
 
 class Command(BaseCommand):
@@ -40,5 +40,7 @@ class Command(BaseCommand):
                 selectors.forget(alias)
             made = selectors.fill_all(alias, seconds=timeout)
         except DatabaseError as error:
-            raise CommandError(f"{message_of(error)}. What has been rolled up is kept.") from error
+            raise CommandError(
+                f"{message_without_values(error)}. What has been rolled up is kept."
+            ) from error
         self.stdout.write(f"{made} rollups made.")

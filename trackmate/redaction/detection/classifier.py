@@ -10,23 +10,23 @@ from typing import Any
 
 from trackmate.redaction.detection.names import (
     MAX_NAME,
-    Context,
+    CodeContext,
     SecretNames,
     Sensitivity,
     words_of,
 )
-from trackmate.redaction.detection.pairs import LABELS, LOOSE, role_of, stems_of
+from trackmate.redaction.detection.pairs import LABELS, LOOSE, lookup_stems, pair_role
 from trackmate.redaction.detection.randomness import (
     LONG,
     SHORT,
+    is_blank,
     is_message,
-    is_nothing,
     is_symbol,
     is_uuid,
     looks_random,
     reads_like_words,
 )
-from trackmate.redaction.detection.vocabulary import IDS, ONE_TIME, PICTURES
+from trackmate.redaction.detection.vocabulary import IDS, PICTURES, SECOND_FACTORS
 
 LISTS = (list, tuple, set, frozenset)
 CONTAINERS = (Mapping, *LISTS)
@@ -51,29 +51,29 @@ _BASE_32 = re.compile(r"(?:[A-Z2-7]{4}[ -]?){4,16}=*")
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class SecretClassifier:
     """Judges values in the context of one request or activity."""
 
     names: SecretNames
     is_authentication: bool = False
-    is_answer: bool = False
+    is_response: bool = False
     is_error: bool = False
 
-    def beside(self, siblings: Mapping[Any, Any]) -> Beside:
+    def siblings(self, siblings: Mapping[Any, Any]) -> Siblings:
         """Return what is beside the values of a mapping."""
-        return Beside(self.names, siblings)
+        return Siblings(self.names, siblings)
 
-    def level(self, name: str, value: Any, inherited: int, beside: Beside) -> int:
+    def level(self, name: str, value: Any, inherited: int, beside: Siblings) -> int:
         """Return how much is known of a value: by its name, by a pair, by what it is in."""
         level: int = self.names.sensitivity(name)
         if level < Sensitivity.SECRET:
             level = max(level, beside.level(name, value))
-        is_about = self.names.describes(name) or (self.is_error and names_an_error(name))
+        is_about = self.names.is_metadata(name) or (self.is_error and names_an_error(name))
         if level < Sensitivity.LIKELY and inherited and not is_about:
             return inherited
         return level
 
-    def is_secret(self, level: int, name: str, value: Any, beside: Beside | None = None) -> bool:
+    def is_secret(self, level: int, name: str, value: Any, beside: Siblings | None = None) -> bool:
         """Return True if a value is a secret; what is in a mapping is judged by itself."""
         if isinstance(value, str):
             return self._is_secret_text(level, name, value, beside)
@@ -87,19 +87,23 @@ class Judge:
             )
         return level >= Sensitivity.SECRET
 
-    def _is_secret_number(self, level: int, name: str, value: float, beside: Beside | None) -> bool:
+    def _is_secret_number(
+        self, level: int, name: str, value: float, beside: Siblings | None
+    ) -> bool:
         if level == Sensitivity.ALWAYS:
             return True
         if self.is_error or abs(value) <= LARGEST_COUNT:
             return False
         last = words_of(name)[-1:] or ("",)
         if level == Sensitivity.CONTEXTUAL:
-            is_asked_for = self.is_authentication or (beside and beside.says_code(str(value)))
+            is_asked_for = self.is_authentication or (
+                beside and beside.suggests_secret_code(str(value))
+            )
             return bool(is_asked_for) and last[0].startswith("code")
         return self.is_authentication and not last[0].endswith("s")  # "tokens" are counted
 
-    def _is_secret_text(self, level: int, name: str, value: str, beside: Beside | None) -> bool:
-        if is_nothing(value) or (self.is_answer and is_message(value, any_prose=self.is_error)):
+    def _is_secret_text(self, level: int, name: str, value: str, beside: Siblings | None) -> bool:
+        if is_blank(value) or (self.is_response and is_message(value, any_prose=self.is_error)):
             return False
         if level == Sensitivity.ALWAYS:
             return True
@@ -111,24 +115,24 @@ class Judge:
 
     def _is_count_or_id(self, name: str, value: str) -> bool:
         if value.isdecimal() and not self.is_authentication:
-            return name.endswith(("s", "S")) or self.names.identifies(name)
-        return is_uuid(value) and self.names.identifies(name)
+            return name.endswith(("s", "S")) or self.names.is_identifier(name)
+        return is_uuid(value) and self.names.is_identifier(name)
 
-    def _is_secret_code(self, name: str, value: str, beside: Beside | None) -> bool:
-        if self.is_answer and names_an_error(name) and (self.is_error or is_symbol(value)):
+    def _is_secret_code(self, name: str, value: str, beside: Siblings | None) -> bool:
+        if self.is_response and names_an_error(name) and (self.is_error or is_symbol(value)):
             return looks_random(value, SHORT)
         if self.is_authentication or (looks_random(value, SHORT) and not _FILE.search(value)):
             return True
-        return beside is not None and beside.says_code(value)
+        return beside is not None and beside.suggests_secret_code(value)
 
-    def opens_something(self, name: str, value: str) -> bool:
+    def looks_like_credential(self, name: str, value: str) -> bool:
         """Return True for what is a secret whatever its name, where it is about authentication.
 
         It looks random, or is the picture or the key of a second factor in an answer.
         """
         if "/" not in value[:LONG] and looks_random(value):
             return not is_id(name)
-        if not self.is_answer:
+        if not self.is_response:
             return False
         if _IMAGE.match(value):
             return PICTURES.isdisjoint(words_of(name))
@@ -145,7 +149,7 @@ def is_id(name: str) -> bool:
     return name.lower().rpartition("_")[2] in IDS
 
 
-class Beside:
+class Siblings:
     """What is beside a value in its mapping, looked at once for all of its values."""
 
     def __init__(self, names: SecretNames, siblings: Mapping[Any, Any]) -> None:
@@ -156,12 +160,12 @@ class Beside:
 
     def level(self, name: str, value: Any) -> int:
         """Return what another field says of a value: of a pair the name, or a password before."""
-        if self._names.repeats(name) and self._has_password:
+        if self._names.is_password_repeat(name) and self._has_password:
             return Sensitivity.ALWAYS
-        role = role_of(name)
+        role = pair_role(name)
         if role is None or not role.is_value:
             return Sensitivity.HARMLESS
-        found = [each for stem in stems_of(role) for each in self._namings.get(stem, ())]
+        found = [each for stem in lookup_stems(role) for each in self._naming_fields.get(stem, ())]
         return max((self._level(*each, role.word, value) for each in found), default=0)
 
     @cached_property
@@ -176,7 +180,7 @@ class Beside:
             return Sensitivity.HARMLESS
         if not isinstance(naming, str) and not isinstance(value, str):
             return Sensitivity.HARMLESS  # items in the order of their names, or something else
-        return max((self._level_of_text(word, each) for each in _texts(naming)), default=0)
+        return max((self._level_of_text(word, each) for each in _strings(naming)), default=0)
 
     def _is_label(self, value: Any) -> bool:
         """Return True for what people read: the name of a field, or its translation."""
@@ -194,30 +198,30 @@ class Beside:
 
     def columns(self, name: str) -> list[tuple[str, int]] | None:
         """Return the names and levels of the items of a list, or of rows, that has such names."""
-        role = role_of(name)
+        role = pair_role(name)
         if role is None or not role.is_value:
             return None
-        for stem in stems_of(role):
-            for word, naming in self._namings.get(stem, ()):
-                if isinstance(naming, LISTS) and _texts(naming):
-                    return [(each, self._level_of_text(word, each)) for each in _texts(naming)]
+        for stem in lookup_stems(role):
+            for word, naming in self._naming_fields.get(stem, ()):
+                if isinstance(naming, LISTS) and _strings(naming):
+                    return [(each, self._level_of_text(word, each)) for each in _strings(naming)]
         return None
 
     @cached_property
-    def _namings(self) -> dict[tuple[str, ...], list[tuple[str, Any]]]:
+    def _naming_fields(self) -> dict[tuple[str, ...], list[tuple[str, Any]]]:
         found: dict[tuple[str, ...], list[tuple[str, Any]]] = {}
         for name, value in self._siblings.items():
             if isinstance(name, str) and isinstance(value, (str, list, tuple)):
-                role = role_of(name[-MAX_NAME:])
+                role = pair_role(name[-MAX_NAME:])
                 if role is not None and not role.is_value:
                     found.setdefault(role.stem, []).append((role.word, value))
         return found
 
     # --- codes
 
-    def says_code(self, value: str) -> bool:
+    def suggests_secret_code(self, value: str) -> bool:
         """Return True if what is beside a `code` or `key` says that it is a secret."""
-        is_certain, is_for_account = self._says
+        is_certain, is_for_account = self._code_evidence
         if is_certain:
             return True
         if not is_for_account:
@@ -226,18 +230,20 @@ class Beside:
         return bool(_LONG_CODE.fullmatch(value) or (is_few and _SHORT_CODE.fullmatch(value)))
 
     @cached_property
-    def _says(self) -> tuple[bool, bool]:
-        is_for_account, context_of = False, self._names.context_of
+    def _code_evidence(self) -> tuple[bool, bool]:
+        is_for_account, context_of = False, self._names.code_context
         for name, other in self._siblings.items():
             if not isinstance(name, str):
                 continue
             context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
-            if not context or not isinstance(other, str) or is_nothing(other):
+            if not context or not isinstance(other, str) or is_blank(other):
                 continue
-            if context is Context.AUTHENTICATION or (_OPENS.get(context, _never)(other)):
+            if context is CodeContext.AUTHENTICATION or (
+                _OPENS_ACCOUNT.get(context, _never)(other)
+            ):
                 return True, True
-            is_for_account |= context is Context.ACCOUNT or (
-                context is Context.METHOD and other.lower() in ONE_TIME
+            is_for_account |= context is CodeContext.ACCOUNT or (
+                context is CodeContext.METHOD and other.lower() in SECOND_FACTORS
             )
         return False, is_for_account
 
@@ -246,10 +252,10 @@ def _never(_value: str) -> bool:
     return False
 
 
-_OPENS: dict[Context, Callable[[str], bool]] = {
+_OPENS_ACCOUNT: dict[CodeContext, Callable[[str], bool]] = {
     # Opaque in OAuth 2.0, and a state of a country or of an order elsewhere.
-    Context.STATE: lambda value: not reads_like_words(value) or looks_random(value, SHORT),
-    Context.CLIENT: lambda value: len(value) >= OPAQUE,
+    CodeContext.STATE: lambda value: not reads_like_words(value) or looks_random(value, SHORT),
+    CodeContext.CLIENT: lambda value: len(value) >= OPAQUE,
 }
 
 
@@ -257,7 +263,7 @@ def _is_prose(value: str) -> bool:
     return " " in value.strip() and reads_like_words(value)
 
 
-def _texts(naming: Any) -> list[str]:
+def _strings(naming: Any) -> list[str]:
     return [
         each
         for each in (naming if isinstance(naming, LISTS) else [naming])

@@ -9,7 +9,7 @@ from functools import lru_cache
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from trackmate.redaction.detection.pairs import role_of
+from trackmate.redaction.detection.pairs import pair_role
 from trackmate.redaction.detection.vocabulary import (
     ABOUT,
     ABOUT_LIKELY,
@@ -17,24 +17,24 @@ from trackmate.redaction.detection.vocabulary import (
     ACCOUNT_NAMES,
     ALWAYS_PHRASES,
     ALWAYS_WORDS,
-    COMMON,
+    COMMON_FIELD_NAMES,
     CONTEXTUAL_WORDS,
     HARMLESS_BEFORE,
+    HARMLESS_PASS_WORDS,
     HARMLESS_PHRASES,
     HARMLESS_WORDS,
     IDENTIFIERS,
     IDENTIFYING,
     LIKELY_WORDS,
-    METHODS,
+    METHOD_WORDS,
     NAMES_OF_FIELDS,
-    NEIGHBOURS,
-    PASSES,
-    QUESTIONS,
-    REPEATS,
+    OAUTH_PARAMETERS,
+    QUESTION_WORDS,
+    REPEAT_WORDS,
     SECRET_PARTS,
     SECRET_PHRASES,
     SECRET_WORDS,
-    UNTELLING,
+    UNSPECIFIC_WORDS,
 )
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -62,7 +62,7 @@ class Sensitivity(IntEnum):
     """`password`, `pin`: a secret, numbers too."""
 
 
-class Context(IntEnum):
+class CodeContext(IntEnum):
     """What a field says of a `code` that is beside it."""
 
     NONE = 0
@@ -92,7 +92,7 @@ def words_of(name: str) -> tuple[str, ...]:
     return tuple(word for word in _NO_LETTERS.split(spaced.lower()) if word)
 
 
-_BY_VALUE = {("state",): Context.STATE, ("client", "id"): Context.CLIENT}
+_BY_VALUE = {("state",): CodeContext.STATE, ("client", "id"): CodeContext.CLIENT}
 
 
 class SecretNames:
@@ -100,83 +100,84 @@ class SecretNames:
 
     def __init__(self, more: Iterable[str] = (), exempt: Iterable[str] = ()) -> None:
         own = [words_of(name) for name in more]
-        self._own_words = frozenset(words[0] for words in own if len(words) == 1)
-        self._own_phrases = frozenset(words for words in own if len(words) > 1)
-        phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._own_phrases)
+        self._custom_words = frozenset(words[0] for words in own if len(words) == 1)
+        self._custom_phrases = frozenset(words for words in own if len(words) > 1)
+        phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._custom_phrases)
         self._ends = frozenset(words[-1].removesuffix("s") for each in phrases for words in each)
         self._exempt = frozenset(words_of(name) for name in exempt)
         # Names come from clients, so the memory is bounded in count and in length.
         self.sensitivity = lru_cache(maxsize=4096)(self._sensitivity)
-        self.may_end_a_phrase = lru_cache(maxsize=4096)(self._may_end_a_phrase)
-        self.context_of = lru_cache(maxsize=4096)(self._context_of)
-        self.says_something = lru_cache(maxsize=4096)(self._says_something)
+        self.may_end_phrase = lru_cache(maxsize=4096)(self._may_end_phrase)
+        self.code_context = lru_cache(maxsize=4096)(self._code_context)
+        self.is_relevant = lru_cache(maxsize=4096)(self._is_relevant)
 
     def __contains__(self, name: str) -> bool:
         return self.sensitivity(name[-MAX_NAME:]) >= Sensitivity.LIKELY
 
-    def _says_something(self, name: str) -> bool:
+    def _is_relevant(self, name: str) -> bool:
         """Return False for most names: their values need not be judged."""
-        if self._sensitivity(name) > Sensitivity.HARMLESS or self.repeats(name):
+        if self._sensitivity(name) > Sensitivity.HARMLESS or self.is_password_repeat(name):
             return True
-        role = role_of(name)
+        role = pair_role(name)
         return role is not None and role.is_value
 
-    def _context_of(self, name: str) -> Context:
+    def _code_context(self, name: str) -> CodeContext:
         words, level = words_of(name), self._sensitivity(name)
         if level == Sensitivity.CONTEXTUAL or not words:
-            return Context.NONE
+            return CodeContext.NONE
         pairs = {words[at : at + 2] for at in range(len(words) - 1)}
-        if (level >= Sensitivity.SECRET and UNTELLING.isdisjoint(words)) or (
-            words[:1] in NEIGHBOURS or not NEIGHBOURS.isdisjoint(pairs)
+        if (level >= Sensitivity.SECRET and UNSPECIFIC_WORDS.isdisjoint(words)) or (
+            words[:1] in OAUTH_PARAMETERS or not OAUTH_PARAMETERS.isdisjoint(pairs)
         ):
-            return Context.AUTHENTICATION
+            return CodeContext.AUTHENTICATION
         if words in _BY_VALUE:
             return _BY_VALUE[words]
-        if words[-1] in METHODS:
-            return Context.METHOD
-        return Context.NONE if ACCOUNT_NAMES.isdisjoint(words) else Context.ACCOUNT
+        if words[-1] in METHOD_WORDS:
+            return CodeContext.METHOD
+        return CodeContext.NONE if ACCOUNT_NAMES.isdisjoint(words) else CodeContext.ACCOUNT
 
-    def describes(self, name: str) -> bool:
+    def is_metadata(self, name: str) -> bool:
         """Return True for what is said of a secret beside it: `type`, `min_length`, `enabled`."""
         words = words_of(name)
         # Not its name: that is the client's, as the name of a file is.
         return bool(words) and (
-            (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTIONS
+            (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTION_WORDS
         )
 
-    def repeats(self, name: str) -> bool:
+    def is_password_repeat(self, name: str) -> bool:
         """Return True for where a password is typed a second time: `confirm`, `retype`."""
         words = words_of(_last_part(name))
-        return len(words) == 1 and words[0] in REPEATS
+        return len(words) == 1 and words[0] in REPEAT_WORDS
 
-    def identifies(self, name: str) -> bool:
+    def is_identifier(self, name: str) -> bool:
         """Return True for the name of an identifier that opens nothing: `token_id`."""
         words = words_of(name)
         return words[-1:] != () and words[-1] in IDENTIFIERS and not _opens_a_session(words)
 
-    def lists_names(self, name: str) -> bool:
+    def is_list_of_names(self, name: str) -> bool:
         """Return True for what is said to contain names: `required`, `order_by`, `scopes`."""
         words = words_of(name)
         return not NAMES_OF_FIELDS.isdisjoint(words[-1:] if len(words) == 1 else words)
 
-    def is_name(self, text: str) -> bool:
+    def is_field_name(self, text: str) -> bool:
         """Return True for the name of a field: ["password", "email"] are two of them."""
         is_short = len(text) < MAX_NAME and text.replace("_", "").replace("-", "").isalpha()
         return is_short and (
-            self.sensitivity(text) >= Sensitivity.SECRET or not COMMON.isdisjoint(words_of(text))
+            self.sensitivity(text) >= Sensitivity.SECRET
+            or not COMMON_FIELD_NAMES.isdisjoint(words_of(text))
         )
 
-    def _may_end_a_phrase(self, name: str) -> bool:
+    def _may_end_phrase(self, name: str) -> bool:
         words = words_of(name)
         return len(words) == 1 and words[0].removesuffix("s") in self._ends
 
-    def ends_with_phrase(self, text: str) -> Sensitivity:
+    def phrase_sensitivity(self, text: str) -> Sensitivity:
         """Return what the last words of a text say together: "the API key"."""
         words = words_of(text)
         for size in (3, 2):
             phrase = words[-size:]
             both = (phrase, (*phrase[:-1], phrase[-1].removesuffix("s"))) if phrase else ()
-            if any(each in self._own_phrases or each in ALWAYS_PHRASES for each in both):
+            if any(each in self._custom_phrases or each in ALWAYS_PHRASES for each in both):
                 return Sensitivity.ALWAYS
             if any(each in SECRET_PHRASES for each in both):
                 return Sensitivity.SECRET
@@ -202,23 +203,23 @@ class SecretNames:
             return Sensitivity.HARMLESS
         # "user_pins" holds pins, "pins_count" none.
         both = (words, (*words[:-1], words[-1].removesuffix("s")))
-        if _has(both, self._own_words, self._own_phrases):
+        if _has_word_or_phrase(both, self._custom_words, self._custom_phrases):
             return Sensitivity.ALWAYS
-        if _is_about(words) or _has_harmless_phrase(words):
+        if _is_metadata(words) or _has_harmless_phrase(words):
             return Sensitivity.HARMLESS
-        if _has(both, ALWAYS_WORDS, ALWAYS_PHRASES):
+        if _has_word_or_phrase(both, ALWAYS_WORDS, ALWAYS_PHRASES):
             return Sensitivity.ALWAYS
-        if _has(both, SECRET_WORDS, SECRET_PHRASES) or _has_part(words):
+        if _has_word_or_phrase(both, SECRET_WORDS, SECRET_PHRASES) or _has_secret_part(words):
             return Sensitivity.SECRET
         return _less_than_secret(both[1])
 
 
-def _is_about(words: tuple[str, ...]) -> bool:
+def _is_metadata(words: tuple[str, ...]) -> bool:
     """Return True if a name is about a secret and not its name: `token_type`, `max_tokens`."""
     if len(words) == 1:
         return False
     last = words[-1]
-    if last in ABOUT or words[0] in QUESTIONS or words[-2:] in ABOUT_PHRASES:
+    if last in ABOUT or words[0] in QUESTION_WORDS or words[-2:] in ABOUT_PHRASES:
         return True
     if last in ABOUT_LIKELY and not LIKELY_WORDS.isdisjoint(words[:-1]):
         return True
@@ -240,7 +241,7 @@ def _last_part(name: str) -> str:
     return _FORM_INDEX.sub("", last)
 
 
-def _has(
+def _has_word_or_phrase(
     both: tuple[tuple[str, ...], tuple[str, ...]],
     single: frozenset[str],
     phrases: frozenset[tuple[str, ...]],
@@ -270,9 +271,11 @@ def _lengths(phrases: frozenset[tuple[str, ...]]) -> list[int]:
     return sorted({len(phrase) for phrase in phrases})
 
 
-def _has_part(words: tuple[str, ...]) -> bool:
+def _has_secret_part(words: tuple[str, ...]) -> bool:
     if any(
-        "pwd" in word or word.endswith("pw") or (word.endswith("pass") and word not in PASSES)
+        "pwd" in word
+        or word.endswith("pw")
+        or (word.endswith("pass") and word not in HARMLESS_PASS_WORDS)
         for word in words
     ):
         return True

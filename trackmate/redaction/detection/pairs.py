@@ -37,7 +37,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOKENS = re.compile(r"[^\W\d_]+|\d+")
 
 
-class Role(NamedTuple):
+class PairRole(NamedTuple):
     """What a field is in a pair."""
 
     is_value: bool
@@ -47,7 +47,7 @@ class Role(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def role_of(name: str) -> Role | None:
+def pair_role(name: str) -> PairRole | None:
     """Return what a field called so is in a pair, if anything."""
     tokens = _TOKENS.findall(_CAMEL.sub(" ", name).lower())
     at = next((at for at in reversed(range(len(tokens))) if tokens[at].isalpha()), None)
@@ -55,15 +55,15 @@ def role_of(name: str) -> Role | None:
         return None
     word, stem = tokens[at], (*tokens[:at], *tokens[at + 1 :])
     if word in _VALUES or (word in _WHOLE and not stem):
-        return Role(True, word, tuple(each for each in stem if each not in _TIMES))  # noqa: FBT003
+        return PairRole(True, word, tuple(each for each in stem if each not in _TIMES))  # noqa: FBT003
     if word in _NAMING:
         # "fieldName" may stand beside "fieldValue" or beside "value".
         is_all_naming = all(each in _NAMING for each in stem)
-        return Role(False, word, () if is_all_naming else stem)  # noqa: FBT003
+        return PairRole(False, word, () if is_all_naming else stem)  # noqa: FBT003
     return None
 
 
-def stems_of(role: Role) -> tuple[tuple[str, ...], ...]:
+def lookup_stems(role: PairRole) -> tuple[tuple[str, ...], ...]:
     """Return the stems under which the name of a value may be looked up."""
     bare = tuple(each for each in role.stem if each not in _NAMING)
     return (role.stem,) if bare == role.stem else (role.stem, bare)

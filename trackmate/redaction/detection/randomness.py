@@ -110,8 +110,8 @@ def reads_like_words(text: str) -> bool:
         return False
     words = text.split()
     if len(words) == 1:
-        return _is_word(text) or _NUMBERED.fullmatch(text) is not None or _leads_elsewhere(text)
-    return all(_is_word(each) or _leads_elsewhere(each) for each in words)
+        return _is_word(text) or _NUMBERED.fullmatch(text) is not None or _is_url(text)
+    return all(_is_word(each) or _is_url(each) for each in words)
 
 
 def _is_word(text: str) -> bool:
@@ -121,12 +121,12 @@ def _is_word(text: str) -> bool:
     ) and not looks_random("".join(parts))
 
 
-def _leads_elsewhere(text: str) -> bool:
+def _is_url(text: str) -> bool:
     """Return True for an address, which has rules of its own."""
     return text.startswith(("https://", "http://"))
 
 
-def is_nothing(text: str) -> bool:
+def is_blank(text: str) -> bool:
     """Return True for a blank or a word that stands for a boolean."""
     return len(text) < 10 and (text.isspace() or not text or text.lower() in _NOTHING)  # noqa: PLR2004
 

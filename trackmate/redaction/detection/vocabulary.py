@@ -103,7 +103,7 @@ HARMLESS_PHRASES = _phrases("""
     cookie consent, map pin, push pin, secret ballot, secret santa, season pass, top secret
 """)
 
-PASSES = _words("""
+HARMLESS_PASS_WORDS = _words("""
     bypass compass encompass overpass pass surpass trespass underpass
 """)
 """Words that end with "pass" and are none: `userpass` is a password."""
@@ -173,7 +173,7 @@ ABOUT_LIKELY = _words("""
 IDENTIFIERS = _words("id ids pk")
 """Last words of what tells tokens apart without being one: `token_id`."""
 
-QUESTIONS = _words("accepts can count has is max min num requires total")
+QUESTION_WORDS = _words("accepts can count has is max min num requires total")
 """... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
 
 AUTHENTICATION = _words("""
@@ -187,22 +187,22 @@ AUTHENTICATION = _words("""
 """)
 """Words in a route, a path or the name of an action which say that it is about authentication."""
 
-NEIGHBOURS = _phrases("""
+OAUTH_PARAMETERS = _phrases("""
     assertion, client assertion, grant type, mfa, otp, redirect uri, response mode, response type,
     totp, verifier
 """)
 """Parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
 
-UNTELLING = _words("""
+UNSPECIFIC_WORDS = _words("""
     assertion authenticity bearer card ccv cookie cookies csc csrf csrfmiddlewaretoken csrftoken
     cvc cvn cvv iban number requestverificationtoken sid signature ssn verification xsrf
 """)
 """Words of secrets that are in forms of any kind, or beside any `code`: they say nothing of it."""
 
-METHODS = _words("channel device factor method type via")
+METHOD_WORDS = _words("channel device factor method type via")
 """Last words of what says how a second factor comes."""
 
-REPEATS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
+REPEAT_WORDS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
 """What forms call the second of two fields for a password."""
 
 PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
@@ -211,7 +211,7 @@ PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
 ACCOUNT_NAMES = _words("email login mail mobile phone user username")
 """Words for an account: a code of digits beside one is a one-time code."""
 
-ONE_TIME = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
+SECOND_FACTORS = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
 """What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
 
 LOGIN_NAMES = _words("""
@@ -223,7 +223,7 @@ LOGIN_NAMES = _words("""
 LOGIN_SECRETS = _words("credential credentials passe pin secret")
 """What they call the password beside it, if they do not call it so."""
 
-UNTYPED = _words("agent group language locale role subject timezone type")
+NOT_ACCOUNT_NAMES = _words("agent group language locale role subject timezone type")
 """Last words of what is no name of an account: `user_agent`."""
 
 NAMES_OF_FIELDS = _words("""
@@ -245,7 +245,7 @@ GUIDANCE = _words("""
 """)
 """First words of what a text says of a password in its place: "password: see the manual"."""
 
-COMMON = _words("email mail name user username")
+COMMON_FIELD_NAMES = _words("email mail name user username")
 """Words of names that are beside the name of a secret more often than any other."""
 
 IDS = _words("""
