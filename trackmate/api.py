@@ -49,7 +49,7 @@ def track(
         extra=extra,
         actor=actor,
     )
-    _record(activity._to_activity())
+    _record_activity(activity._to_activity())
 
 
 class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
@@ -103,7 +103,7 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _record(self._finish(error))
+        _record_activity(self._finish(error))
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -117,9 +117,9 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
         activity = self._finish(error)
         if current_scope() is not None or error_type is GeneratorExit:
             # A coroutine that is being closed cannot wait.
-            _record(activity)
+            _record_activity(activity)
         else:
-            await call_in_thread(wrap_for_thread(_record), activity)
+            await call_in_thread(wrap_for_thread(_record_activity), activity)
 
     def _finish(self, error: BaseException | None) -> Activity | None:
         seconds = perf_counter() - self._started
@@ -158,6 +158,6 @@ def _target_of(instance: Model | None) -> Target | None:
     return None if instance is None else Target.from_instance(instance)
 
 
-def _record(activity: Activity | None) -> None:
+def _record_activity(activity: Activity | None) -> None:
     if activity is not None:
         record(activity)

@@ -5,11 +5,10 @@ What the ORM costs for one row is Python and not the database; this spares more 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -50,7 +49,7 @@ def insert(
     that is open already is never broken: this writes within a savepoint then. Where `is_repeated`,
     each is passed over that is stored already.
     """
-    statement = _statement(alias, settings.USE_TZ)
+    statement = _statement(alias)
     connection = connections[alias]
     # Or MySQL's is made twice: to ask the server what it can, and to store.
     connection.ensure_connection()
@@ -199,7 +198,7 @@ _AS_THEY_ARE = (models.CharField, models.TextField, models.FloatField, models.In
 
 
 @cache
-def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of the cache's key)
+def _statement(alias: str) -> Statement:
     connection = connections[alias]
     by_name = {field.attname: field for field in ActivityLog._meta.concrete_fields}
     names = [name for name in by_name if name not in _LAST]
@@ -213,11 +212,11 @@ def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of 
         placeholders=placeholders,
         values=attrgetter(*names),
         prepared=tuple(
-            (position, _preparation(field, connection, use_tz=use_tz))
+            (position, _preparation(field))
             for position, field in enumerate(fields[: len(names)])
             if not isinstance(field, _AS_THEY_ARE)
         ),
-        prepare_time=_preparation(by_name["recorded_at"], connection, use_tz=use_tz),
+        prepare_time=_preparation(by_name["recorded_at"]),
         conflict=(
             # Not INSERT IGNORE, which makes other values of what it cannot take.
             " ON DUPLICATE KEY UPDATE id = id"
@@ -228,48 +227,12 @@ def _statement(alias: str, use_tz: bool) -> Statement:  # noqa: FBT001 (part of 
     )
 
 
-def _preparation(field: models.Field[Any, Any], connection: Any, *, use_tz: bool) -> Prepare:
-    if as_text := _as_text(field, connection, use_tz=use_tz):
-        return as_text
+def _preparation(field: models.Field[Any, Any]) -> Prepare:
     if isinstance(field, models.DateTimeField):
-        return lambda value, connection: connection.ops.adapt_datetimefield_value(
-            value if use_tz else naive(value)
+        return lambda value, connection: field.get_db_prep_save(
+            value if settings.USE_TZ else naive(value), connection
         )
-    if isinstance(field, models.JSONField):
-        # What the processors leave is plain JSON, which needs no encoder of Django's.
-        return lambda value, connection: connection.ops.adapt_json_value(value, None)
-    if isinstance(field, models.ForeignKey):
-        # Most users have a number for a key, which needs no preparation.
-        prepare = field.get_db_prep_save
-        return lambda key, connection: key if type(key) is int else prepare(key, connection)
     return field.get_db_prep_save
-
-
-def _as_text(
-    field: models.Field[Any, Any], connection: BaseDatabaseWrapper, *, use_tz: bool
-) -> Prepare | None:
-    """Return what writes a value as PostgreSQL or SQLite reads it, where Django or the driver
-    takes longer for the same text."""
-    key: Callable[[Any], str] = str
-    moment: Callable[[Any], str] = str
-    if connection.vendor == "sqlite":
-        key, moment = attrgetter("hex"), _clock_text(connection.timezone)
-    elif connection.vendor != "postgresql":
-        return None
-    if isinstance(field, models.UUIDField):
-        return lambda value, _connection: key(value)
-    if isinstance(field, models.DateTimeField):
-        return lambda value, _connection: moment(value) if use_tz else str(naive(value))
-    if isinstance(field, models.JSONField):
-        return lambda value, _connection: json.dumps(value)
-    if isinstance(field, models.GenericIPAddressField):
-        return lambda value, _connection: str(value)
-    return None
-
-
-def _clock_text(zone: tzinfo | None) -> Callable[[Any], str]:
-    """Return what writes a time as SQLite keeps it: without a zone, which is the database's."""
-    return lambda moment: str(moment.astimezone(zone).replace(tzinfo=None))
 
 
 def _content_type_id(label: str) -> int | None:

@@ -45,7 +45,7 @@ def describe_request(
     `response` is None where none is known; `failed` says that it failed whatever the status code.
     """
     request = scope.request
-    route = _route(request)
+    route = _request_route(request)
     sent = data = captured_data(scope)
     if _has_quoting_texts(scope):
         _remember_header_secrets(scope)
@@ -161,7 +161,7 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
     )
 
 
-def _route(request: HttpRequest) -> str:
+def _request_route(request: HttpRequest) -> str:
     match = request.resolver_match
     # The root's pattern is empty, as is that of what no pattern matched.
     return readable_route(match.route or "/") if match else ""

@@ -33,8 +33,8 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     __slots__ = (
         "_connection",
         "_deadline",
-        "_previous_close",
         "_limit",
+        "_previous_close",
         "_release",
         "_seconds",
         "overrides",

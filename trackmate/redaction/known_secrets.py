@@ -43,7 +43,7 @@ class KnownSecrets:
 
     def add(self, value: Any) -> None:
         """Remember a secret: a text, a number, or a list of them."""
-        for text in _texts(value):
+        for text in _secret_texts(value):
             if not text.strip() or text == MASK:
                 continue
             if len(self._values) >= MAX_SECRETS or len(text) > MAX_TEXT:
@@ -73,7 +73,7 @@ class KnownSecrets:
         return text
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _secret_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, tuple, set, frozenset)):

@@ -182,7 +182,7 @@ class Spool:
             try:
                 with locked(path) as descriptor:
                     if descriptor is not None:
-                        yield _read(path, descriptor)
+                        yield _read_segment(path, descriptor)
             except OSError as error:
                 report_once("spool", f"{path} cannot be read ({error.strerror}); it is left there")
 
@@ -278,7 +278,7 @@ def _wrap_errors() -> Iterator[None]:
         raise SpoolError(f"the spool failed: {error}") from error
 
 
-def _read(path: Path, descriptor: int) -> Segment:
+def _read_segment(path: Path, descriptor: int) -> Segment:
     activities, broken = [], []
     for line in read_lines(descriptor):
         activity = _activity_of(line)
