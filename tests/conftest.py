@@ -92,7 +92,7 @@ collect_ignore = [
 @pytest.fixture(autouse=True)
 def spool_directory(settings, tmp_path, monkeypatch):
     """Give each test a spool of its own, in use, and a process that has reported nothing yet."""
-    monkeypatch.setattr("trackmate.backends.database._may_wait", lambda: True)
+    monkeypatch.setattr("trackmate.backends.database._may_spool", lambda: True)
     settings.TRACKMATE = {"SPOOL_DIR": tmp_path / "spool"}
     diagnostics.reset()
     return get_spool().directory

@@ -29,7 +29,6 @@ from trackmate.redaction import (
     clean_lines,
     get_redactor,
     is_about_authentication,
-    is_clean,
     keyed_hash,
     truncate,
 )
@@ -205,7 +204,7 @@ def redact(activity: Activity) -> Activity:
         masked["remarks"] = _text(rules, activity.remarks)
     if activity.target:
         masked["target"] = _redacted_target(rules, activity.target)
-    return mask_known_secrets(_replace_changed(activity, masked), rules.known_secrets)
+    return mask_known_secrets(activity.replace(**masked), rules.known_secrets)
 
 
 def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:
@@ -304,22 +303,6 @@ def _free_texts(extra: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in extra.items() if name not in ("query", "headers")}
 
 
-def _replace_changed(activity: Activity, values: dict[str, Any]) -> Activity:
-    # Most activities hold nothing to change, and a copy costs more than a look. Data are another
-    # matter: what equals its plain copy need not be plain itself, as a lazy translation shows.
-    values = {
-        name: value
-        for name, value in values.items()
-        if name in _DATA or not _is_same(value, getattr(activity, name))
-    }
-    return activity.replace(**values) if values else activity
-
-
-def _is_same(value: Any, former: Any) -> bool:
-    # A member of an enumeration equals its text, and a driver takes it for something else.
-    return value == former and type(value) is type(former)
-
-
 def _text(rules: Redactor, text: str) -> str:
     # Patterns meet bounded texts only; what is longer than this no column takes anyway.
     return rules.mask_text(truncate(text, MAX_TEXT))
@@ -362,13 +345,13 @@ def clean(activity: Activity) -> Activity:
         if text and (not text.isprintable() or len(text) > length):
             cleaned[name] = clean_line(text, length)
     for name in _DATA:
-        if (value := getattr(activity, name)) is not None and not is_clean(value):
+        if (value := getattr(activity, name)) is not None:
             cleaned[name] = Sanitizer()(value)
     if activity.remarks:
         cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
     if activity.target:
         cleaned["target"] = _clean_target(activity.target)
-    return _replace_changed(activity, cleaned)
+    return activity.replace(**cleaned) if cleaned else activity
 
 
 def _clean_target(target: Target) -> Target:

@@ -135,7 +135,7 @@ class DatabaseBackend(BaseBackend):
     def _spool(
         self, activities: Sequence[Activity], connection: BaseDatabaseWrapper, reason: str
     ) -> None:
-        if not _may_wait():
+        if not _may_spool():
             report("dropped", f"under test nothing waits: {reason}", count=len(activities))
             return
         may_ask = self._circuit.is_responding(named_schema(connection))
@@ -231,7 +231,7 @@ def _count_stored(outcomes: Generator[Outcome, None, None], timeout: float | Non
     return stored
 
 
-def _may_wait() -> bool:
+def _may_spool() -> bool:
     """Return False under test: what one test leaves behind must not appear in another one."""
     return not is_under_test()
 

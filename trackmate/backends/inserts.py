@@ -24,7 +24,7 @@ from trackmate.activity import Activity
 from trackmate.clock import naive
 from trackmate.conf import get_settings
 from trackmate.db.time_limits import limit_time, statement_limit
-from trackmate.db.transactions import is_in_transaction, protected_transactions
+from trackmate.db.transactions import protected_transactions
 from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
 
@@ -238,12 +238,8 @@ def _preparation(field: models.Field[Any, Any]) -> Prepare:
 def _content_type_id(label: str) -> int | None:
     """Return the key of a model's content type; Django remembers it after the first query."""
     alias = router.db_for_read(ContentType)
-    is_in_theirs = is_in_transaction(connections[alias])
     try:
-        with (
-            protected_transactions() if is_in_theirs else nullcontext(),
-            limit_time(alias, get_settings().WRITE_TIMEOUT),
-        ):
+        with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
             # Never one that makes what is missing: within a transaction that is rolled back, its
             # key would later belong to another model.
             return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk

@@ -23,11 +23,9 @@ from trackmate.db.time_limits import limit_time
 from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import never_raise
 from trackmate.redaction import MASK, KnownSecrets, Sanitizer, clean_line, keyed_hash
-from trackmate.redaction.detection.vocabulary import PASSWORDS
+from trackmate.redaction.detection.vocabulary import LOGIN_NAMES, PASSWORDS
 
 MAX_IDENTIFIER = 255
-NAMES = ("username", "email", "login", "user", "mail", "account", "identifier")
-"""What forms call the name of an account, beside the fields of the user model."""
 
 
 def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
@@ -51,7 +49,11 @@ def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]
 
 def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
     """Return what a project logs in with: the name of a credential and its value."""
-    candidates = (get_user_model().USERNAME_FIELD, *NAMES, *filter(_is_user_field, credentials))
+    candidates = (
+        get_user_model().USERNAME_FIELD,
+        *LOGIN_NAMES,
+        *filter(_is_user_field, credentials),
+    )
     return next(
         ((name, credentials[name]) for name in candidates if credentials.get(name)), ("", None)
     )

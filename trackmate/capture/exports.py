@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
 
 from trackmate.activity import Activity, describe_actor
 from trackmate.capture.actors import request_user
@@ -10,11 +13,6 @@ from trackmate.capture.clients import describe_client
 from trackmate.clock import aware
 from trackmate.enums import Source
 from trackmate.pipeline import never_raise, record
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from django.http import HttpRequest
 
 ACTION = "trackmate.export"
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.exceptions import ValidationError
-
-if TYPE_CHECKING:
-    from django.db.models import Model
+from django.db.models import Model
 
 MAX_KEY = 255
 """Characters of a key that a row holds."""

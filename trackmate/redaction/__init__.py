@@ -16,7 +16,7 @@ from trackmate.redaction.redactor import (
     secret_names,
 )
 from trackmate.redaction.routes import SiteRoutes, is_about_authentication, route_words
-from trackmate.redaction.sanitizer import Sanitizer, describe_file, is_clean
+from trackmate.redaction.sanitizer import Sanitizer, describe_file
 from trackmate.redaction.text import MAX_TEXT, clean_line, clean_lines, clean_text, truncate
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "describe_file",
     "get_redactor",
     "is_about_authentication",
-    "is_clean",
     "keyed_hash",
     "looks_random",
     "may_be_secret",

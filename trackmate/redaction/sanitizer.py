@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -29,9 +28,6 @@ MAX_INT = 2**63
 HARMLESS = 12
 """Characters of a word that is nothing a pattern of ours finds."""
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-# Where a number may begin. Two patterns, each with a beginning that is quick to look for.
-_LONG_NUMBER, _LONG_FIRST_NUMBER = re.compile(r" -?[0-9]{18}"), re.compile(r"\[-?[0-9]{18}")
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
@@ -226,26 +222,6 @@ def _missing_marker(missing: int, last: object) -> str:
     if missing == 1 and isinstance(last, str) and _MORE.fullmatch(last):
         return last
     return f"[{missing} more]"
-
-
-def is_clean(value: Any) -> bool:
-    """Say of small data that a `Sanitizer` would return it as it is; quicker than asking one.
-
-    False may mean that nobody looked closely.
-    """
-    try:
-        text = f" {_encode(value)}"
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return (
-        len(text) <= MAX_NODES
-        and text.isprintable()
-        # What is not printable is written with one, as are quotes and line feeds, which may stay.
-        and "\\" not in text
-        and text.count("{") + text.count("[") <= MAX_DEPTH
-        and not _LONG_NUMBER.search(text)
-        and not _LONG_FIRST_NUMBER.search(text)
-    )
 
 
 def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:

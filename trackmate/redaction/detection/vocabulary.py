@@ -214,11 +214,12 @@ ACCOUNT_NAMES = _words("email login mail mobile phone user username")
 SECOND_FACTORS = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
 """What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
 
-LOGIN_NAMES = _words("""
-    account benutzer benutzername email identifiant identifier login loginid loginname mail mobile
-    nickname phone principal uid user userid username usuario utilisateur
-""")
-"""First or last words of what forms call the name of an account."""
+LOGIN_NAMES = (
+    *("username", "email", "login", "user", "mail", "account", "identifier", "benutzer"),
+    *("benutzername", "identifiant", "loginid", "loginname", "mobile", "nickname", "phone"),
+    *("principal", "uid", "userid", "usuario", "utilisateur"),
+)
+"""First or last words of fields for the name of an account, the most certain first."""
 
 LOGIN_SECRETS = _words("credential credentials passe pin secret")
 """What they call the password beside it, if they do not call it so."""
