@@ -1,4 +1,4 @@
-"""The one noun of the write side: an activity, as plain data."""
+"""An activity as plain data: what the write side passes along."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from trackmate.enums import Source, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The object that an activity was done to, by name and not by reference."""
+    """The object of an activity, as its model, key and text."""
 
     model: str
     """Label of its concrete model, as in "shop.order"."""
     object_id: str
     """Its primary key as text."""
     object_repr: str = ""
-    """Its text as it was then."""
+    """Its `str()` at the time."""
 
     @classmethod
     def from_instance(cls, instance: Model) -> Self:
-        """Describe a model instance without a query of our own."""
+        """Return the target for a model instance, without a query."""
         concrete = instance._meta.concrete_model or type(instance)
         return cls(
             model=concrete._meta.label_lower,
@@ -41,24 +41,24 @@ class Target:
 
 
 class Activity(NamedTuple):
-    """Who did what, when, from where, and how it went; a processor returns a changed copy.
+    """Who did what, when, from where, and how it went.
 
-    A tuple, since each request makes a few of these: it is made and copied in a third of the time
-    that a frozen dataclass takes.
+    Immutable; a processor returns a copy. A tuple is created and copied three times as fast as a
+    frozen dataclass.
     """
 
     id: UUID
     """UUIDv7 made from `action_time`."""
     action_time: datetime
-    """When it happened, aware."""
+    """When it happened, as an aware datetime."""
     source: str = Source.CUSTOM.value
-    """Which capture made it."""
+    """A `Source`: what recorded it."""
     action: str = ""
     """Stable name of the event, the same for success and failure: "invoice.approved"."""
     action_type: str = ""
-    """One of `ActionType`, or a string of the project's own."""
+    """An `ActionType`, or a custom string."""
     status: str = Status.SUCCESS.value
-    """How it went."""
+    """A `Status`."""
     status_code: int | None = None
     """HTTP status code."""
     execution_time: float | None = None
@@ -66,7 +66,7 @@ class Activity(NamedTuple):
     actor_id: Any = None
     """Primary key of the user who did it."""
     actor_label: str = ""
-    """The actor's name as it was; also of actors that are no user, as in "cron:nightly"."""
+    """The actor's name at the time, also for actors without a user, such as "cron:nightly"."""
     ip_address: str | None = None
     """Client address."""
     user_agent: str = ""
@@ -80,37 +80,36 @@ class Activity(NamedTuple):
     route: str = ""
     """URL pattern that the path matched."""
     request_id: str = ""
-    """What ties together everything that one request did."""
+    """Shared by all activities of one request."""
     target: Target | None = None
-    """The object it was done to."""
+    """The object."""
     remarks: str = ""
     """Free text."""
     data: Any = None
-    """JSON: data of the request."""
+    """JSON: request data."""
     response: Any = None
-    """JSON: data of the response."""
+    """JSON: response data."""
     changes: Any = None
     """JSON: `{field: [old, new]}`."""
     extra: Any = None
-    """JSON: the rest."""
+    """JSON: additional values."""
 
     @classmethod
     def now(cls, **values: Any) -> Self:
-        """Make an activity of this moment."""
-        moment = datetime.now(UTC)
-        return cls(id=uuid7(moment), action_time=moment, **values)
+        """Create an activity with the current time."""
+        return cls.at(datetime.now(UTC), **values)
 
     @classmethod
-    def at(cls, moment: datetime, **values: Any) -> Self:
-        """Make an activity of an aware `moment`."""
-        return cls(id=uuid7(moment), action_time=moment, **values)
+    def at(cls, action_time: datetime, **values: Any) -> Self:
+        """Create an activity with an aware `action_time`."""
+        return cls(id=uuid7(action_time), action_time=action_time, **values)
 
     def replace(self, **values: Any) -> Self:
-        """Return a copy with other values. Raise ValueError or TypeError for an unknown name."""
+        """Return a copy with other values. Raise ValueError or TypeError for an unknown field."""
         return self._replace(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON-ready data for spools and queues, without what is empty."""
+        """Return its non-empty values as JSON-ready data, for spools and queues."""
         values = {name: value for name, value in self._asdict().items() if value not in (None, "")}
         values["id"] = self.id.hex
         values["action_time"] = self.action_time.isoformat()
@@ -122,9 +121,9 @@ class Activity(NamedTuple):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Return the activity of a `to_dict()`, also of another version with other names in it.
+        """Create an activity from the result of `to_dict()`, ignoring unknown names.
 
-        Raise KeyError, TypeError, ValueError or AttributeError for other data.
+        Raise KeyError, TypeError, ValueError or AttributeError for invalid data.
         """
         target = values.get("target")
         return cls(
@@ -137,26 +136,26 @@ class Activity(NamedTuple):
         )
 
 
-def describe_actor(who: Any) -> tuple[Any, str]:
-    """Return key and label of an actor: of a user, or of a name such as "cron:nightly"."""
-    if isinstance(who, str):
-        return None, who
-    if getattr(who, "is_anonymous", False):
+def describe_actor(actor: Any) -> tuple[Any, str]:
+    """Return the primary key and the label of an actor: a user, or a name like "cron:nightly"."""
+    if isinstance(actor, str):
+        return None, actor
+    if getattr(actor, "is_anonymous", False):
         return None, ""
-    named = getattr(who, "get_username", None)
-    return _user_pk(who), safe_str(named() if named else who)
+    get_username = getattr(actor, "get_username", None)
+    return _user_pk(actor), safe_str(get_username() if get_username else actor)
 
 
-def _user_pk(who: Any) -> Any:
-    """Return the key that names `who` among the project's users, or None."""
-    model, key = _user_model(), getattr(who, "pk", None)
-    if key is None or isinstance(who, model):
+def _user_pk(actor: Any) -> Any:
+    """Return the primary key of the user that `actor` is or represents, or None."""
+    model, key = _user_model(), getattr(actor, "pk", None)
+    if key is None or isinstance(actor, model):
         return key
-    if isinstance(who, Model):
-        # The key of something else would name somebody else.
+    if isinstance(actor, Model):
+        # The key of another model would be that of somebody else.
         return None
     try:
-        # What a token stands for knows the key of its user.
+        # Token users, such as simplejwt's, have the key of their user.
         return model._meta.pk.to_python(key)
     except ValidationError:
         return None
@@ -168,23 +167,24 @@ def _user_model() -> type[Model]:
 
 
 def as_plain_str(text: Any, default: str = "") -> str:
-    """Return a text as what a column takes: no lazy translation, no member of an enumeration, no
-    thing that only has a text; `default` for None."""
+    """Return `text` as an exact `str`, for enum members, lazy translations and other objects too.
+
+    Return `default` for None.
+    """
     if type(text) is str:
         return text
     if isinstance(text, str):
-        # Its characters, which for a member of an enumeration are not what it calls itself.
+        # The value of an enum member, not its name.
         return str.__str__(text)
     return default if text is None else str.__str__(safe_str(text))
 
 
-def safe_str(thing: object) -> str:
-    """Return `str(thing)`; an object that cannot say its name is named by its type."""
-    if type(thing) is str:
-        return thing
+def safe_str(value: object) -> str:
+    """Return `str(value)`, or its type and primary key if that raises an error."""
+    if type(value) is str:
+        return value
     try:
         with protected_transactions():
-            return str(thing)
+            return str(value)
     except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
-        key = getattr(thing, "pk", None)
-        return f"{type(thing).__name__} ({key})"
+        return f"{type(value).__name__} ({getattr(value, 'pk', None)})"

@@ -1,4 +1,4 @@
-"""Saying what went wrong on the recording side: counted always, logged once a minute."""
+"""Errors while recording: always counted, logged once a minute."""
 
 from __future__ import annotations
 
@@ -15,53 +15,53 @@ from trackmate.processes import at_fork
 logger = logging.getLogger("trackmate")
 
 QUIET_SECONDS = 60.0
-"""One line a minute for each kind: a database that is down must not flood the log as well."""
+"""Time between two log lines for the same outcome, so that an outage does not flood the log."""
 
 counts: Counter[str] = Counter()
-"""Activities by what became of them in this process.
+"""Activities of this process by outcome.
 
-"spooled" wait, "delayed" still do, "rejected" were set aside, "dropped" are lost, "failed" are not
-what they should have been.
+"spooled": stored later, "delayed": still not stored, "rejected": set aside, "dropped": lost,
+"failed": incomplete.
 """
 
 _lock = RLock()
-"""A signal handler or the garbage collector may record something in the middle of a report."""
+"""Reentrant: a signal handler may record something during a report."""
 _silent_until: dict[str, float] = {}
 _since: Counter[str] = Counter()
 _reported: set[tuple[str, str]] = set()
 
 
 def _renew_lock() -> None:
-    global _lock  # noqa: PLW0603 (nobody is there to release the former one)
+    global _lock  # noqa: PLW0603 (its owner does not exist in this process)
     _lock = RLock()
 
 
 at_fork(_renew_lock)
 
 
-def report(kind: str, message: str, *, count: int = 1, level: int = logging.ERROR) -> None:
-    """Count `count` activities of a kind, and log `message` unless that was done a moment ago."""
+def report(outcome: str, message: str, *, count: int = 1, level: int = logging.ERROR) -> None:
+    """Count activities with an outcome, and log `message` once a minute for each outcome."""
     with _lock:
-        counts[kind] += count
-        _since[kind] += count
-        if monotonic() < _silent_until.get(kind, 0.0):
+        counts[outcome] += count
+        _since[outcome] += count
+        if monotonic() < _silent_until.get(outcome, 0.0):
             return
-        _silent_until[kind] = monotonic() + QUIET_SECONDS
-        number = _since.pop(kind)
-    logger.log(level, "%s %s: %s", number, kind, message)
+        _silent_until[outcome] = monotonic() + QUIET_SECONDS
+        number = _since.pop(outcome)
+    logger.log(level, "%s %s: %s", number, outcome, message)
 
 
-def report_once(kind: str, message: str) -> None:
-    """Log a message that is about the surroundings, once in the life of this process."""
+def report_once(subject: str, message: str) -> None:
+    """Log a warning about the environment, once per process."""
     with _lock:
-        if (kind, message) in _reported:
+        if (subject, message) in _reported:
             return
-        _reported.add((kind, message))
-    logger.warning("%s: %s", kind, message)
+        _reported.add((subject, message))
+    logger.warning("%s: %s", subject, message)
 
 
 def reset() -> None:
-    """Start anew, as tests do."""
+    """Clear all counts, for tests."""
     with _lock:
         counts.clear()
         _since.clear()
@@ -70,9 +70,9 @@ def reset() -> None:
 
 
 def summarize_error(error: BaseException) -> str:
-    """Return the type and the place of an error; its text may quote what must not be seen.
+    """Return an error's type and location, without its text, which may contain secrets.
 
-    Of an error of a database the primary message is returned too, without values.
+    For a database error, include its primary message without values.
     """
     places = _places(error)
     where = f" at {places[-1]}" if places else ""
@@ -82,10 +82,10 @@ def summarize_error(error: BaseException) -> str:
 
 
 def describe_exception(error: BaseException) -> dict[str, str]:
-    """Describe an exception for a row: its type, its text, and the line that raised it; of the
-    project's own lines the last, where there is one.
+    """Return an exception's type, message and location for a row.
 
-    What a database says is kept without the values in it.
+    The location is the last line of the project's code, if there is one. The message of a database
+    error has no values.
     """
     try:
         message = message_without_values(error)
@@ -96,14 +96,14 @@ def describe_exception(error: BaseException) -> dict[str, str]:
 
 def _project_place(error: BaseException) -> str:
     places = _places(error)
-    own = [place for place in places if not place.startswith(_FOREIGN_CODE)]
-    return (own or places or [""])[-1]
+    in_project = [place for place in places if not place.startswith(_FOREIGN_CODE)]
+    return (in_project or places or [""])[-1]
 
 
 def _places(error: BaseException) -> list[str]:
-    """Return the lines that an error came through, the one that raised it last."""
+    """Return the lines of the traceback, the one that raised the error last."""
     return [f"{frame.f_code.co_filename}:{line}" for frame, line in walk_tb(error.__traceback__)]
 
 
 _FOREIGN_CODE = (*(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<")
-"""What the files of Python itself, of installed packages and of generated code begin with."""
+"""Path prefixes of Python itself, of installed packages and of generated code."""

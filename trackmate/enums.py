@@ -1,11 +1,11 @@
-"""The closed vocabularies of an activity, and which HTTP method is which action."""
+"""The values of an activity's fields, and the action types of HTTP methods."""
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
 class ActionType(TextChoices):
-    """What kind of act it was; a project may use strings of its own beside these."""
+    """What was done. Projects may use other strings as well."""
 
     CREATE = "Create", _("Create")
     READ = "Read", _("Read")
@@ -17,18 +17,18 @@ class ActionType(TextChoices):
 
 
 OTHER = "Other"
-"""What an activity without an action type is called where one asks for it."""
+"""The label of activities without an action type."""
 
 
 class Status(TextChoices):
-    """How it went."""
+    """Whether it succeeded."""
 
     SUCCESS = "Success", _("Success")
     FAILED = "Failed", _("Failed")
 
 
 class Source(TextChoices):
-    """Which capture made it."""
+    """What recorded the activity."""
 
     REQUEST = "request", _("Request")
     AUTH = "auth", _("Authentication")
@@ -36,7 +36,7 @@ class Source(TextChoices):
     CUSTOM = "custom", _("Custom")
 
 
-# Plain strings: drivers of databases look long at a member of an enumeration.
+# Plain strings: database drivers adapt enum members slowly.
 _ACTION_TYPES = {
     "POST": ActionType.CREATE.value,
     "PUT": ActionType.UPDATE.value,
@@ -48,14 +48,14 @@ _SUCCESS, _FAILED = Status.SUCCESS.value, Status.FAILED.value
 
 
 def action_type_for_method(method: str) -> str:
-    """Return the action type of an HTTP method; safe and unknown methods count as reading."""
+    """Return the action type of an HTTP method: Read for safe and unknown ones."""
     return _ACTION_TYPES.get(method, _READ)
 
 
 FIRST_ERROR_STATUS = 400
-"""The first status code that is a failure (RFC 9110, 15.5)."""
+"""The lowest status code of an error (RFC 9110, 15.5)."""
 
 
 def status_for(*, failed: bool) -> str:
-    """Return the status of what failed or did not."""
+    """Return the status of an activity that has `failed` or not."""
     return _FAILED if failed else _SUCCESS

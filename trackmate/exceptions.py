@@ -1,20 +1,20 @@
-"""The errors that trackmate raises, all of them away from the request path."""
+"""The errors that trackmate raises, none of them while a request is recorded."""
 
 
 class TrackmateError(Exception):
-    """Base of every error of ours."""
+    """Base class of trackmate's errors."""
 
 
 class SpoolError(TrackmateError):
-    """The spool directory cannot take or give a segment."""
+    """The spool directory cannot be read or written."""
 
 
 class SpoolFullError(SpoolError):
-    """The spool has reached its size, or its disk is nearly full."""
+    """The spool has reached its maximum size, or its disk is nearly full."""
 
 
 class NotStoredError(TrackmateError):
-    """Something that waits in the spool cannot be stored now; it is kept there."""
+    """Some activities of the spool cannot be stored now and stay in it."""
 
     def __init__(self, stored: int, reason: str) -> None:
         super().__init__(f"{stored} activities were stored, others still wait: {reason}")

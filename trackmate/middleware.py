@@ -1,4 +1,4 @@
-"""The one middleware: it opens a scope around each request and closes it with the response."""
+"""The middleware, which opens a scope for each request and closes it with the response."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ GetResponse = Callable[[HttpRequest], Response | Awaitable[Response]]
 
 
 class TrackmateMiddleware:
-    """Record each request; put it first in `MIDDLEWARE`, so that it sees the whole of it.
+    """Record each request. List it first in `MIDDLEWARE`, so that it covers the others.
 
-    Sync and async alike, it does its work after the response was handed over, when the server
-    closes it; with `WRITE="before_response"` just before that.
+    The activities are written when the server closes the response, or before the response is
+    returned with `WRITE="before_response"`. Works with sync and async sites.
     """
 
     sync_capable = True
@@ -38,7 +38,7 @@ class TrackmateMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Response | Awaitable[Response]:
-        """Answer a request, by way of the rest of the site."""
+        """Return the response of the site."""
         if self._is_async:
             return self._call_async(request)
         scope = _open_scope(request)
@@ -66,12 +66,12 @@ class TrackmateMiddleware:
         try:
             response = await get_response(request)
         except GeneratorExit as error:
-            # The coroutine is being closed, with or without a loop, and must not wait any more.
+            # The coroutine is being closed and cannot wait.
             scope.exception = error
             _close_scope(scope, None)
             raise
         except BaseException as error:
-            # Most of all a client that hung up while the view was at work.
+            # Also when the client disconnects.
             scope.exception = error
             await call_in_thread(_close_scope, scope, None)
             raise
@@ -86,7 +86,7 @@ class TrackmateMiddleware:
 def _open_scope(request: HttpRequest) -> Scope | None:
     outer = current_scope()
     if not is_recording() or (outer is not None and outer.request is request):
-        # The second case is a project that lists the middleware twice; a check says so.
+        # The second case: the middleware is listed twice, which a system check reports.
         return None
     scope = Scope(request)
     read_ahead(scope)
@@ -95,7 +95,7 @@ def _open_scope(request: HttpRequest) -> Scope | None:
 
 @never_raise
 def _close_with_response(scope: Scope, response: Response) -> bool:
-    """Let the server close the scope, as it closes the response, if that is when to write."""
+    """Close the scope with the response, unless `WRITE` is "before_response"."""
     if get_settings().WRITE == "before_response":
         return False
 
@@ -108,8 +108,8 @@ def _close_with_response(scope: Scope, response: Response) -> bool:
         finally:
             close_request()
 
-    # Django has whatever response leaves the site close its request. The response itself stays as
-    # it is: a middleware before us may put another one in its place, or pickle it into a cache.
+    # Django closes the request with the final response. The response itself is not changed: another
+    # middleware may replace it, or pickle it into a cache.
     request.close = close  # type: ignore[method-assign]
     if response.streaming:
         watch_stream(response, lambda error: _fail(scope, response, error))
@@ -120,14 +120,14 @@ def _close_with_response(scope: Scope, response: Response) -> bool:
 def _close_scope(scope: Scope, response: Response | None) -> None:
     if scope.closed:
         return
-    # The request and what closes it point to each other.
+    # Break the reference cycle.
     scope.request.__dict__.pop("close", None)
     flush(scope, _describe(scope, response) or minimal_activity(scope, response))
 
 
 @never_raise
 def _fail(scope: Scope, response: Response, error: BaseException) -> None:
-    # Not every server closes a response whose body it could not send.
+    # Not every server closes a response whose body has failed.
     scope.exception = error
     _close_scope(scope, response)
 

@@ -1,4 +1,4 @@
-"""From capture to the backend: the part that never raises and never records itself."""
+"""The pipeline from capture to the backend. It never raises and never records itself."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ R = TypeVar("R")
 
 @per_settings
 def get_backend() -> BaseBackend:
-    """Return the backend in force. Raise ImportError or TypeError where the settings name none."""
+    """Return the configured backend. Raise ImportError or TypeError if it is invalid."""
     settings = get_settings()
     backend = import_string(settings.BACKEND)(**settings.BACKEND_OPTIONS)
     if not isinstance(backend, BaseBackend):
-        raise TypeError(f'TRACKMATE["BACKEND"]: {settings.BACKEND} is no BaseBackend')
+        raise TypeError(f'TRACKMATE["BACKEND"]: {settings.BACKEND} is not a BaseBackend')
     return backend
 
 
 def never_raise(function: Callable[P, R]) -> Callable[P, R | None]:
-    """Let a part of the recorder fail without the host: report its error and return None."""
+    """Decorate a function so that it reports errors and returns None instead of raising them."""
 
     @wraps(function)
-    def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 (the one guard of the write side)
+        except Exception as error:  # noqa: BLE001 (recording must not break the project)
             report("failed", f"{function.__qualname__}: {summarize_error(error)}")
             return None
 
-    return guard
+    return call
 
 
 def is_recording() -> bool:
-    """Return True if what happens here is to be recorded."""
+    """Return True unless recording is disabled or suppressed."""
     return get_settings().ENABLED and not is_suppressed()
 
 
 @never_raise
 def record(activity: Activity) -> None:
-    """Take an activity: collect it in the request that runs here, or deliver it at once."""
+    """Add an activity to the current request, or deliver it at once outside of one."""
     if not is_recording():
         return
     activity = apply_context(activity)
@@ -75,19 +75,19 @@ def record(activity: Activity) -> None:
 
 
 @never_raise
-def flush(scope: Scope, itself: Activity | None) -> None:
-    """Deliver everything that a request did, its own activity first, with one `send()`."""
+def flush(scope: Scope, request_activity: Activity | None) -> None:
+    """Deliver the activities of a request with one `send()`, the request's own first."""
     scope.closed = True
-    scope.request_activity = itself
+    scope.request_activity = request_activity
     token = enter_scope(scope)
     try:
-        deliver([itself, *scope.activities] if itself else scope.activities)
+        deliver([request_activity, *scope.activities] if request_activity else scope.activities)
     finally:
         leave_scope(token)
 
 
 async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call in a thread what may wait, or here where no event loop runs, or none any more."""
+    """Call a blocking function in a thread, or directly if no event loop is running."""
     try:
         return await sync_to_async(function)(*args, **kwargs)
     except RuntimeError:
@@ -95,15 +95,15 @@ async def call_in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kw
 
 
 def wrap_for_thread(function: Callable[P, R]) -> Callable[P, R | None]:
-    """Return `function` for another thread, with what the backend needs to know of this one.
+    """Return `function` to be called once in another thread, within the backend's thread context.
 
-    It is called once, and raises nothing.
+    It raises nothing.
     """
-    around = _thread_context() or nullcontext()
+    context = _thread_context() or nullcontext()
 
     @never_raise
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        with around:
+        with context:
             return function(*args, **kwargs)
 
     return call
@@ -116,20 +116,20 @@ def _thread_context() -> AbstractContextManager[None]:
 
 @never_raise
 def deliver(activities: Sequence[Activity]) -> None:
-    """Process activities and send what remains of them to the backend."""
+    """Process activities and send the remaining ones to the backend."""
     with suppress():
         ready = _process(activities)
         if not ready:
             return
         backend = get_backend()
         if backend.blocks and _in_event_loop():
-            # Never waits there; the executor is joined before the loop's run() returns.
+            # asyncio.run() waits for the executor, so nothing is lost.
             loop = asyncio.get_running_loop()
             send = wrap_for_thread(_send_and_close)
             try:
                 loop.run_in_executor(None, copy_context().run, send, backend, ready)
             except RuntimeError:
-                # The executor has been shut down, and the loop is about to end.
+                # The executor is shut down: the loop is ending.
                 _send(backend, ready)
         else:
             _send(backend, ready)
@@ -141,7 +141,7 @@ def _process(activities: Iterable[Activity]) -> list[Activity]:
     ]
     scope = current_scope()
     if scope is not None and (scope.secrets or not scope.secrets.is_complete):
-        # Something may have been found after an activity was masked.
+        # Later activities may have revealed secrets of earlier ones.
         masked = [_mask_known_secrets(activity, scope.secrets) for activity in ready]
         return [activity for activity in masked if activity is not None]
     return ready
@@ -151,11 +151,11 @@ def _run_processors(activity: Activity) -> Activity | None:
     for processor in get_processors():
         try:
             processed = processor(activity)
-        except Exception as error:  # noqa: BLE001 (a project's own code may stand in the list)
-            named = getattr(processor, "__wrapped__", processor)
-            name = getattr(named, "__qualname__", repr(named))
+        except Exception as error:  # noqa: BLE001 (custom processors)
+            function = getattr(processor, "__wrapped__", processor)
+            name = getattr(function, "__qualname__", repr(function))
             report("failed", f"processor {name}: {summarize_error(error)}")
-            # It may have been the one that hides something, so nothing that can hide it stays.
+            # It may have been the one that masks secrets.
             return _without_payload(activity, f"the processor {name} failed")
         if processed is None:
             return None
@@ -163,18 +163,18 @@ def _run_processors(activity: Activity) -> Activity | None:
     return activity
 
 
-def _mask_known_secrets(activity: Activity, found: KnownSecrets) -> Activity | None:
+def _mask_known_secrets(activity: Activity, secrets: KnownSecrets) -> Activity | None:
     try:
-        return mask_known_secrets(activity, found)
-    except Exception as error:  # noqa: BLE001 (one text must not cost the rows of a whole request)
-        report("failed", f"mask_found: {summarize_error(error)}")
+        return mask_known_secrets(activity, secrets)
+    except Exception as error:  # noqa: BLE001 (must not cost the other activities)
+        report("failed", f"mask_known_secrets: {summarize_error(error)}")
         return _without_payload(activity, "masking failed")
 
 
 def _without_payload(activity: Activity, reason: str) -> Activity | None:
     try:
         return clean(without_payload(activity, reason))
-    except Exception as error:  # noqa: BLE001 (one activity that nobody understands takes no other)
+    except Exception as error:  # noqa: BLE001 (must not cost the other activities)
         report("dropped", f"{reason}; {summarize_error(error)}")
         return None
 
@@ -182,7 +182,7 @@ def _without_payload(activity: Activity, reason: str) -> Activity | None:
 def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     try:
         backend.send(activities)
-    except Exception as error:  # noqa: BLE001 (the end of the way: count it, say it, go on)
+    except Exception as error:  # noqa: BLE001 (counted and logged as dropped)
         report(
             "dropped", f"{type(backend).__name__}: {summarize_error(error)}", count=len(activities)
         )
@@ -191,7 +191,7 @@ def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
 @never_raise
 def _send_and_close(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     _send(backend, activities)
-    # This thread serves one task now and another one then; it keeps no connection of ours.
+    # Threads of an executor are shared; leave no connection open in them.
     backend.close()
 
 

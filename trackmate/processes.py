@@ -1,4 +1,4 @@
-"""What a forked process must not inherit."""
+"""Resetting state that a forked process must not inherit."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import Any
 from weakref import WeakMethod
 
 
-def at_fork(forget: Callable[[], object]) -> None:
-    """Call `reset` in each process that is forked from this one, before anything else runs in it.
+def at_fork(reset: Callable[[], object]) -> None:
+    """Call `reset` in each forked process, which inherits locks but not the threads that hold them.
 
-    Other threads are not there, but what they had locked is. A method is called as long as there is
-    somebody else who needs its object.
+    A method is referenced weakly: it is not called once its object is gone.
     """
     if not hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
         return
-    kept: Any = WeakMethod(forget) if isinstance(forget, MethodType) else lambda: forget
+    get_reset: Any = WeakMethod(reset) if isinstance(reset, MethodType) else lambda: reset
 
     def call() -> None:
-        if (found := kept()) is not None:
-            found()
+        if (function := get_reset()) is not None:
+            function()
 
     os.register_at_fork(after_in_child=call)

@@ -1,6 +1,6 @@
-"""The processors: each takes an activity and returns it, a changed copy of it, or None to drop it.
+"""The processors: each returns the activity, a changed copy, or None to drop it.
 
-`TRACKMATE["PROCESSORS"]` lists them in order; reading the list is reading the behaviour.
+`TRACKMATE["PROCESSORS"]` lists them in the order in which they run.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from trackmate.redaction import (
 
 
 class Processor(Protocol):
-    """What stands in the list: `Activity -> Activity | None`."""
+    """The type of a processor: `Activity -> Activity | None`."""
 
     def __call__(self, activity: Activity, /) -> Activity | None: ...
 
 
 @per_settings
 def get_processors() -> tuple[Processor, ...]:
-    """Return the project's processors in order. Raise ImportError for a path that leads nowhere."""
+    """Return the configured processors. Raise ImportError for an invalid path."""
     return tuple(
         _protected(import_string(item) if isinstance(item, str) else item)
         for item in get_settings().PROCESSORS
@@ -50,7 +50,7 @@ def get_processors() -> tuple[Processor, ...]:
 
 
 def _protected(processor: Processor) -> Processor:
-    """Let no query of a project's processor break a transaction; ours make none."""
+    """Run a custom processor so that a failing query does not break a transaction."""
     if getattr(processor, "__module__", "") == __name__:
         return processor
     return protected_transactions()(processor)
@@ -61,21 +61,21 @@ def _protected(processor: Processor) -> Processor:
 Rule = str | re.Pattern[str]
 
 MAX_PATH = 2_048
-"""Characters of a path that a project's patterns are searched in."""
+"""Characters of a path that the project's patterns are matched against."""
 
 
 def exclude(activity: Activity) -> Activity | None:
-    """Drop requests that the settings leave out; nothing but a request is ever left out."""
+    """Drop requests that the settings exclude. Other activities are never excluded."""
     if activity.source != Source.REQUEST:
         return activity
     scope = current_scope()
-    # The settings name paths as the URLconf does: not masked, and without the site's prefix.
+    # As in the URLconf: not masked, and without the script name.
     path = scope.request.path_info if scope else activity.path
     return None if is_excluded(activity.method, path, scope) else activity
 
 
 def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
-    """Say whether the settings leave out a request, as far as its route is known by now."""
+    """Return True if the settings exclude a request, as far as its route is known."""
     settings, path = get_settings(), path[:MAX_PATH]
     if not settings.TRACK_REQUESTS or path.startswith(_ignored_paths()):
         return True
@@ -103,16 +103,14 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
 
 @per_settings
 def _ignored_paths() -> tuple[str, ...]:
-    # Unset, these read like the site's root, whatever that is, and would exclude everything; what
-    # the project wrote itself shows whether they are.
+    # Unset, Django returns the root of the site, which would exclude everything.
     urls = [_explicit_setting(name) for name in ("STATIC_URL", "MEDIA_URL")]
     paths = (_without_prefix(url) for url in urls if url not in ("", "/"))
     return ("/favicon.ico", *filter(None, paths))
 
 
 def _without_prefix(url: str) -> str:
-    """Return the path that the URLconf sees, or nothing for what never comes here: files of other
-    hosts, and of paths beside the site's prefix."""
+    """Return the path of a URL without the script name, or "" if it is not below it."""
     if url.startswith(("//", "http:", "https:")):
         return ""
     prefix = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/"
@@ -133,7 +131,7 @@ def sample(activity: Activity) -> Activity | None:
     rate = get_settings().SAMPLE_RATE
     if rate >= 1 or activity.source != Source.REQUEST or activity.status == Status.FAILED:
         return activity
-    return activity if random.random() < rate else None  # noqa: S311 (a share, not a secret)
+    return activity if random.random() < rate else None  # noqa: S311 (not a secret)
 
 
 # --- enrich ----------------------------------------------------------------------------------
@@ -142,7 +140,7 @@ _FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
 
 
 def enrich(activity: Activity) -> Activity:
-    """Add to what was collected during a request who made that request, and from where."""
+    """Add the request's actor and client to the other activities of that request."""
     scope = current_scope()
     if scope is None or scope.request_activity is None or activity is scope.request_activity:
         return activity
@@ -151,7 +149,7 @@ def enrich(activity: Activity) -> Activity:
         name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
     }
     if activity.request_id in ("", scope.id.hex):
-        # The project may have bound another id in the meantime, and it is one for all.
+        # The project may have bound another id since.
         missing["request_id"] = request.request_id
     if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
         missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
@@ -164,125 +162,126 @@ _PAYLOADS = ("data", "changes")
 _DATA = frozenset({*_PAYLOADS, "response", "extra"})
 
 WITHHELD = "[withheld: the data of the request are not known]"
-"""What takes the place of a text that may quote what trackmate has not seen."""
+"""Replaces a text that may quote request data that trackmate could not read."""
 
 
-_NOTE = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
-"""What capture says of a body that it does not keep."""
+_NOT_CAPTURED = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
+"""The placeholder for a body that is not captured."""
 
 
 def redact(activity: Activity) -> Activity:
-    """Mask secrets, by name, by form and by place, in all that a client or a project can fill."""
+    """Mask secrets in everything that a client or the project provides."""
     scope = current_scope()
-    rules = _redactor_for(activity, scope)
+    redactor = _redactor_for(activity, scope)
     masked: dict[str, Any] = {}
     for name in _PAYLOADS:
         if (value := getattr(activity, name)) is not None:
-            masked[name] = rules.mask_data(value, may_be_quoted=name == "data")
+            masked[name] = redactor.mask_data(value, may_be_quoted=name == "data")
     if activity.response is not None:
-        masked["response"] = _response_redactor(rules, activity).mask_data(activity.response)
+        masked["response"] = _response_redactor(redactor, activity).mask_data(activity.response)
     if isinstance(activity.extra, dict):
-        masked["extra"] = _redacted_extra(rules, activity.extra)
+        masked["extra"] = _mask_extra(redactor, activity.extra)
     elif activity.extra is not None:
-        masked["extra"] = {"value": rules.mask_data(activity.extra)}
+        masked["extra"] = {"value": redactor.mask_data(activity.extra)}
     if activity.user_agent:
-        masked["user_agent"] = rules.mask_shared_text(truncate(activity.user_agent, MAX_TEXT))
+        masked["user_agent"] = redactor.mask_shared_text(truncate(activity.user_agent, MAX_TEXT))
     if activity.path:
-        masked["path"] = rules.mask_path_formats(truncate(activity.path, MAX_TEXT))
+        masked["path"] = redactor.mask_path_formats(truncate(activity.path, MAX_TEXT))
     if activity.actor_label:
-        # "api-key:7" is the name of an actor, not a key and its value.
-        masked["actor_label"] = rules.mask_text(
+        # "api-key:7" is an actor, not a key with a value.
+        masked["actor_label"] = redactor.mask_text(
             truncate(activity.actor_label, MAX_TEXT), named=False
         )
     if activity.action and activity.action != activity.route:
-        # A route is the project's own, and so is a name that was made of it.
-        masked["action"] = _text(rules, activity.action)
+        # A route is written by the project.
+        masked["action"] = _mask_text(redactor, activity.action)
     if activity.request_id and not (scope and activity.request_id == scope.id.hex):
-        # One of ours is no text of anybody's, though its digits may look like a card's.
-        masked["request_id"] = _text(rules, activity.request_id)
+        # A generated id has no secrets, though its digits may look like a card number.
+        masked["request_id"] = _mask_text(redactor, activity.request_id)
     if activity.remarks:
-        masked["remarks"] = _text(rules, activity.remarks)
+        masked["remarks"] = _mask_text(redactor, activity.remarks)
     if activity.target:
-        masked["target"] = _redacted_target(rules, activity.target)
-    return mask_known_secrets(activity.replace(**masked), rules.known_secrets)
+        masked["target"] = _mask_target(redactor, activity.target)
+    return mask_known_secrets(activity.replace(**masked), redactor.known_secrets)
 
 
 def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:
     if scope is None:
         return get_redactor(is_authentication=is_about_authentication(activity.action))
-    rules = scope.redactor
-    if activity is scope.request_activity or rules.is_authentication:
-        return rules
+    redactor = scope.redactor
+    if activity is scope.request_activity or redactor.is_authentication:
+        return redactor
     about = is_about_authentication(activity.action)
-    return replace(rules, is_authentication=True) if about else rules
+    return replace(redactor, is_authentication=True) if about else redactor
 
 
-def _response_redactor(rules: Redactor, activity: Activity) -> Redactor:
+def _response_redactor(redactor: Redactor, activity: Activity) -> Redactor:
     is_error = (activity.status_code or 0) >= FIRST_ERROR_STATUS
-    return replace(rules, is_response=True, is_error=is_error)
+    return replace(redactor, is_response=True, is_error=is_error)
 
 
-def _redacted_extra(rules: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
-    """Mask what is an address, or a part of one, as such: the names in it may be encoded."""
+def _mask_extra(redactor: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
+    """Mask `extra`: the query and the headers as such, the rest as data."""
     masked: dict[str, Any] = {}
     if isinstance(query := extra.get("query"), str):
-        masked["query"] = rules.mask_query(query)
+        masked["query"] = redactor.mask_query(query)
     if isinstance(headers := extra.get("headers"), dict):
         masked["headers"] = {
-            name: rules.mask_header(name, str(value)) for name, value in headers.items()
+            name: redactor.mask_header(name, str(value)) for name, value in headers.items()
         }
-    # A project may use these names for something of another kind.
+    # The project may use these names for other types.
     rest = {name: value for name, value in extra.items() if name not in masked}
-    return {**rules.mask_data(rest), **masked} if rest else masked
+    return {**redactor.mask_data(rest), **masked} if rest else masked
 
 
-def mask_known_secrets(activity: Activity, found: KnownSecrets) -> Activity:
-    """Mask in free texts and answers what was masked elsewhere in the same request.
+def mask_known_secrets(activity: Activity, secrets: KnownSecrets) -> Activity:
+    """Mask the known secrets of the request in free texts and response data.
 
-    Data, queries and paths stay: otherwise a client could hide what it does by sending it twice,
-    the second time under the name of a secret. Where not all data of the request are known, texts
-    that may quote them are withheld.
+    Data, queries and paths are not changed: otherwise clients could hide them by sending the same
+    value as a password. If not all request data are known, texts that may quote them are withheld.
     """
-    if not found.is_complete:
+    if not secrets.is_complete:
         activity = _withhold_texts(activity)
-    if not found:
+    if not secrets:
         return activity
     masked: dict[str, Any] = {}
     if activity.remarks:
-        masked["remarks"] = found.mask(activity.remarks)
+        masked["remarks"] = secrets.mask(activity.remarks)
     if activity.response is not None:
-        masked["response"] = found.mask(activity.response)
+        masked["response"] = secrets.mask(activity.response)
     if activity.extra and (texts := _free_texts(activity.extra)):
         rest = {name: value for name, value in activity.extra.items() if name not in texts}
-        masked["extra"] = {**rest, **found.mask(texts)}
+        masked["extra"] = {**rest, **secrets.mask(texts)}
     for name in _maskable_names(activity):
         text = getattr(activity, name)
-        if text and (without := found.mask_name(text)) != text:
+        if text and (without := secrets.mask_name(text)) != text:
             masked[name] = without
     if activity.target:
-        text = found.mask(activity.target.object_repr)
+        text = secrets.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
     return activity.replace(**masked) if masked else activity
 
 
 def _maskable_names(activity: Activity) -> tuple[str, ...]:
-    """Return which names of an activity a project may have made of what a client sent."""
+    """Return the fields whose text the project may have built from request data."""
     action = () if activity.action == activity.route else ("action",)
     actor = () if activity.actor_id is not None else ("actor_label",)
     return ("action_type", "request_id", *action, *actor)
 
 
 def _withhold_texts(activity: Activity) -> Activity:
-    """Keep of an exception its type and place, and of what the project says nothing."""
+    """Replace texts that may quote the request, but keep the type and place of an exception."""
     extra = activity.extra
     masked: dict[str, Any] = {}
     if extra and isinstance(exception := extra.get("exception"), dict):
         extra = masked["extra"] = {**extra, "exception": {**exception, "message": WITHHELD}}
     response = activity.response
-    if response is not None and not (isinstance(response, str) and _NOTE.fullmatch(response)):
+    if response is not None and not (
+        isinstance(response, str) and _NOT_CAPTURED.fullmatch(response)
+    ):
         masked["response"] = WITHHELD
     if activity.source != Source.REQUEST:
-        # What `tracker` says of a request was decided by itself.
+        # `tracker` has withheld its remarks itself.
         if activity.remarks:
             masked["remarks"] = WITHHELD
         if extra:
@@ -294,27 +293,27 @@ def _withhold_extra(extra: dict[str, Any]) -> dict[str, Any]:
     texts = _free_texts(extra)
     texts.pop("exception", None)
     withheld: dict[str, Any] = Sanitizer(text=lambda _text: WITHHELD)(texts)
-    # The names are the project's own.
+    # The names are written by the project.
     return dict(zip(texts, withheld.values(), strict=True))
 
 
 def _free_texts(extra: dict[str, Any]) -> dict[str, Any]:
-    """Return what is neither the query nor a header, in which the names say what is secret."""
+    """Return `extra` without the query and the headers, whose secrets have names."""
     return {name: value for name, value in extra.items() if name not in ("query", "headers")}
 
 
-def _text(rules: Redactor, text: str) -> str:
-    # Patterns meet bounded texts only; what is longer than this no column takes anyway.
-    return rules.mask_text(truncate(text, MAX_TEXT))
+def _mask_text(redactor: Redactor, text: str) -> str:
+    # Bounded, since no column takes more.
+    return redactor.mask_text(truncate(text, MAX_TEXT))
 
 
-def _redacted_target(rules: Redactor, target: Target) -> Target:
-    if target.model.rpartition(".")[2] in rules.names:
-        # The key of a session, and of many a token, is the secret itself; a number is not.
+def _mask_target(redactor: Redactor, target: Target) -> Target:
+    if target.model.rpartition(".")[2] in redactor.names:
+        # The primary key of a session or token is the secret itself, unless it is a number.
         key = target.object_id
-        hidden = key if key.isdigit() else keyed_hash(key, "object")
-        return replace(target, object_id=hidden, object_repr=MASK)
-    return replace(target, object_repr=_text(rules, target.object_repr))
+        object_id = key if key.isdigit() else keyed_hash(key, "object")
+        return replace(target, object_id=object_id, object_repr=MASK)
+    return replace(target, object_repr=_mask_text(redactor, target.object_repr))
 
 
 # --- clean -----------------------------------------------------------------------------------
@@ -332,11 +331,11 @@ LENGTHS = {
     "route": 255,
     "request_id": 64,
 }
-"""Characters that the columns of an `ActivityLog` take."""
+"""Maximum lengths of the columns of `ActivityLog`."""
 
 
 def clean(activity: Activity) -> Activity:
-    """Make every value one that any backend takes: no control characters, bounded, JSON-ready."""
+    """Make every value storable: without control characters, bounded, JSON-ready."""
     cleaned: dict[str, Any] = {}
     for name, length in LENGTHS.items():
         text = getattr(activity, name)
@@ -363,7 +362,7 @@ def _clean_target(target: Target) -> Target:
 
 
 def without_payload(activity: Activity, reason: str) -> Activity:
-    """Return what can be said without any text that a client or a project filled."""
+    """Return a copy without any text from the client or the project."""
     return activity.replace(
         data=None,
         response=None,

@@ -1,4 +1,4 @@
-"""For the tests of projects: look at what would be recorded."""
+"""Helpers for the tests of projects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trackmate.conf import given_settings
 
 @contextmanager
 def capture_activities(**settings: Any) -> Iterator[list[Activity]]:
-    """Collect activities in a list in place of the backend; keywords override `TRACKMATE`.
+    """Collect activities in a list instead of sending them; keywords override `TRACKMATE`.
 
     >>> with capture_activities() as activities:
     ...     client.post("/orders/", {"number": 7})

@@ -129,7 +129,7 @@ def _limit_apart(
     """
     is_postgresql = connection.vendor == "postgresql"
     if seconds and is_postgresql and connection.in_atomic_block and not _takes_several(connection):
-        return statement_limit(connection, _milliseconds(seconds), goes_on=True)
+        return statement_limit(connection, _milliseconds(seconds), restore=True)
     return nullcontext()
 
 

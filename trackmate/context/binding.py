@@ -1,4 +1,4 @@
-"""`bind()` and `suppress()`: what is added to activities, or not recorded, inside a block."""
+"""`bind()` and `suppress()`: add values to activities, or record nothing, inside a block."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
-    """Name, for everything recorded inside the block, its actor, its request id and extra facts.
+    """Set the actor, the request id and extra values of everything recorded inside the block.
 
-    `actor` is a user, or the name of an actor that is no user; other keywords go to `extra`.
-    Blocks nest; the inner one wins. As a decorator it works on functions, sync and async, and on
-    generators of both kinds.
+    `actor` is a user, or the name of an actor without a user; other keywords go to `extra`. Blocks
+    nest, and the inner one wins. Also a decorator for functions and generators, sync and async.
 
     >>> with bind(actor="cron:nightly", job="invoices"):
     ...     send_invoices()
@@ -34,13 +33,13 @@ class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppres
     def __enter__(self) -> None:
         scope = current_scope()
         if scope is not None and "request_id" in self._values:
-            # It is the id of the whole request, whenever the project comes to know it.
+            # For the whole request, even for what was recorded before.
             scope.request_id = self._values["request_id"]
         super().__enter__()
 
 
 def _bound_values() -> dict[str, Any]:
-    """Return what is bound here, by name; inner blocks win."""
+    """Return the bound values by field name; inner blocks win."""
     values: dict[str, Any] = {}
     for block in bind.active():
         extra = {**values.get("extra", {}), **block._values.get("extra", {})}
@@ -61,10 +60,10 @@ def suppress(function: F, /) -> F: ...
 
 
 def suppress(function: Any = None, /) -> Any:
-    """Record nothing of what happens inside the block, or inside the function it decorates.
+    """Record nothing inside the block, or inside the decorated function.
 
-    As a decorator, bare or called, it works on functions, sync and async, and on generators of
-    both kinds.
+    As a decorator, with or without parentheses, it works on functions and generators, sync and
+    async.
 
     >>> with suppress():
     ...     rebuild_everything()
@@ -73,12 +72,12 @@ def suppress(function: Any = None, /) -> Any:
 
 
 def is_suppressed() -> bool:
-    """Return True if the code that runs is inside `suppress()`."""
+    """Return True inside `suppress()`."""
     return bool(Suppression.active())
 
 
 def apply_context(activity: Activity) -> Activity:
-    """Return `activity` with what is bound here and with the id of the request it belongs to."""
+    """Return `activity` with the bound values and the id of the current request."""
     bound, scope = _bound_values(), current_scope()
     if not bound and scope is None:
         return activity
@@ -88,7 +87,7 @@ def apply_context(activity: Activity) -> Activity:
         if name != "extra" and not getattr(activity, name)
     }
     if activity.actor_label:
-        # An activity that names its actor does not get half of another one.
+        # Not the key of one actor with the label of another.
         values.pop("actor_id", None)
     if "extra" in bound:
         values["extra"] = {**bound["extra"], **(activity.extra or {})}

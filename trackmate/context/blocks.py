@@ -1,4 +1,4 @@
-"""Blocks and decorators whose effect goes with the context in which they were entered."""
+"""Base class of context managers that are active in the context that entered them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ContextBlock:
-    """A context manager and a decorator that says, wherever code runs, whether that is inside it.
+    """A context manager and decorator that is active in one context (see `contextvars`).
 
-    What is entered is a matter of the context: a task that was started inside stays inside. One
-    object can be entered several times, by several tasks and threads. If it is left in another
-    context than it was entered in, as by a generator that another thread collects, it ends where it
-    was entered, and nothing is raised.
+    A task started inside the block stays inside it. One object can be entered several times, by
+    several tasks and threads. If it is exited in another context, for example by a generator that
+    another thread collects, it ends where it was entered, without an error.
     """
 
     _entries: ClassVar[ContextVar[tuple[_Entry, ...]]]
-    """What was entered here, of each subclass for itself."""
+    """The entered blocks of this context; each subclass has its own."""
 
     def __init_subclass__(cls) -> None:
         cls._entries = ContextVar(f"trackmate_{cls.__name__}", default=())
@@ -34,7 +33,7 @@ class ContextBlock:
 
     @classmethod
     def active(cls) -> list[Self]:
-        """Return the blocks that the code that runs is inside of, the outermost first."""
+        """Return the blocks around the running code, the outermost first."""
         return [entry.block for entry in cls._entries.get() if entry.is_open]
 
     def __enter__(self) -> None:
@@ -45,21 +44,21 @@ class ContextBlock:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
         entries = self._entries.get()
-        # A context may be the copy of one in which the block has ended since.
+        # This context may be a copy of one in which the block has ended since.
         mine = (each for each in reversed(entries) if each.block is self and each in self._open)
-        # If there is none, it was entered in a context that knows nothing of this one.
+        # Without one, it was entered in an unrelated context.
         entry = next(mine, self._open[-1])
         try:
             self._entries.reset(entry.token)
         except ValueError:
-            # It was entered in another context, and ends there too.
+            # Entered in another context.
             entry.is_open = False
-        # Not what it was before: other blocks may have been entered and left since.
+        # Not the previous value: other blocks may have been entered and exited since.
         self._entries.set(tuple(each for each in entries if each is not entry))
         self._open.remove(entry)
 
@@ -94,8 +93,8 @@ class ContextBlock:
         with self:
             return await coroutine
 
-    # A generator runs in the context of whoever asks it for the next value, so it is inside only
-    # while it runs, and not between two values.
+    # A generator runs in the context of its consumer: the block is active while the generator runs,
+    # not between two values.
 
     def _wrap_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -110,7 +109,7 @@ class ContextBlock:
                             return end.value
                     try:
                         step = partial(generator.send, (yield value))
-                    except Exception as error:  # noqa: BLE001 (what is thrown in goes inside)
+                    except Exception as error:  # noqa: BLE001 (thrown into the generator)
                         step = partial(generator.throw, error)
             finally:
                 with self:
@@ -131,7 +130,7 @@ class ContextBlock:
                             return
                     try:
                         step = partial(generator.asend, (yield value))
-                    except Exception as error:  # noqa: BLE001 (what is thrown in goes inside)
+                    except Exception as error:  # noqa: BLE001 (thrown into the generator)
                         step = partial(generator.athrow, error)
             finally:
                 with self:
@@ -141,12 +140,12 @@ class ContextBlock:
 
 
 class _Entry:
-    """One time that a block was entered."""
+    """One entry into a block."""
 
     __slots__ = ("block", "is_open", "token")
 
     token: Token[Any]
-    """Of the context in which that was."""
+    """Restores the variable in the context of the entry."""
 
     def __init__(self, block: Any) -> None:
         self.block = block

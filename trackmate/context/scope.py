@@ -1,4 +1,4 @@
-"""The scope of a request: what is collected while it runs."""
+"""The scope of a request: collects activities while the request runs."""
 
 from __future__ import annotations
 
@@ -21,50 +21,47 @@ Enrichment = Callable[[Activity], Activity | None]
 
 
 class Scope:
-    """One request while it runs, and everything that was recorded in it.
-
-    Every visitor waits until there is one, so what few requests set is kept in the class.
-    """
+    """A running request, and everything that was recorded during it."""
 
     exception: BaseException | None = None
-    """What the view raised and nobody handled."""
+    """An exception that was not handled."""
     actor: tuple[Any, str] | None = None
-    """Key and label of who logged out, since the request ends as an anonymous one."""
+    """Key and label of the user who has logged out in this request."""
     capture_data: bool | None = None
     capture_response: bool | None = None
-    """What a decorated view wants in place of the settings."""
+    """What `tracker` sets in place of the settings."""
     request_activity: Activity | None = None
-    """The request's own activity, once the request has ended."""
+    """The activity of the request itself, once the request has ended."""
     closed: bool = False
-    """Whether the request has ended and nothing more can be collected."""
+    """True once the request has ended."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
-        """The request, whose user is read at the end."""
+        """The request. Its user is read when it ends."""
         self.action_time = datetime.now(UTC)
-        """When it began."""
+        """When it started."""
         self.started = perf_counter()
-        """The same on a clock that never jumps, in seconds."""
+        """The same on the monotonic clock, in seconds."""
         self.activities: list[Activity] = []
-        """What was collected: logins, custom actions, decorated functions, model changes."""
+        """Logins, custom actions and decorated functions during the request."""
         self.enrichments: list[Enrichment] = []
-        """What decorated views add to the request's own activity, evaluated at the end."""
+        """Functions that change the activity of the request, called when it ends."""
         self.secrets = KnownSecrets()
-        """Values that were masked in it; they are masked in its free texts too."""
+        """Values that were masked, to be masked in free texts as well."""
 
     @cached_property
     def request_id(self) -> str:
-        """What ties together everything that the request did; the key of its own row in hex."""
+        """Shared by all activities of the request: the key of its row in hex."""
         return self.id.hex
 
     @cached_property
     def id(self) -> UUID:
-        """Key of the request's own row."""
+        """Primary key of the request's row."""
         return uuid7(self.action_time)
 
     @cached_property
     def redactor(self) -> Redactor:
-        """What masks the secrets of this request; to be used once its route is known."""
+        """The redactor for this request. Use it once the route is known."""
         return redactor_for_request(self.request, known_secrets=self.secrets)
 
 
@@ -72,16 +69,16 @@ _scope: ContextVar[Scope | None] = ContextVar("trackmate_scope", default=None)
 
 
 def current_scope() -> Scope | None:
-    """Return the scope of the request that runs here, if one does."""
+    """Return the scope of the current request, or None."""
     return _scope.get()
 
 
 def enter_scope(scope: Scope) -> Token[Scope | None]:
-    """Make `scope` the current one; hand the token to `leave()`."""
+    """Make `scope` the current one. Pass the token to `leave_scope()`."""
     return _scope.set(scope)
 
 
 def leave_scope(token: Token[Scope | None]) -> None:
-    """Restore what was current before `enter()`."""
-    with contextlib.suppress(ValueError):  # of a coroutine that is closed in another context
+    """Restore the previous scope."""
+    with contextlib.suppress(ValueError):  # a coroutine closed in another context
         _scope.reset(token)

@@ -126,7 +126,7 @@ def _limited_block(connection: BaseDatabaseWrapper, milliseconds: int) -> Iterat
     # own transaction; a rollback takes the setting back with it.
     with (
         transaction.atomic(using=connection.alias),
-        statement_limit(connection, milliseconds, goes_on=goes_on),
+        statement_limit(connection, milliseconds, restore=goes_on),
     ):
         yield
 

@@ -1,1 +1,1 @@
-"""Databases: deadlines, transactions, keys as text, and error messages without values."""
+"""Database tools: time limits, transactions, primary keys as text, errors without values."""

@@ -1,4 +1,4 @@
-"""Points in time by which a database has to answer."""
+"""Deadlines for database operations."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from django.db import OperationalError
 
 
 class DeadlineExceededError(OperationalError):
-    """A database did not answer in time; its connection is closed."""
+    """The database did not respond in time; its connection is closed."""
 
 
 class Deadline:
-    """A point in time on a clock that never jumps."""
+    """A point in time on the monotonic clock."""
 
     __slots__ = ("_end", "was_missed")
 
     def __init__(self, seconds: float) -> None:
         self._end = monotonic() + seconds
         self.was_missed = False
-        """Whether something was given up."""
+        """True once an operation was given up."""
 
     def remaining(self) -> float:
-        """Return the seconds that are left. Raise DeadlineExceededError if none are."""
+        """Return the remaining seconds. Raise DeadlineExceededError if there are none."""
         seconds = self._end - monotonic()
         if seconds <= 0:
             self.was_missed = True

@@ -1,4 +1,4 @@
-"""How each driver is made to keep a deadline while it waits for the server."""
+"""Make each database driver keep a deadline while it waits for the server."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from trackmate.db.deadlines import Deadline
 
 Release = Callable[[], object]
-"""Takes back what was put in the place of something."""
+"""Restores what was overridden."""
 
 ACTIVE = 1
-"""What libpq says of a connection on which a command is in progress."""
+"""libpq's transaction status while a command is in progress."""
 
 READ, WRITE = 1, 2
-"""What psycopg waits for; their sum is either."""
+"""psycopg's wait flags."""
 
 _IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 _EVENTS = (0, _IN, _OUT, _IN | _OUT)
 
 
 def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
-    """Let psycopg 3 wait by the deadline: all that it waits for goes through `wait()`."""
+    """Limit psycopg 3, which waits for everything in `wait()`."""
     if not hasattr(raw, "pgconn"):
         return None
 
@@ -31,7 +31,7 @@ def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
         try:
             return _drive(generator, raw.pgconn.socket, deadline)
         except BaseException:
-            # A signal, perhaps: whoever comes next must not meet the answer.
+            # Also for signals: the next query must not read this response.
             if raw.pgconn.transaction_status == ACTIVE:
                 deadline.was_missed = True
             raise
@@ -40,7 +40,7 @@ def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
 
 
 def _drive(generator: Generator[int, int, Any], file: int, deadline: Deadline) -> Any:
-    """Consume a generator of psycopg, which yields what it waits for and is sent what is ready."""
+    """Run a generator of psycopg, which yields wait flags and is sent the ready ones."""
     try:
         wanted = next(generator)
         while True:
@@ -51,7 +51,7 @@ def _drive(generator: Generator[int, int, Any], file: int, deadline: Deadline) -
 
 
 def _wait_for(file: int, wanted: int, seconds: float) -> int:
-    """Return for what of `wanted` a socket is ready, or 0 if it is not in time."""
+    """Return the flags for which a socket is ready, or 0 after `seconds`."""
     if not hasattr(select, "poll"):  # pragma: no cover (Windows, eventlet)
         read, write, _ = select.select(
             [file] if wanted & READ else [], [file] if wanted & WRITE else [], [], seconds
@@ -64,15 +64,12 @@ def _wait_for(file: int, wanted: int, seconds: float) -> int:
         return 0
     event = events[0][1]
     ready = bool(event & _IN) * READ | bool(event & _OUT) * WRITE
-    # Of a connection that is gone the driver finds out when it reads.
+    # On a hangup the driver raises an error when it reads.
     return ready or wanted
 
 
 def _limit_mysqlclient(raw: Any, deadline: Deadline) -> Release | None:
-    """Let mysqlclient wait for the answer to a query by the deadline.
-
-    What else it asks the server, it asks in C and without a limit; here that is a query too.
-    """
+    """Limit mysqlclient, which waits in C for some commands: those become queries here."""
     if not hasattr(raw, "send_query"):
         return None
 
@@ -82,7 +79,7 @@ def _limit_mysqlclient(raw: Any, deadline: Deadline) -> Release | None:
             while not _wait_for(raw.fileno(), READ, deadline.remaining()):
                 pass
         except BaseException:
-            # A signal, perhaps: whoever comes next must not meet the answer.
+            # Also for signals: the next query must not read this response.
             deadline.was_missed = True
             raise
         raw.read_query_result()
@@ -102,31 +99,31 @@ def _limit_mysqlclient(raw: Any, deadline: Deadline) -> Release | None:
     return release
 
 
-def override(raw: Any, name: str, method: Callable[..., Any]) -> Release:
-    """Put a method in the place of another one, and return what takes it back."""
-    outer = raw.__dict__.get(name)
-    setattr(raw, name, method)
+def override(target: Any, name: str, method: Callable[..., Any]) -> Release:
+    """Override a method of one object, and return a function that restores it."""
+    previous = target.__dict__.get(name)
+    setattr(target, name, method)
 
     def release() -> None:
-        if outer is None:
-            raw.__dict__.pop(name, None)
+        if previous is None:
+            target.__dict__.pop(name, None)
         else:
-            setattr(raw, name, outer)
+            setattr(target, name, previous)
 
     return release
 
 
 def _limit_sqlite(raw: Any, deadline: Deadline) -> Release:
-    """Let SQLite wait for a lock by the deadline; it waits for nothing else."""
-    former = _busy_timeout(raw)
-    limit = min(former, int(deadline.remaining() * 1000))
+    """Limit SQLite, which waits only for locks."""
+    previous = _busy_timeout(raw)
+    limit = min(previous, int(deadline.remaining() * 1000))
     raw.execute(f"PRAGMA busy_timeout = {limit}")
 
     def release() -> None:
-        with suppress(Exception):  # it may be closed
-            # The project may have set it as the connection was made.
+        with suppress(Exception):  # the connection may be closed
+            # Unless the project has changed it meanwhile.
             if _busy_timeout(raw) == limit:
-                raw.execute(f"PRAGMA busy_timeout = {former}")
+                raw.execute(f"PRAGMA busy_timeout = {previous}")
 
     return release
 

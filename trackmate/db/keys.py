@@ -1,4 +1,4 @@
-"""Primary keys as text, in which the log names objects of any model."""
+"""Primary keys of any model as text."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 MAX_KEY = 255
-"""Characters of a key that a row holds."""
+"""Maximum length of a key in a row."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 MAX_INT = 2**63
-"""No database has a wider integer."""
+"""Integers from here on do not fit any database."""
 
 UNREADABLE = (ValidationError, ValueError, TypeError, OverflowError, ArithmeticError)
-"""What a field raises for a text that is no key of its model."""
+"""What fields raise for an invalid value."""
 
 
 def serialize_key(instance: Model) -> str | None:
-    """Return the primary key of an object as text, or None for one that has none yet."""
+    """Return the primary key of an object as text, or None if it has none."""
     key = instance.pk
     if key is None or (isinstance(key, tuple) and None in key):
         return None
     if isinstance(key, (tuple, bytes, bytearray, memoryview)):
-        # As Django's serializers write what is more than a value, or no text: JSON, or Base64.
+        # As Django's serializers do: JSON for composite keys, Base64 for bytes.
         return str(instance._meta.pk.value_to_string(instance))[:MAX_KEY]
     return str(key)[:MAX_KEY]
 
 
 def parse_key(model: type[Model], text: Any) -> Any:
-    """Return the primary key that a text names, or None if it names none of this model."""
+    """Return the primary key of `model` for a text, or None if the text is invalid."""
     try:
         key = _hashable(model._meta.pk.to_python(text))
         hash(key)
@@ -48,7 +48,7 @@ def _hashable(key: Any) -> Any:
 
 
 def _is_storable(key: Any) -> bool:
-    """Return True if a database can be asked for it."""
+    """Return True if a database accepts this key as a parameter."""
     if isinstance(key, tuple):
         return all(map(_is_storable, key))
     if isinstance(key, int):

@@ -1,7 +1,7 @@
-"""A limit of time for whatever a database connection waits for.
+"""Time limits for everything that a database connection waits for.
 
-The server keeps a limit too where it can (see `inserts`), and ends a statement cleanly. This is for
-all else: connecting, a pool, a server or a network that does not answer any more.
+The server limits statements by itself where it can (see `backends.inserts`). These limits are for
+the rest: connecting, a pool, a server or a network that does not respond.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from trackmate.processes import at_fork
 
 
 class time_limit:  # noqa: N801 (used like contextlib.suppress)
-    """Let nothing on a connection wait for more than `seconds` in all, inside the block.
+    """Limit the total time that a connection may wait inside the block to `seconds`.
 
-    Raise DeadlineExceededError and close the connection if something does. So it must not be used
-    within a transaction of somebody else's, which would be lost. The limit holds with psycopg 3,
-    mysqlclient and SQLite; with other drivers for connecting alone.
+    After that raise DeadlineExceededError and close the connection: do not use it in a transaction
+    of the project. Works with psycopg 3, mysqlclient and SQLite; with other drivers only connecting
+    is limited.
     """
 
     __slots__ = (
         "_connection",
         "_deadline",
         "_limit",
+        "_overrides",
         "_previous_close",
         "_release",
         "_seconds",
-        "overrides",
     )
 
     def __init__(self, connection: BaseDatabaseWrapper, seconds: float) -> None:
@@ -49,8 +49,8 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         self._deadline = Deadline(self._seconds)
         self._release: Release | None = None
         self._previous_close = self._connection._close  # type: ignore[attr-defined]
-        # On the instance: it belongs to this thread alone.
-        self.overrides = (
+        # On the instance, which belongs to this thread.
+        self._overrides = (
             override(self._connection, "get_new_connection", self._connect),
             override(self._connection, "_close", self._close),
         )
@@ -59,15 +59,15 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for release in self.overrides:
+        for release in self._overrides:
             release()
         self._release_limit()
         if self._deadline.was_missed:
-            # An answer may still come that nobody waits for.
+            # The response may still arrive, and would be taken for that of the next query.
             with suppress(Exception):
                 self._connection.close()
 
@@ -78,7 +78,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         return raw
 
     def _close(self) -> Any:
-        # A pool hands it to somebody else.
+        # A pool passes the connection on.
         self._release_limit()
         return self._previous_close()
 
@@ -93,9 +93,9 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
 
 
 def limit_time(alias: str, seconds: float) -> AbstractContextManager[None]:
-    """Return a `time_limit` for a database, unless somebody's transaction would be lost by it."""
+    """Return a `time_limit` for a database, or no limit within a transaction of the project."""
     connection = connections[alias]
-    # SQLite gives up a statement, and never the connection.
+    # With SQLite the connection stays open.
     if connection.vendor != "sqlite" and is_in_transaction(connection):
         return nullcontext()
     return time_limit(connection, seconds)
@@ -103,12 +103,12 @@ def limit_time(alias: str, seconds: float) -> AbstractContextManager[None]:
 
 @contextmanager
 def statement_limit(
-    connection: BaseDatabaseWrapper, milliseconds: int, *, goes_on: bool
+    connection: BaseDatabaseWrapper, milliseconds: int, *, restore: bool
 ) -> Iterator[None]:
-    """Have PostgreSQL stop each statement of the transaction that is open after so long.
+    """Set PostgreSQL's `statement_timeout` inside the block, within the open transaction.
 
-    Where the transaction goes on after the block, the former limit is set again; after a failure a
-    rollback does that.
+    Pass `restore=True` if the transaction continues after the block. A rollback restores the
+    previous value as well.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -116,22 +116,22 @@ def statement_limit(
             " set_config('statement_timeout', %s, true)",
             [str(milliseconds)],
         )
-        former = cursor.fetchone()[0]
+        previous = cursor.fetchone()[0]
         yield
-        if goes_on:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [former])
+        if restore:
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [previous])
 
 
 # --- forking -------------------------------------------------------------------------------------
 
 _opened: WeakKeyDictionary[BaseDatabaseWrapper, Any] = WeakKeyDictionary()
-"""Connections that were made to record something, and by that before a server forks, perhaps."""
+"""Connections opened by recording, perhaps before a server forks."""
 _parent_connections: list[Any] = []
-"""To close them would end the sessions of the parent; they are kept from being collected."""
+"""Referenced, since closing them would end the sessions of the parent process."""
 
 
 def _forget_connections() -> None:
-    """Let a forked process connect anew: two that share a session read each other's answers."""
+    """Let a forked process open its own connections."""
     for connection, raw in list(_opened.items()):
         _parent_connections.append(raw)
         if connection.connection is raw and not connection.in_atomic_block:
@@ -149,13 +149,13 @@ at_fork(_forget_connections)
 
 def _open_connection(connection: BaseDatabaseWrapper, parameters: Any, deadline: Deadline) -> Any:
     if getattr(connection, "pool", None):
-        impatient: Any = _PoolWithDeadline(connection, deadline)
-        raw = type(connection).get_new_connection(impatient, parameters)
-        connection.isolation_level = impatient.isolation_level  # type: ignore[attr-defined]
+        wrapper: Any = _PoolWithDeadline(connection, deadline)
+        raw = type(connection).get_new_connection(wrapper, parameters)
+        connection.isolation_level = wrapper.isolation_level  # type: ignore[attr-defined]
         return raw
     if connection.vendor == "sqlite":
         return type(connection).get_new_connection(connection, parameters)
-    # No driver keeps a limit of less than two seconds, and none one for looking up a host.
+    # Drivers have no limit for DNS, and libpq none below two seconds.
     attempt = _ConnectionAttempt(
         lambda: type(connection).get_new_connection(connection, parameters)
     )
@@ -163,7 +163,7 @@ def _open_connection(connection: BaseDatabaseWrapper, parameters: Any, deadline:
 
 
 class _PoolWithDeadline:
-    """A connection whose pool is not waited for longer than a deadline."""
+    """Proxy of a connection that waits for its pool only until the deadline."""
 
     def __init__(self, connection: BaseDatabaseWrapper, deadline: Deadline) -> None:
         self._connection, self._deadline = connection, deadline
@@ -183,31 +183,31 @@ class _PoolWithDeadline:
 
 
 class _ConnectionAttempt:
-    """A call in a thread of its own, which nobody has to wait for."""
+    """Connecting in a separate thread, which can be given up."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._made: Any = None
+        self._raw: Any = None
         self._error: BaseException | None = None
         self._is_given_up = False
         self._thread = Thread(target=self._run, name="trackmate-connect", daemon=True)
 
     def result(self, seconds: float) -> Any:
-        """Return the connection. Raise DeadlineExceededError if it is not there in time."""
+        """Return the connection. Raise DeadlineExceededError after `seconds`."""
         self._thread.start()
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._is_given_up = True
-            raise DeadlineExceededError("no connection to the database was made in time")
+            raise DeadlineExceededError("connecting to the database took too long")
         if self._error is not None:
             raise self._error
-        return self._made
+        return self._raw
 
     def _run(self) -> None:
         try:
-            self._made = self._connect()
-        except BaseException as error:  # noqa: BLE001 (it is raised where it is waited for)
+            self._raw = self._connect()
+        except BaseException as error:  # noqa: BLE001 (raised by result())
             self._error = error
-        if self._is_given_up and self._made is not None:
+        if self._is_given_up and self._raw is not None:
             with suppress(Exception):
-                self._made.close()
+                self._raw.close()

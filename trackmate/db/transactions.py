@@ -1,4 +1,4 @@
-"""What state of a transaction a connection is in, and project code that must not break one."""
+"""The transaction state of connections, and savepoints around code of the project."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def needs_manual_commit(connection: BaseDatabaseWrapper) -> bool:
-    """Return True if what is executed now stays uncommitted until the project says so.
+    """Return True if statements stay uncommitted until the project commits them.
 
-    That is where autocommit is off, by `AUTOCOMMIT: False` or `set_autocommit(False)`; an atomic
-    block does not change that. Nothing is connected to find out.
+    That is the case if autocommit is off, by `AUTOCOMMIT: False` or `set_autocommit(False)`, even
+    within an atomic block. This opens no connection.
     """
     if connection.in_atomic_block:
         return not connection.commit_on_exit
@@ -24,16 +24,16 @@ def needs_manual_commit(connection: BaseDatabaseWrapper) -> bool:
 
 
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Return True if a failing query would break, or a commit would end, somebody's transaction."""
+    """Return True if the project has a transaction open on this connection."""
     return connection.in_atomic_block or needs_manual_commit(connection)
 
 
 @contextmanager
 def protected_transactions() -> Iterator[None]:
-    """Keep the transactions of this thread whole, whatever queries fail inside the block.
+    """Keep open transactions of this thread usable if a query inside the block fails.
 
-    A savepoint is made by the first query on a connection that is in a transaction, so that code
-    without a query costs none.
+    The first query on each connection in a transaction creates a savepoint; code without queries
+    costs none.
     """
     savepoints = [
         _Savepoint(connection)
@@ -54,7 +54,7 @@ def protected_transactions() -> Iterator[None]:
 
 
 class _Savepoint:
-    """Wraps the queries of one connection, and sets a savepoint before the first."""
+    """Execute wrapper that creates a savepoint before the first query of a connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -63,14 +63,14 @@ class _Savepoint:
         self._id: Any = None
         self._is_busy = False
 
-    # By Django's own methods: packages for tenants, and `on_commit()`, have to know of it.
+    # By Django's methods, so that `on_commit()` and tenant packages know about it.
 
     def __call__(
         self,
         execute: Callable[..., Any],
         sql: str,
         params: Any,
-        many: bool,  # noqa: FBT001 (Django hands it over so)
+        many: bool,  # noqa: FBT001 (Django passes it by position)
         context: Any,
     ) -> Any:
         if self._id is None and not self._is_busy:
@@ -80,7 +80,7 @@ class _Savepoint:
         return execute(sql, params, many, context)
 
     def roll_back(self) -> None:
-        """Undo what the queries did, and what their failure broke."""
+        """Undo the queries, and make the transaction usable again."""
         self.connection.needs_rollback = self._needs_rollback
         self.connection.run_on_commit[self._callbacks :] = []
         if self._id is not None:
@@ -88,7 +88,7 @@ class _Savepoint:
                 self.connection.savepoint_rollback(self._id)
 
     def release(self) -> None:
-        """Keep what the queries did, unless one failed and nobody said so."""
+        """Keep the queries, unless one of them failed and its error was swallowed."""
         if self.connection.needs_rollback != self._needs_rollback:
             self.roll_back()
         elif self._id is not None:
