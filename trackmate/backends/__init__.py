@@ -1,1 +1,1 @@
-"""Where activities go: the backends and the one in force."""
+"""The backends, which store activities."""

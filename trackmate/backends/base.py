@@ -1,4 +1,4 @@
-"""What a backend is: the narrow waist between capture and whatever keeps the activities."""
+"""The interface of all backends."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from trackmate.spool import Rejected
 
 
 class BaseBackend(ABC):
-    """Base of all backends; `BACKEND_OPTIONS` are its keyword arguments."""
+    """Base class of backends. `BACKEND_OPTIONS` are the keyword arguments."""
 
     blocks = True
-    """Whether `send()` waits for a disk or a network, and so must stay out of an event loop."""
+    """Whether `send()` does I/O and must not run in an event loop."""
 
     @abstractmethod
     def send(self, activities: Sequence[Activity]) -> None:
-        """Take activities, processed and safe to store. May raise; the pipeline reports it."""
+        """Store processed activities. The pipeline reports errors."""
 
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
-        """Store what still waits, for at most `timeout` seconds, and return how many that were.
+        """Store waiting activities for at most `timeout` seconds, and return their number.
 
-        `unknown_schema` is where to store what belongs to a schema that is not known.
+        Activities whose schema is not known are stored in `unknown_schema`.
         """
         return 0
 
     def rejected(self) -> Sequence[Rejected]:
-        """Return what was set aside, since it can never be stored as it is."""
+        """Return the activities that were set aside, since the database rejects them."""
         return ()
 
     def retry_rejected(self, *, unknown_schema: str | None = None) -> int:
-        """Try to store what was set aside, and return how many activities were stored."""
+        """Try to store the activities that were set aside, and return the number of stored ones."""
         return 0
 
     def thread_context(self) -> AbstractContextManager[None]:
-        """Return what another thread has to be in while it calls `send()` for this one."""
+        """Return a context manager for another thread that calls `send()` in place of this one."""
         return nullcontext()
 
-    def close(self) -> None:  # noqa: B027 (most hold nothing)
-        """Give back what this thread holds."""
+    def close(self) -> None:  # noqa: B027 (optional)
+        """Release the resources of this thread."""
 
     def check(self) -> list[CheckMessage]:
-        """Return what a system check should say of this backend's surroundings."""
+        """Return messages for `manage.py check`."""
         return []

@@ -1,9 +1,8 @@
-"""The connection through which a process writes the log.
+"""The connection that writes the log.
 
-A log in the database of the project is written through the connection that the thread has anyway:
-it knows the tenant, and a transaction of the project's takes the rows with it. A log in a database
-of its own is written through one connection for each process, which stays open: threads would each
-need a second one, and under ASGI a new one for each request.
+In the default database it is the connection of the thread, which knows the tenant. For a log in
+another database it is one persistent connection per process: otherwise each thread would need a
+second one, and each request under ASGI a new one.
 """
 
 from __future__ import annotations
@@ -19,59 +18,56 @@ from trackmate.db.transactions import is_in_transaction
 
 
 class LogConnection:
-    """Puts the right connection in its place while a thread writes; one thread at a time."""
+    """Provides the connection that writes the log, for one thread at a time."""
 
     def __init__(self) -> None:
-        self._own: BaseDatabaseWrapper | None = None
+        self._shared: BaseDatabaseWrapper | None = None
 
     @contextmanager
     def installed(self) -> Iterator[BaseDatabaseWrapper]:
-        """Let `connections[alias]` be the connection to write through, and yield it."""
+        """Make the connection that writes the log `connections[alias]`, and yield it."""
         alias = get_settings().DATABASE
-        threads_own = connections[alias]
-        # A test looks for rows in its own transaction.
-        if alias == DEFAULT_DB_ALIAS or is_under_test() or is_in_transaction(threads_own):
-            yield threads_own
+        current = connections[alias]
+        # Tests read rows within their transaction.
+        if alias == DEFAULT_DB_ALIAS or is_under_test() or is_in_transaction(current):
+            yield current
             return
-        if self._own is None:
-            self._own = connections.create_connection(alias)
-            # One for all threads, one at a time, and for good.
-            self._own.settings_dict = {**self._own.settings_dict, "CONN_MAX_AGE": None}
-            self._own.inc_thread_sharing()
-        with _replace_connection(threads_own, self._own):
-            yield self._own
+        if self._shared is None:
+            self._shared = connections.create_connection(alias)
+            # Persistent, and shared by all threads.
+            self._shared.settings_dict = {**self._shared.settings_dict, "CONN_MAX_AGE": None}
+            self._shared.inc_thread_sharing()
+        with _replace_connection(current, self._shared):
+            yield self._shared
 
 
 @contextmanager
 def use_committing_connection(alias: str) -> Iterator[None]:
-    """Let `connections[alias]` be a connection that commits what is stored inside the block.
+    """Make `connections[alias]` a connection that commits, by a new one if necessary.
 
-    Where the project is in a transaction, or has turned autocommit off, it is another one than the
-    thread's: what was removed from the spool must not be rolled back after that.
+    Activities that are removed from the spool must not be rolled back by the project.
     """
-    threads_own = connections[alias]
-    is_of_a_test = threads_own.in_atomic_block and is_under_test()
-    if is_of_a_test or not is_in_transaction(threads_own):
+    current = connections[alias]
+    in_test_transaction = current.in_atomic_block and is_under_test()
+    if in_test_transaction or not is_in_transaction(current):
         yield
         return
     another = connections.create_connection(alias)
     another.settings_dict = {**another.settings_dict, "AUTOCOMMIT": True}
-    with closing(another), _replace_connection(threads_own, another):
+    with closing(another), _replace_connection(current, another):
         yield
 
 
 @contextmanager
-def _replace_connection(
-    threads_own: BaseDatabaseWrapper, other: BaseDatabaseWrapper
-) -> Iterator[None]:
-    """Let the thread use another connection to the same database inside the block."""
+def _replace_connection(current: BaseDatabaseWrapper, other: BaseDatabaseWrapper) -> Iterator[None]:
+    """Replace the thread's connection inside the block."""
     connections[other.alias] = other
     try:
         yield
     finally:
-        connections[other.alias] = threads_own
+        connections[other.alias] = current
 
 
 def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
-    """Return the connection that this thread has, if it has one."""
+    """Return this thread's connection, or None if it has none."""
     return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]

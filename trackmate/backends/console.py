@@ -1,4 +1,4 @@
-"""The backend for development and for log collectors: a JSON line for each activity."""
+"""The backend for development and for log collectors: one JSON line per activity."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ logger = logging.getLogger("trackmate")
 
 
 class ConsoleBackend(BaseBackend):
-    """Write each activity to the logger `trackmate`, level INFO, as one line of ASCII."""
+    """Log each activity as one line of ASCII, by the logger `trackmate` with level INFO."""
 
     blocks = False
 
     def send(self, activities: Sequence[Activity]) -> None:
-        """Log the activities. Escapes keep control characters out of the terminal."""
+        """Log the activities, with control characters escaped."""
         for activity in activities:
             logger.info("%s", json.dumps(activity.to_dict(), default=str))

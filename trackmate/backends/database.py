@@ -1,7 +1,6 @@
-"""The default backend: rows of `ActivityLog`, with the spool as its safety net.
+"""The default backend: rows of `ActivityLog`, with the spool as a fallback.
 
-Here the write side and the read side meet: beside this module, only `inserts` and `schemas`, which
-it uses, know the model.
+On the write side, only this module, `inserts` and `schemas` know the model.
 """
 
 from __future__ import annotations
@@ -53,24 +52,24 @@ from trackmate.spool import (
 )
 
 SERVER_SHARE = 0.9
-"""Of `WRITE_TIMEOUT`, so that a server that is well can stop a statement itself."""
+"""Share of `WRITE_TIMEOUT` after which the server stops a statement itself."""
 
 COMMAND_SECONDS = 10.0
-"""How long `trackmate_flush` waits for the database; nobody waits for it."""
+"""How long `trackmate_flush` waits for the database."""
 
 Store = Callable[[Spool, str, float], Generator[Outcome, None, None]]
-"""Stores what is in a spool, for a schema, within so many seconds."""
+"""Stores the activities of a spool in a schema, with a timeout in seconds."""
 
 
 class DatabaseBackend(BaseBackend):
-    """Store activities with one INSERT; spool what the database does not take in time.
+    """Store activities with one INSERT, or in the spool if the database fails or is too slow.
 
-    What waits in the spool is stored by a thread beside the requests as soon as the database takes
-    rows again, or by `manage.py trackmate_flush`: once, since the key of a row is made when it
-    happens, and a key that is there already is not stored again.
+    A background thread stores the spool's activities once the database works again;
+    `manage.py trackmate_flush` does so, too. Their keys are created with the activities, so that
+    none is stored twice.
 
-    `spool_max_bytes` is the size of the spool, `spool_min_free_bytes` what stays free on its disk.
-    What does not fit any more is dropped, counted and logged.
+    `spool_max_bytes` limits the size of the spool, `spool_min_free_bytes` stays free on its disk.
+    Beyond that activities are dropped, counted and logged.
     """
 
     def __init__(
@@ -86,17 +85,17 @@ class DatabaseBackend(BaseBackend):
         self._next_check = 0.0
 
     def send(self, activities: Sequence[Activity]) -> None:
-        """Store activities, or spool them. Raise SpoolError if the spool fails as well."""
+        """Store or spool activities. Raise SpoolError if the spool fails, too."""
         connection = connections[get_settings().DATABASE]
         if needs_manual_commit(connection):
-            # Stored with it, they would be lost with it, or commit what nobody wanted committed.
+            # The project decides whether its statements are committed.
             self._spool(activities, connection, "autocommit is off")
             return
         try:
             with self._circuit.enter(named_schema(connection)) as reason:
                 problem = reason or self._store(activities)
         except (KeyboardInterrupt, SystemExit):
-            # They may be stored already, and are not stored again then.
+            # They may be stored already; then they are not stored again.
             self._spool(activities, connection, "the process was interrupted")
             raise
         if problem:
@@ -105,7 +104,7 @@ class DatabaseBackend(BaseBackend):
             self._check_spool()
 
     def _store(self, activities: Sequence[Activity]) -> str:
-        """Store activities and return "", or why they cannot be stored."""
+        """Store activities and return "", or the reason why they cannot be stored."""
         with self._connection.installed() as connection:
             alias, seconds = connection.alias, get_settings().WRITE_TIMEOUT
             was_open = connection.connection is not None
@@ -117,8 +116,7 @@ class DatabaseBackend(BaseBackend):
                         is_late = isinstance(error, DeadlineExceededError)
                         if is_late or not was_open or not _is_lost(connection):
                             raise
-                        # The server was restarted, or has ended an idle session; the rows may have
-                        # been stored before that.
+                        # The server has closed the session, perhaps after it stored the rows.
                         connection.close()
                         insert_missing(activities, alias)
             except Exception as error:
@@ -136,46 +134,45 @@ class DatabaseBackend(BaseBackend):
         self, activities: Sequence[Activity], connection: BaseDatabaseWrapper, reason: str
     ) -> None:
         if not _may_spool():
-            report("dropped", f"under test nothing waits: {reason}", count=len(activities))
+            report("dropped", f"not spooled under test: {reason}", count=len(activities))
             return
-        may_ask = self._circuit.is_responding(named_schema(connection))
-        schema = current_schema(connection, may_ask=may_ask)
+        may_query = self._circuit.is_responding(named_schema(connection))
+        schema = current_schema(connection, may_query=may_query)
         try:
             get_spool(schema, self._limits).append(activities)
         except SpoolFullError as error:
             report("dropped", str(error), count=len(activities))
         else:
-            report("spooled", f"they are stored later: {reason}", count=len(activities))
+            report("spooled", f"to be stored later: {reason}", count=len(activities))
         self._flusher.wake()
 
     def _check_spool(self) -> None:
-        """Let what other processes left behind be stored."""
+        """Store what other processes have spooled."""
         self._next_check = monotonic() + CHECK_SECONDS
         if has_waiting_activities():
             self._flusher.wake()
 
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
-        """Store what waits in the spool and return how many activities that were.
+        """Store the activities of the spool, and return their number.
 
-        `unknown_schema` is where to store what was recorded while the database could not say for
-        which schema. Raise SpoolError if the spool fails, and NotStoredError if something cannot be
-        stored now.
+        Activities whose schema is not known are stored in `unknown_schema`. Raise SpoolError if the
+        spool fails, and NotStoredError if some activities cannot be stored now.
         """
         return _count_stored(_outcomes(replay, unknown_schema), timeout)
 
     def rejected(self) -> list[Rejected]:
-        """Return what was set aside, since it can never be stored as it is."""
+        """Return the activities that were set aside, since the database rejects them."""
         return [each for _schema, spool in get_spools() for each in spool.rejected()]
 
     def retry_rejected(self, *, unknown_schema: str | None = None) -> int:
-        """Try to store what was set aside, and return how many activities were stored.
+        """Try to store the activities that were set aside, and return the number of stored ones.
 
         Raise the same errors as `flush()`.
         """
         return _count_stored(_outcomes(retry, unknown_schema), None)
 
     def thread_context(self) -> AbstractContextManager[None]:
-        """Let the other thread write to the schema that this one has named."""
+        """Let the other thread write to the tenant schema of this one."""
         alias = get_settings().DATABASE
         connection = existing_connection(alias)
         schema = named_schema(connection) if connection is not None else ""
@@ -186,7 +183,7 @@ class DatabaseBackend(BaseBackend):
         connections[get_settings().DATABASE].close()
 
     def check(self) -> list[CheckMessage]:
-        """Warn where the spool has no place to write to."""
+        """Warn if the spool directory is unusable."""
         spool = get_spool(DEFAULT)
         if (problem := spool.problem()) is None:
             return []
@@ -200,7 +197,7 @@ class DatabaseBackend(BaseBackend):
 
 
 def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, None, None]:
-    """Store by `replay` or `retry` what is in each spool; one that fails keeps no other waiting."""
+    """Call `store` (`replay` or `retry`) for each spool, even if one of them fails."""
     with use_committing_connection(get_settings().DATABASE):
         for known_schema, spool in get_spools():
             schema = known_schema
@@ -213,7 +210,7 @@ def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, No
 
 
 def _count_stored(outcomes: Generator[Outcome, None, None], timeout: float | None) -> int:
-    """Return how many activities were stored, until the time is up, or raise what went wrong."""
+    """Return the number of stored activities, or raise the first error."""
     until = inf if timeout is None else monotonic() + timeout
     stored, errors = 0, []
     with closing(outcomes):
@@ -232,14 +229,14 @@ def _count_stored(outcomes: Generator[Outcome, None, None], timeout: float | Non
 
 
 def _may_spool() -> bool:
-    """Return False under test: what one test leaves behind must not appear in another one."""
+    """Return False under test, so that tests do not affect each other."""
     return not is_under_test()
 
 
 def _is_lost(connection: BaseDatabaseWrapper) -> bool:
-    """Return True if the server does not answer on a connection any more."""
+    """Return True if a connection does not work any more."""
     if connection.in_atomic_block:
-        # It is the project's, and nobody may close it.
+        # The project uses it.
         return False
     with suppress(Exception), limit_time(connection.alias, QUERY_SECONDS):
         return connection.connection is None or not connection.is_usable()
@@ -247,9 +244,9 @@ def _is_lost(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _is_forbidden_by_a_test(error: Exception) -> bool:
-    """Return True if the tests of a project closed the database: what they do must not wait for it.
+    """Return True if the project's tests forbid queries.
 
-    Django's guard raises an AssertionError, pytest-django's a RuntimeError.
+    Django raises an AssertionError, pytest-django a RuntimeError.
     """
     return isinstance(error, AssertionError) or (
         isinstance(error, RuntimeError) and "Database access not allowed" in str(error)

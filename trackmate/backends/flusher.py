@@ -1,7 +1,7 @@
-"""The thread that asks a failed database again, and stores what waits when it answers.
+"""The background thread that probes a failed database, and stores the spool once it works again.
 
-It is started when something waits, works beside the requests, and ends when nothing waits any more.
-Of several processes one stores at a time.
+It starts when something is spooled and ends when the spool is empty. Only one process stores at a
+time.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ from trackmate.processes import at_fork
 from trackmate.spool import Spool, get_spools
 
 CHECK_SECONDS = 5.0
-"""How often what waits is looked at again: another process may be storing it, or its table may be
-missing."""
+"""How often a spool is checked that another process stores, or whose table is missing."""
 
 PAUSE_FACTOR = 2.0
-"""How much longer than a batch takes the pause after it is: that time belongs to the requests."""
+"""Length of the pause after a batch, relative to the batch: time for the requests."""
 
 
 def has_waiting_activities() -> bool:
-    """Return True if something waits. What cannot be read keeps nothing else from being seen."""
+    """Return True if any spool contains activities. Unreadable ones are skipped."""
     return any(_has_waiting(spool) for _schema, spool in get_spools())
 
 
@@ -49,7 +48,7 @@ def _has_waiting(spool: Spool) -> bool:
 
 
 class Flusher:
-    """The thread of one backend."""
+    """The background thread of a backend."""
 
     def __init__(self, circuit: Circuit) -> None:
         self._circuit = circuit
@@ -58,17 +57,17 @@ class Flusher:
         at_fork(self._reset)
 
     def _reset(self) -> None:
-        # A signal handler or the garbage collector may record something in the middle of `wake()`.
+        # Reentrant: a signal handler may record something during `wake()`.
         self._lock = RLock()
         self._thread: Thread | None = None
         self._is_woken = False
         self._is_ending = Event()
 
     def wake(self) -> None:
-        """Start the thread unless it runs. Under test there is none."""
+        """Start the thread unless it is running or under test."""
         if is_under_test():
             return
-        # None can be started as the interpreter ends, or where there are too many.
+        # At exit, or with too many threads, none can be started.
         with contextlib.suppress(RuntimeError), self._lock:
             self._is_woken = True
             if self._thread is None or not self._thread.is_alive():
@@ -80,7 +79,7 @@ class Flusher:
                 self._thread = thread
 
     def _end(self) -> None:
-        """Store what waits as the process ends, as far as that is quickly done."""
+        """Let the thread finish at exit, within `WRITE_TIMEOUT`."""
         self._is_ending.set()
         thread = self._thread
         if thread is not None:
@@ -91,29 +90,26 @@ class Flusher:
             try:
                 while self._run_once():
                     self._is_ending.wait(min(self._circuit.next_probe(), CHECK_SECONDS))
-            except Exception as error:  # noqa: BLE001 (the next write starts another one)
+            except Exception as error:  # noqa: BLE001 (the next failure starts another thread)
                 report("failed", f"flusher: {summarize_error(error)}")
             finally:
                 connections[get_settings().DATABASE].close()
 
     def _run_once(self) -> bool:
-        """Do what is to be done now; return True if this thread has to look again.
-
-        Once more as the process ends, whenever that is.
-        """
+        """Probe and store once; return True if the thread must continue."""
         self._is_woken = False
         is_left = self._step()
         if self._is_ending.is_set():
             return False
         with self._lock:
             if not is_left and not self._is_woken:
-                # Whoever spools something from here on starts another one.
+                # From here on `wake()` starts another thread.
                 self._thread = None
                 return False
         return True
 
     def _step(self) -> bool:
-        """Probe and store; return True if something is left to do."""
+        """Probe and store; return True if anything is left."""
         with use_committing_connection(get_settings().DATABASE):
             self._probe()
             for schema, spool in get_spools():
@@ -121,7 +117,7 @@ class Flusher:
         return self._circuit.has_failures or has_waiting_activities()
 
     def _probe(self) -> None:
-        """Ask for each schema whose time has come; close the circuits of those that answer."""
+        """Probe the schemas that are due, and close the circuits of those that work."""
         for schema in self._circuit.due():
             if self._accepts_rows(schema):
                 self._circuit.close(schema)
@@ -135,7 +131,7 @@ class Flusher:
             with limit_time(alias, settings.WRITE_TIMEOUT), in_schema(connection, schema):
                 is_well = can_insert(alias, datetime.now(UTC))
         except AmbiguousTableError:
-            # The server answers, and those who write know which table they mean.
+            # The server responds, and writers know their schema.
             is_well = True
         except Exception:  # noqa: BLE001 (whatever a driver raises)
             is_well = False
@@ -144,7 +140,7 @@ class Flusher:
         return is_well
 
     def _drain(self, schema: str, spool: Spool) -> None:
-        """Store what waits for a schema, if the database takes its rows."""
+        """Store the spool of a schema, if its circuit is closed."""
         settings = get_settings()
         try:
             key = circuit_key(connections[settings.DATABASE], schema)

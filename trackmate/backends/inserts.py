@@ -1,6 +1,6 @@
-"""The INSERT of the log, compiled once for each database and used ever after.
+"""The INSERT into the log, compiled once per database.
 
-What the ORM costs for one row is Python and not the database; this spares more than half of it.
+The ORM takes most of the time for a row; this saves more than half of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trackmate.models import ActivityLog
 from trackmate.rollups import is_late, note
 
 MAX_ROWS = 500
-"""Rows of one INSERT where the database sets no lower limit."""
+"""Rows of one INSERT, unless the database has a lower limit."""
 
 
 class NoContentTypesError(Error):
@@ -41,61 +41,60 @@ def insert(
     alias: str,
     *,
     seconds: float | None = None,
-    is_repeated: bool = False,
+    ignore_conflicts: bool = False,
 ) -> None:
-    """Store activities with one INSERT, or a few in one transaction where they exceed its limits.
+    """Store activities with one INSERT, or a few in one transaction if they exceed its limits.
 
-    The database stops a statement that takes longer than `seconds`, where it can. A transaction
-    that is open already is never broken: this writes within a savepoint then. Where `is_repeated`,
-    each is passed over that is stored already.
+    The database stops a statement after `seconds`, if it can. Within an open transaction this uses
+    a savepoint. With `ignore_conflicts`, activities that are stored already are skipped.
     """
     statement = _statement(alias)
     connection = connections[alias]
-    # Or MySQL's is made twice: to ask the server what it can, and to store.
+    # Otherwise MySQL connects twice: to check the server's features, and to store.
     connection.ensure_connection()
-    recorded_at = statement.prepare_time(datetime.now(UTC), connection)
+    recorded_at = statement.convert_time(datetime.now(UTC), connection)
     rows = [statement.row(activity, recorded_at, connection) for activity in activities]
     keys = [activity.id for activity in activities]
-    # A single statement is a transaction of its own.
+    # A single statement needs no transaction.
     together = len(rows) > statement.rows_at_once or is_late(*keys) or connection.in_atomic_block
     with (
         transaction.atomic(using=alias) if together else nullcontext(),
         connection.cursor() as cursor,
         _limit_apart(connection, seconds),
     ):
-        for text, values in statement.of(rows, is_repeated=is_repeated):
+        for text, values in statement.batches(rows, ignore_conflicts=ignore_conflicts):
             cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
         if together:
-            # What is stored at once is not late.
+            # Rows that are stored immediately are in no rollup yet.
             note(keys, alias)
 
 
 def insert_missing(activities: Sequence[Activity], alias: str) -> int:
-    """Store those activities that are not stored yet, in one transaction; return how many.
+    """Store the activities that are not stored yet, in one transaction, and return their number.
 
-    Each is passed over if it comes to be stored in the meantime.
+    Those that another process stores meanwhile are skipped.
     """
     with transaction.atomic(using=alias):
         rows = ActivityLog.objects.using(alias).filter(pk__in=[each.id for each in activities])
         stored = set(rows.values_list("pk", flat=True))
-        # A segment may contain an activity twice, after a crash between writing and answering.
+        # After a crash, a segment may contain an activity twice.
         missing = {each.id: each for each in activities if each.id not in stored}
         if missing:
-            insert(list(missing.values()), alias, is_repeated=True)
+            insert(list(missing.values()), alias, ignore_conflicts=True)
         return len(missing)
 
 
 def can_insert(alias: str, action_time: datetime) -> bool:
-    """Return True if the table takes a valid row with that time.
+    """Return True if the table accepts a valid row with that time.
 
-    Such a row is inserted and rolled back. If that fails, the fault is not in any other row.
+    The row is inserted and rolled back. If that fails, other rows are not the cause.
     """
     try:
         with transaction.atomic(using=alias):
             insert([Activity.at(action_time, action="trackmate.probe")], alias)
             transaction.set_rollback(True, using=alias)
     except (OverflowError, TypeError, ValueError):
-        # It came to no database: the time is none that could be stored.
+        # The time itself is invalid, which is no fault of the database.
         return True
     except Exception:  # noqa: BLE001 (whatever a driver raises)
         return False
@@ -103,7 +102,7 @@ def can_insert(alias: str, action_time: datetime) -> bool:
 
 
 def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
-    """Return a statement that carries its own limit of time, for the same message."""
+    """Return a statement with a timeout in the same message, which saves a round trip."""
     connection: Any = cursor.db
     if connection.vendor == "mysql" and connection.mysql_is_mariadb:
         return f"SET STATEMENT max_statement_time={seconds:.3f} FOR {text}"
@@ -111,7 +110,7 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
         return text
     milliseconds = _milliseconds(seconds)
     if not connection.in_atomic_block:
-        # All of a message is one transaction, and a local setting ends with it.
+        # The message is one transaction, and a local setting ends with it.
         return f"SET LOCAL statement_timeout = {milliseconds}; {text}"
     return (
         "SELECT set_config('trackmate.timeout', current_setting('statement_timeout'), true);"
@@ -123,9 +122,9 @@ def _limited(text: str, cursor: CursorWrapper, seconds: float) -> str:
 def _limit_apart(
     connection: BaseDatabaseWrapper, seconds: float | None
 ) -> AbstractContextManager[None]:
-    """Limit the statements of a transaction whose messages take one each.
+    """Set the timeout separately if a message takes one statement, within a transaction.
 
-    Outside of one a `time_limit` is there.
+    Outside of one, `time_limit` is enough.
     """
     is_postgresql = connection.vendor == "postgresql"
     if seconds and is_postgresql and connection.in_atomic_block and not _takes_several(connection):
@@ -138,49 +137,49 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _takes_several(connection: Any) -> bool:
-    # Parameters that the server binds go with one statement alone.
+    # With server-side binding a message takes one statement.
     return not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
-Prepare = Callable[[Any, Any], Any]
-"""Makes of a value what the database of a connection takes."""
+Convert = Callable[[Any, Any], Any]
+"""Converts a value for the database of a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An INSERT into the log for one database, compiled by Django once.
+    """A compiled INSERT into the log for one database.
 
-    It outlives the thread that had it compiled, and so refers to no connection.
+    It is used by all threads, and so refers to no connection.
     """
 
     head: str
     placeholders: str
     values: Callable[[Activity], tuple[Any, ...]]
-    """Reads from an activity what stands in the first columns, in their order."""
-    prepared: tuple[tuple[int, Prepare], ...]
-    """Positions of the values that the database takes in another form, and what makes it."""
-    prepare_time: Prepare
+    """Returns the values of the first columns from an activity."""
+    conversions: tuple[tuple[int, Convert], ...]
+    """Positions of the values to convert, with their conversions."""
+    convert_time: Convert
     conflict: str
-    """What lets the statement pass over a row whose key is there already."""
+    """The clause that skips rows whose key exists."""
     rows_at_once: int
-    """How many rows one statement may hold."""
+    """Maximum number of rows of one statement."""
 
-    def of(
-        self, rows: Sequence[list[Any]], *, is_repeated: bool
+    def batches(
+        self, rows: Sequence[list[Any]], *, ignore_conflicts: bool
     ) -> Iterator[tuple[str, list[Any]]]:
-        """Yield statements that store rows, each of as many as it may hold, and their values."""
+        """Yield the SQL and the parameters of the statements that store rows."""
         for start in range(0, len(rows), self.rows_at_once):
             chunk = rows[start : start + self.rows_at_once]
             text = self.head + ", ".join([self.placeholders] * len(chunk))
             values = [value for row in chunk for value in row]
-            yield text + self.conflict if is_repeated else text, values
+            yield text + self.conflict if ignore_conflicts else text, values
 
     def row(self, activity: Activity, recorded_at: Any, connection: Any) -> list[Any]:
-        """Return the values of an activity in the order of the columns, `recorded_at` prepared."""
+        """Return the parameters of an activity; `recorded_at` is converted already."""
         values = list(self.values(activity))
-        for position, prepare in self.prepared:
+        for position, convert in self.conversions:
             if values[position] is not None:
-                values[position] = prepare(values[position], connection)
+                values[position] = convert(values[position], connection)
         target = activity.target
         values.append(recorded_at)
         if target is None:
@@ -191,10 +190,10 @@ class Statement:
 
 
 _LAST = ("recorded_at", "content_type_id", "object_id", "object_repr")
-"""Columns that are no attribute of an activity."""
+"""The last columns, which are not fields of an activity."""
 
-_AS_THEY_ARE = (models.CharField, models.TextField, models.FloatField, models.IntegerField)
-"""Fields whose values every database takes as they come out of the processors."""
+_UNCONVERTED = (models.CharField, models.TextField, models.FloatField, models.IntegerField)
+"""Fields whose values need no conversion."""
 
 
 @cache
@@ -211,14 +210,14 @@ def _statement(alias: str) -> Statement:
         head=f"{head} VALUES ",
         placeholders=placeholders,
         values=attrgetter(*names),
-        prepared=tuple(
-            (position, _preparation(field))
+        conversions=tuple(
+            (position, _conversion(field))
             for position, field in enumerate(fields[: len(names)])
-            if not isinstance(field, _AS_THEY_ARE)
+            if not isinstance(field, _UNCONVERTED)
         ),
-        prepare_time=_preparation(by_name["recorded_at"]),
+        convert_time=_conversion(by_name["recorded_at"]),
         conflict=(
-            # Not INSERT IGNORE, which makes other values of what it cannot take.
+            # Not INSERT IGNORE, which changes invalid values.
             " ON DUPLICATE KEY UPDATE id = id"
             if connection.vendor == "mysql"
             else " ON CONFLICT DO NOTHING"
@@ -227,7 +226,7 @@ def _statement(alias: str) -> Statement:
     )
 
 
-def _preparation(field: models.Field[Any, Any]) -> Prepare:
+def _conversion(field: models.Field[Any, Any]) -> Convert:
     if isinstance(field, models.DateTimeField):
         return lambda value, connection: field.get_db_prep_save(
             value if settings.USE_TZ else naive(value), connection
@@ -236,12 +235,11 @@ def _preparation(field: models.Field[Any, Any]) -> Prepare:
 
 
 def _content_type_id(label: str) -> int | None:
-    """Return the key of a model's content type; Django remembers it after the first query."""
+    """Return the key of a model's content type, which Django caches."""
     alias = router.db_for_read(ContentType)
     try:
         with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
-            # Never one that makes what is missing: within a transaction that is rolled back, its
-            # key would later belong to another model.
+            # Never creates a missing one: after a rollback its key would become another model's.
             return ContentType.objects.get_by_natural_key(*label.split(".", 1)).pk
     except (ContentType.DoesNotExist, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""The backend for tests: a list in memory, as `django.core.mail.outbox` is for mail."""
+"""The backend for tests: a list in memory, like `django.core.mail.outbox`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 
 outbox: list[Activity] = []
-"""What was sent, oldest first."""
+"""The sent activities, oldest first."""
 
 
 class LocmemBackend(BaseBackend):
@@ -17,5 +17,5 @@ class LocmemBackend(BaseBackend):
     blocks = False
 
     def send(self, activities: Sequence[Activity]) -> None:
-        """Keep the activities of this process."""
+        """Append the activities to `outbox`."""
         outbox.extend(activities)

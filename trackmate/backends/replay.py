@@ -1,4 +1,4 @@
-"""Storing what waited in the spool: each activity once, whatever is wrong with another one."""
+"""Storing the activities of the spool, each once, even if others are invalid."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from trackmate.diagnostics import report, summarize_error
 from trackmate.spool import Segment, Spool
 
 ROWS_AT_ONCE = 100
-"""Rows of one transaction: some 20 ms, for which a request waits at the most."""
+"""Rows of one transaction: about 20 ms, during which requests may wait."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of activities that waited."""
+    """The result of storing spooled activities."""
 
     stored: int = 0
     rejected: list[tuple[str, str]] = field(default_factory=list)
-    """Those that can never be stored: the reason and the line of each."""
+    """The rejected ones: the reason and the line of each."""
     waiting: list[Activity] = field(default_factory=list)
-    """Those that nothing is wrong with, but that cannot be stored now."""
+    """Valid ones that cannot be stored now."""
     error: Exception | None = None
-    """Why they cannot."""
+    """Why they cannot be stored."""
 
 
 def replay(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None, None]:
-    """Store what waits in a spool, and yield what became of each batch.
+    """Store the activities of a spool, and yield the outcome of each batch.
 
-    Nothing takes longer than `seconds`. Raise SpoolError if the spool fails, and what the database
-    raises if it cannot be asked.
+    Each step takes at most `seconds`. Raise SpoolError if the spool fails, and the database's error
+    if it does not work.
     """
     alias = get_settings().DATABASE
     for segment in spool.replay():
         with limit_time(alias, seconds), in_schema(connections[alias], schema):
-            pass  # or nothing of it can be stored
+            pass  # fail before the segment is read
         yield from _replay(segment, spool, schema, seconds)
 
 
 def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iterator[Outcome]:
     alias, activities, tried = get_settings().DATABASE, segment.activities, 0
-    rejected = [("it is no activity", line) for line in segment.broken]
+    rejected = [("not an activity", line) for line in segment.broken]
     waiting: list[Activity] = []
     try:
         while tried < len(activities):
@@ -61,10 +61,10 @@ def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iter
             rejected += outcome.rejected
             yield outcome
             if len(outcome.waiting) == len(batch):
-                # It is not about these: a table, a column or the server is missing.
+                # Not the rows are the cause, but the table or the server.
                 break
     finally:
-        # Also if its time is up: the next one goes on from there.
+        # Also after a timeout: the next replay continues from here.
         waiting += activities[tried:]
         set_aside(rejected, spool)
         if segment.broken or not activities or len(waiting) < len(activities):
@@ -72,9 +72,10 @@ def _replay(segment: Segment, spool: Spool, schema: str, seconds: float) -> Iter
 
 
 def retry(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None, None]:
-    """Store what was set aside before, and yield what became of it.
+    """Store the activities that were set aside, and yield the outcome.
 
-    What still cannot be stored is set aside again, or waits. Raise the same errors as `replay()`.
+    If they still cannot be stored, they are set aside again, or spooled. Raise the same errors as
+    `replay()`.
     """
     alias, outcome = get_settings().DATABASE, Outcome()
     with spool.retaking_rejected() as rejected:
@@ -90,14 +91,14 @@ def retry(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None,
 
 
 def set_aside(rejected: Sequence[tuple[str, str]], spool: Spool) -> None:
-    """Keep lines that can never be stored for a person to look at."""
+    """Set rejected lines aside, for people to look at."""
     if rejected:
         spool.reject(rejected)
         report("rejected", f"set aside in {spool.directory}", count=len(rejected))
 
 
 def store(activities: Sequence[Activity], alias: str, outcome: Outcome) -> None:
-    """Store activities; halve a batch that fails until what is bad is alone."""
+    """Store activities; split a failing batch until the invalid row is alone."""
     if not activities:
         return
     try:
@@ -120,7 +121,7 @@ def store(activities: Sequence[Activity], alias: str, outcome: Outcome) -> None:
 
 
 def _retry_alone(activity: Activity, alias: str, outcome: Outcome) -> None:
-    """Try once more, since a lock or a lost connection may have been the cause, and reject."""
+    """Store a single activity, or reject it if that fails twice."""
     try:
         outcome.stored += insert_missing([activity], alias)
     except Exception as error:  # noqa: BLE001 (whatever a driver or an adapter raises)
@@ -136,12 +137,12 @@ def _keep_waiting(
     alias: str,
     outcome: Outcome,
     error: Exception,
-    has_no_place: Callable[[Activity], bool],
+    must_wait: Callable[[Activity], bool],
 ) -> None:
-    """Let those wait for which there is no place now, in a table or a partition, and go on."""
+    """Keep the activities that `must_wait`, and store the others."""
     outcome.error = error
-    outcome.waiting += filter(has_no_place, activities)
-    store([each for each in activities if not has_no_place(each)], alias, outcome)
+    outcome.waiting += filter(must_wait, activities)
+    store([each for each in activities if not must_wait(each)], alias, outcome)
 
 
 def to_line(activity: Activity) -> str:

@@ -1,7 +1,7 @@
-"""Which schema of a PostgreSQL database rows belong to.
+"""The schema of a PostgreSQL database that rows belong to.
 
-Where tenants share a database, the connection says by its search path whose table is meant. What
-waits in the spool has to come into that very table, whoever stores it.
+If tenants share a database, the search path of the connection selects the table. Spooled activities
+must be stored in the same table.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from trackmate.db.transactions import needs_manual_commit
 from trackmate.models import ActivityLog
 
 DEFAULT = ""
-"""The search path that a new connection has."""
+"""The search path of new connections."""
 UNKNOWN = "?"
-"""The database could not be asked."""
+"""The database could not be queried."""
 QUERY_SECONDS = 0.05
-"""How long the database is asked, while somebody may wait."""
+"""Timeout of the query for the search path, while a request may wait."""
 IDLE = 0
-"""What libpq says of a connection without a transaction."""
+"""libpq's status of a connection without a transaction."""
 
 _SEARCH_PATH_SQL = (
     "SELECT current_setting('search_path'), reset_val FROM pg_settings WHERE name = 'search_path'"
@@ -38,27 +38,27 @@ WHERE c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartit
 
 
 class AmbiguousTableError(Error):
-    """Several schemas have a log, and it is not known to which of them rows belong."""
+    """Several schemas have a log, and it is not known which of them rows belong to."""
 
 
 def named_schema(connection: BaseDatabaseWrapper) -> str:
-    """Return the schema that a package for tenants names, as django-tenants does, or ""."""
+    """Return the schema that a tenant package such as django-tenants has set, or ""."""
     return str(getattr(connection, "schema_name", None) or "")
 
 
 def circuit_key(connection: BaseDatabaseWrapper, schema: str) -> str:
-    """Return what `named_schema()` returns of a connection that writes to a schema."""
+    """Return what `named_schema()` returns for connections that write to a schema."""
     return schema if hasattr(connection, "schema_name") and schema != UNKNOWN else ""
 
 
-def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
-    """Return what `in_schema()` needs to find the table that the connection writes to now."""
+def current_schema(connection: BaseDatabaseWrapper, *, may_query: bool) -> str:
+    """Return the schema, for `in_schema()`, that the connection writes to now."""
     if connection.vendor != "postgresql":
         return DEFAULT
     if name := named_schema(connection):
         return name
     raw: Any = connection.connection
-    if raw is None or not may_ask:
+    if raw is None or not may_query:
         return UNKNOWN
     try:
         with (
@@ -68,14 +68,14 @@ def current_schema(connection: BaseDatabaseWrapper, *, may_ask: bool) -> str:
         ):
             cursor.execute(_SEARCH_PATH_SQL)
             path, default = cursor.fetchone()
-    except Exception:  # noqa: BLE001 (a transaction that is broken, for example)
+    except Exception:  # noqa: BLE001 (for example a broken transaction)
         return UNKNOWN
     return DEFAULT if path == default else str(path)
 
 
 @contextmanager
 def _without_begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let a query that only reads begin no transaction where autocommit is off."""
+    """Leave no transaction open after a query if autocommit is off."""
     raw: Any = connection.connection
     is_idle = needs_manual_commit(connection) and raw.info.transaction_status == IDLE
     try:
@@ -87,9 +87,9 @@ def _without_begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
 
 @contextmanager
 def in_schema(connection: BaseDatabaseWrapper, schema: str) -> Iterator[None]:
-    """Let the log's table be that of a schema inside the block.
+    """Use the log's table in a schema inside the block.
 
-    Raise AmbiguousTableError where it cannot be told from that of another schema.
+    Raise AmbiguousTableError if it could be that of another schema.
     """
     if connection.vendor != "postgresql":
         yield
@@ -109,39 +109,39 @@ def _use_schema(connection: BaseDatabaseWrapper, schema: str) -> AbstractContext
 
 @contextmanager
 def in_named_schema(alias: str, schema: str) -> Iterator[None]:
-    """Let this thread's connection be that of a tenant inside the block."""
+    """Set the tenant schema of this thread's connection inside the block."""
     connection: Any = connections[alias]
-    former = connection.tenant
+    previous = connection.tenant
     connection.set_schema(schema)
     try:
         yield
     finally:
-        connection.set_tenant(former)
+        connection.set_tenant(previous)
 
 
 @contextmanager
 def _use_search_path(connection: BaseDatabaseWrapper, path: str) -> Iterator[None]:
-    """Let a search path, or the default one, be in force inside the block."""
+    """Set the search path inside the block; "" is the default one."""
     with connection.cursor() as cursor:
         cursor.execute(_SEARCH_PATH_SQL)
-        former, default = cursor.fetchone()
+        previous, default = cursor.fetchone()
     wanted = path or default
-    if former == wanted:
+    if previous == wanted:
         yield
         return
 
-    def renew(**values: Any) -> None:
+    def set_again(**values: Any) -> None:
         if values["connection"] is connection:
             _set_path(connection, wanted)
 
     _set_path(connection, wanted)
-    # A connection that is lost inside the block is made anew, with the default path.
-    connection_created.connect(renew)
+    # A new connection would have the default search path.
+    connection_created.connect(set_again)
     try:
         yield
     finally:
-        connection_created.disconnect(renew)
-        _set_path(connection, former)
+        connection_created.disconnect(set_again)
+        _set_path(connection, previous)
 
 
 def _set_path(connection: BaseDatabaseWrapper, path: str) -> None:
@@ -150,14 +150,13 @@ def _set_path(connection: BaseDatabaseWrapper, path: str) -> None:
 
 
 def _check_table(connection: BaseDatabaseWrapper, *, is_known: bool) -> None:
-    """Raise AmbiguousTableError unless the table is in the first schema of the search path, or the
-    only one in the database."""
+    """Raise AmbiguousTableError unless the table is the only one, or in the current schema."""
     table = ActivityLog._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(_TABLES_SQL, [connection.ops.quote_name(table), table])
         tables = cursor.fetchall()
     if len(tables) > 1 and not (is_known and (True, True) in tables):
         raise AmbiguousTableError(
-            f"{len(tables)} schemas have a table {table}, and it is not known to which of them"
-            " these activities belong"
+            f"{len(tables)} schemas have a table {table}, and it is not known which of them"
+            " these activities belong to"
         )

@@ -1,6 +1,6 @@
-"""The name of an account beside a password: whose it is, and whether it may be kept.
+"""Account names in logins: which account they belong to, and whether they may be stored.
 
-People type their password where the name belongs, so only a name that exists is no secret.
+People type passwords into the wrong field, so only the name of an existing account is no secret.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ MAX_IDENTIFIER = 255
 
 
 def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
-    """Return the label of a failed login and, if it names an existing user, that user."""
+    """Return the label for the account of a failed login, and the user if there is one."""
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
-    name, given = _find_identifier(credentials)
-    if given is None:
+    name, value = _find_identifier(credentials)
+    if value is None:
         return "", None
-    identifier = clean_line(safe_str(given), MAX_IDENTIFIER)
+    identifier = clean_line(safe_str(value), MAX_IDENTIFIER)
     if mode == "none":
         _mask_in_request(identifier)
         return "", None
@@ -48,7 +48,7 @@ def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]
 
 
 def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
-    """Return what a project logs in with: the name of a credential and its value."""
+    """Return the name and the value of the credential that identifies the account."""
     candidates = (
         get_user_model().USERNAME_FIELD,
         *LOGIN_NAMES,
@@ -61,14 +61,14 @@ def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
 
 @never_raise
 def find_account(identifier: str, name: str = "") -> Model | None:
-    """Return the user of that name: by the field `name`, the user name or the e-mail address."""
+    """Return the user with that identifier in the field `name`, as username or e-mail address."""
     model = get_user_model()
     condition = Q(**{model.USERNAME_FIELD: identifier})
     if name != model.USERNAME_FIELD and _is_user_field(name):
         condition |= Q(**{name: identifier})
     email = getattr(model, "EMAIL_FIELD", "")
     if email and "@" in identifier:
-        # Not regardless of case: that would read all users where no index is made for it.
+        # Case-insensitive matching would need an index.
         local, _sign, domain = identifier.rpartition("@")
         normal = f"{local}@{domain.lower()}"  # as Django stores it
         condition |= Q(**{f"{email}__in": {identifier, identifier.lower(), normal}})
@@ -77,7 +77,7 @@ def find_account(identifier: str, name: str = "") -> Model | None:
         with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
             return model._base_manager.using(alias).filter(condition).first()
     except (ValueError, TypeError, ValidationError):
-        return None  # no value of such a field
+        return None  # invalid for this field
 
 
 def _is_user_field(name: str) -> bool:
@@ -91,23 +91,23 @@ def _is_user_field(name: str) -> bool:
 
 
 def _mask_in_request(identifier: str) -> None:
-    """Let the request's own activity not contain in clear what the failed login does not."""
+    """Mask the account name in the activity of the request, too."""
     if (scope := current_scope()) is not None:
         scope.secrets.add(identifier)
         scope.enrichments.append(lambda activity: mask_identifiers([identifier], activity))
 
 
 def mask_identifiers(identifiers: Collection[str], activity: Activity) -> Activity:
-    """Return an activity whose data, query and headers do not name an account."""
-    folded = {_normalize(each) for each in identifiers}
-    quoted = KnownSecrets()
-    quoted.add(list(identifiers))
+    """Return an activity with account names masked in its data, query and headers."""
+    normalized = {_normalize(each) for each in identifiers}
+    secrets = KnownSecrets()
+    secrets.add(list(identifiers))
 
     def mask(text: str) -> str:
-        if _normalize(text) in folded:
+        if _normalize(text) in normalized:
             return MASK
-        # In a form, in JSON or in a query of GraphQL within a text, beside a password.
-        return quoted.mask(text) if mentions_password(text) else text
+        # A form, JSON or a GraphQL query within a text.
+        return secrets.mask(text) if mentions_password(text) else text
 
     data = Sanitizer(text=mask)(activity.data)
     extra = activity.extra
@@ -120,7 +120,7 @@ def mask_identifiers(identifiers: Collection[str], activity: Activity) -> Activi
         extra = {
             **extra,
             "headers": {
-                name: quoted.mask(value) if mentions_password(value) else value
+                name: secrets.mask(value) if mentions_password(value) else value
                 for name, value in headers.items()
             },
         }
@@ -128,13 +128,12 @@ def mask_identifiers(identifiers: Collection[str], activity: Activity) -> Activi
 
 
 def mentions_password(text: str) -> bool:
-    """Return False at a glance for most texts, which name none."""
-    # A pattern that ignores case takes ten times as long.
+    """Return True if a text may contain the name of a password field."""
     return bool(text) and _PASSWORD_STEM.search(text.lower()) is not None
 
 
 _PASSWORD_STEMS = ("pass", "pin", "pw", "secret")
-# One of them is in every word for a password.
+# Every word for a password contains one of these.
 _PASSWORD_STEM = re.compile(
     "|".join(
         (
@@ -146,5 +145,5 @@ _PASSWORD_STEM = re.compile(
 
 
 def _normalize(identifier: str) -> str:
-    # As forms do with what is typed.
+    # As form fields do.
     return clean_line(normalize("NFKC", identifier).strip(), MAX_IDENTIFIER).casefold()

@@ -1,4 +1,4 @@
-"""Who made a request, read at its end and without a trace in its session."""
+"""The actor of a request, determined when it ends, without changing its session."""
 
 from __future__ import annotations
 
@@ -19,45 +19,42 @@ from trackmate.redaction import keyed_hash
 
 
 class ReadOnlySession(dict[str, Any]):
-    """A copy of a session for `get_user()`, which renews or ends some sessions as it reads them.
+    """A copy of a session for `get_user()`, which may renew or flush the session.
 
-    At the end of a request the client could not be told of that any more, and would be logged out.
+    When a request ends, the client cannot get a new cookie, and would be logged out.
     """
 
     def cycle_key(self) -> None:
-        """Leave the session's key as it is."""
+        """Do nothing."""
 
     def flush(self) -> None:
-        """Leave the session where it is."""
+        """Do nothing."""
 
 
 @never_raise
 def request_actor(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
-    """Return key and label of the actor: a user, else `fallback`, else what a token stands for."""
+    """Return the actor's key and label: of the user, else `fallback`, else of the token's user."""
     user = request_user(request)
     if user is not None and user.is_authenticated:
         return describe_actor(user)
     if fallback is not None:
         return fallback
-    # Ninja leaves there what its authenticator returned: a user, something of a user's, or the
-    # bare token, which must not be stored.
-    ticket = getattr(request, "auth", None)
-    if ticket is None:
-        return None, ""
-    for candidate in (ticket, getattr(ticket, "user", None)):
+    # What Ninja's authenticator returned: a user, an object with a user, or the token itself, which
+    # must not be stored.
+    auth = getattr(request, "auth", None)
+    for candidate in (auth, getattr(auth, "user", None)):
         if isinstance(candidate, get_user_model()):
             return describe_actor(candidate)
     return None, ""
 
 
 def request_user(request: HttpRequest) -> Any:
-    """Return the request's user, or None; a query is made only for a session nobody has read."""
+    """Return the request's user or None, with a query only if nobody has read the session."""
     attributes = request.__dict__
     user = attributes.get("user")
     if not isinstance(user, LazyObject):
         return user
     if user._wrapped is not empty:
-        # Each look at a lazy object is a call in Python.
         return user._wrapped
     if "_acached_user" in attributes:
         return attributes["_acached_user"]
@@ -71,10 +68,10 @@ def request_user(request: HttpRequest) -> Any:
 
 @never_raise
 def hash_session(request: HttpRequest) -> str:
-    """Return the keyed hash of the session's key, or "" if there is none or nobody has read it."""
+    """Return the keyed hash of the session key, or "" if the session was not read."""
     session = request.__dict__.get("session")
     key = getattr(session, "session_key", None)
-    # Until it is read, the key is just what the client claims.
+    # An unread session has whatever key the client has sent.
     if not key or "_session_cache" not in session.__dict__:
         return ""
     return keyed_hash(key, "session")
@@ -83,5 +80,5 @@ def hash_session(request: HttpRequest) -> str:
 def _read_session(session: Any) -> ReadOnlySession:
     if "_session_cache" in session.__dict__:
         return ReadOnlySession(session._session_cache)
-    # Loading an unknown session empties it, and Django would then tell the client so.
+    # Not on the session itself: if it does not exist, Django would delete the client's cookie.
     return ReadOnlySession(type(session)(session.session_key).items())

@@ -24,12 +24,12 @@ def on_login(*, user: Any = None, request: HttpRequest | None = None, **_kwargs:
 
 @never_raise
 def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
-    """Record a logout, unless nobody was logged in."""
+    """Record a logout, unless the user was anonymous."""
     if user is None or not is_recording():
         return
     scope = current_scope()
     if scope is not None:
-        # At its end the request is anonymous, yet it was this user who made it.
+        # The request ends as an anonymous one.
         scope.actor = describe_actor(user)
     _record_auth_event("auth.logout", ActionType.LOGOUT, request, user=user)
 
@@ -41,7 +41,7 @@ def on_login_failed(
     request: HttpRequest | None = None,
     **_kwargs: Any,
 ) -> None:
-    """Record a failed login, naming the account that was tried as the settings allow."""
+    """Record a failed login, with its account as `FAILED_LOGIN_IDENTIFIER` allows."""
     if not _is_tracked():
         return
     label, account = identify_account(credentials or {})
@@ -72,6 +72,6 @@ def _is_tracked() -> bool:
 
 def _build_activity(request: HttpRequest | None, **values: Any) -> Activity:
     if request is not None and current_scope() is None:
-        # No middleware of ours will add where it came from.
+        # Without the middleware nothing else adds the client.
         values.update(describe_client(request))
     return Activity.now(source=Source.AUTH, **values)

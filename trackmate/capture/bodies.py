@@ -1,4 +1,4 @@
-"""The body of a request: read without disturbing the view, and parsed as far as it is kept."""
+"""The body of a request: read without affecting the view, and parsed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from trackmate.redaction import describe_file
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CAPTURES_DATA = "trackmate_captures_data"
-"""The attribute of a view in which `tracker` leaves its `capture_data`."""
+"""The view attribute in which `tracker` stores its `capture_data`."""
 MAX_SEARCHED_BYTES = 1_000_000
-"""Bytes of a body that is searched for secrets which a text may quote."""
+"""Maximum size of a body that is searched for secrets which texts may quote."""
 
 
 def read_ahead(scope: Scope) -> None:
-    """Read a small JSON or form body now, since a view that streams it leaves nothing behind.
+    """Read a small JSON or form body before the view does, which may stream it.
 
-    This is done even where the data are not kept: texts that are kept may quote what is in them.
-    Whatever reads the body after this gets it whole, by any of Django's ways.
+    Even if the data are not stored, since texts may quote them. The view can still read the body in
+    any way.
     """
     request = scope.request
     if request.method in SAFE_METHODS:
@@ -45,25 +45,25 @@ def read_ahead(scope: Scope) -> None:
 
 @never_raise
 def read_body(request: HttpRequest) -> None:
-    """Read the body if it can still be read, leaving the request as a view expects it."""
+    """Read the body if possible, leaving the request as the view expects it."""
     started = getattr(request, "_read_started", False)
     try:
         body = request.body
         if "wsgi.input" in request.META:
-            # For a view that reads what the server handed over, as those of SOAP and WebDAV do.
+            # For views that read from the server's stream, such as those of SOAP and WebDAV.
             request.META["wsgi.input"] = BytesIO(body)
     except (RawPostDataException, UnreadablePostError):
         return
     finally:
         if "_body" not in request.__dict__:
-            # The client is gone. The view shall meet that error itself, and not a follow-up of it.
+            # The client has disconnected; let the view see the same error.
             request._read_started = started  # type: ignore[attr-defined]
 
 
 def _max_body_bytes() -> int:
     allowed = django_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    ours = get_settings().MAX_BODY_BYTES
-    return ours if allowed is None else min(ours, allowed)
+    limit = get_settings().MAX_BODY_BYTES
+    return limit if allowed is None else min(limit, allowed)
 
 
 def _content_length(request: HttpRequest) -> int:
@@ -74,6 +74,7 @@ def _content_length(request: HttpRequest) -> int:
 
 
 def is_json(content_type: str | None) -> bool:
+    """Return True for the content type of JSON."""
     return content_type == "application/json" or (content_type or "").endswith("+json")
 
 
@@ -83,10 +84,11 @@ def _is_urlencoded(content_type: str | None) -> bool:
 
 @never_raise
 def captured_data(scope: Scope) -> Any:
+    """Return the request's data to store, or a placeholder for what cannot be captured."""
     settings, request = get_settings(), scope.request
     if request.method in SAFE_METHODS or not _should_capture_data(scope):
         return None
-    # Private names of Django's, for the public ones would read or parse what nobody has read.
+    # Private attributes, since the public ones would read or parse the body.
     attributes = request.__dict__
     is_parsed = attributes.get("_post") or attributes.get("_files")
     if is_parsed and request.content_type == "multipart/form-data":
@@ -112,19 +114,22 @@ def _should_capture_data(scope: Scope) -> bool:
 
 
 def _capture_data_of_view(request: HttpRequest) -> bool | None:
-    """Return what `tracker` says of the data of a view that may not have been reached: a CSRF check
-    or a permission can refuse a request before its view is called."""
+    """Return the `capture_data` of a decorated view that may not have been called.
+
+    A CSRF check or a permission can reject the request before.
+    """
     view: Any = request.resolver_match and request.resolver_match.func
-    # Django's class-based views name their class, and those of Django REST framework do too.
-    kind = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    # Set by Django and by Django REST framework.
+    view_class = getattr(view, "view_class", None) or getattr(view, "cls", None)
     method = (request.method or "").lower()
     actions: Mapping[str, str] = getattr(view, "actions", None) or {}
-    handler = getattr(kind, actions.get(method, method), None)
+    handler = getattr(view_class, actions.get(method, method), None)
     wanted: bool | None = getattr(handler, CAPTURES_DATA, getattr(view, CAPTURES_DATA, None))
     return wanted
 
 
 def not_captured(size: int, reason: str = "") -> str | None:
+    """Return the placeholder for a body of `size` bytes, or None for an empty one."""
     return f"not captured: {size} bytes{reason and ', ' + reason}" if size else None
 
 
@@ -137,7 +142,7 @@ def _parse_multipart(request: HttpRequest) -> dict[str, Any]:
 
 
 def _parse_form(request: HttpRequest, body: bytes) -> QueryDict:
-    """Return the fields of a form that was read, which Django itself parses for POST alone."""
+    """Return the fields of a form. Django parses it only for POST."""
     if request.method == "POST":
         return request.POST
     return QueryDict(body, encoding=request.encoding or django_settings.DEFAULT_CHARSET)
@@ -149,13 +154,12 @@ def _to_dict(fields: QueryDict) -> dict[str, Any]:
 
 @never_raise
 def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
-    """Return True if all secrets are known that the texts of this request may quote, and the data
-    that the client sent.
+    """Return whether all secrets of the request are known, and its data.
 
-    What is kept of its data is searched when it is masked, what is not kept is searched here.
+    Stored data are searched for secrets when they are masked, other data here.
     """
     if isinstance(captured, (dict, list)):
-        # What is in files may be quoted as well.
+        # Files may contain secrets, too.
         return not scope.request.__dict__.get("_files"), captured
     is_known, data = _parse_body(scope.request)
     if data:
@@ -165,11 +169,11 @@ def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
 
 
 def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
-    """Return whether all that the client sent is at hand, and what it is."""
+    """Return whether the body could be read whole, and its data."""
     attributes = request.__dict__
     body = attributes.get("_body")
     if body is None:
-        # Django leaves an empty form where it parsed nothing, as of other types and methods.
+        # Django sets an empty form if it has parsed nothing.
         if fields := attributes.get("_post"):
             return True, _to_dict(fields)
         return not _has_body(request), None
@@ -188,5 +192,5 @@ def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
 
 
 def _has_body(request: HttpRequest) -> bool:
-    # A body of unknown length comes in chunks (RFC 9112, 6.3).
+    # A body of unknown length is chunked (RFC 9112, 6.3).
     return _content_length(request) > 0 or "HTTP_TRANSFER_ENCODING" in request.META

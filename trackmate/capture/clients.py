@@ -1,4 +1,4 @@
-"""Where a request comes from: the client's address, read as strictly as it is believed."""
+"""The client of a request, and the path that it has requested."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from trackmate.redaction import (
 Hook = Callable[[HttpRequest], str | None]
 
 PREFIX_LENGTHS = {4: 24, 6: 48}
-"""Bits of an address that `IP_MODE="truncated"` keeps."""
+"""Prefix lengths for `IP_MODE="truncated"`, by IP version."""
 
 
 def describe_client(request: HttpRequest) -> dict[str, Any]:
-    """Return what a request says of where it comes from, for an activity of its own."""
+    """Return the fields of an activity that describe the client and the path of a request."""
     return {
         "ip_address": apply_ip_mode(parse_ip(client_address(request) or "")),
         "user_agent": request.META.get("HTTP_USER_AGENT", ""),
@@ -38,22 +38,22 @@ def describe_client(request: HttpRequest) -> dict[str, Any]:
 
 
 @never_raise
-def masked_path(request: HttpRequest, rules: Redactor) -> str:
-    """Return the path of a request, masked where its route takes a secret out of it."""
+def masked_path(request: HttpRequest, redactor: Redactor) -> str:
+    """Return the path of a request, with the secrets that its route captures masked."""
     match = request.resolver_match
     if match is None:
-        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
-        return rules.mask_path(request.path)
+        # A middleware responded before the URL was resolved, for example with a redirect.
+        return redactor.mask_path(request.path)
     if not match.args and not match.kwargs and match.route != request.path_info[1:]:
-        # As `re_path("^app/")` does for all that a frontend has routes for.
-        return rules.mask_unrouted_path(request.path)
-    about = rules.is_authentication
-    if rules.site is None or not any(
+        # A prefix such as `re_path("^app/")` for the routes of a frontend.
+        return redactor.mask_unrouted_path(request.path)
+    about = redactor.is_authentication
+    if redactor.site is None or not any(
         may_be_secret(*each, about=about) for each in _arguments(match)
     ):
         return request.path
-    arguments = rules.site.matched(request.path, match)
-    return rules.mask_arguments(request.path, arguments, route_words(match))
+    arguments = redactor.site.matched(request.path, match)
+    return redactor.mask_arguments(request.path, arguments, route_words(match))
 
 
 def _arguments(match: ResolverMatch) -> Iterable[tuple[str, Any]]:
@@ -62,13 +62,13 @@ def _arguments(match: ResolverMatch) -> Iterable[tuple[str, Any]]:
 
 @never_raise
 def client_address(request: HttpRequest) -> str:
-    """Return the client's address as the connection, or as many proxies as are ours, report it."""
-    named = _client_ip_hook()
-    if named is not None:
-        return named(request) or ""
+    """Return the client's address: from `CLIENT_IP`, the trusted proxies, or the connection."""
+    hook = _client_ip_hook()
+    if hook is not None:
+        return hook(request) or ""
     trusted = get_settings().TRUSTED_PROXY_COUNT
     if trusted > 0:
-        # Each proxy appends the address it saw; what stands further left the client wrote itself.
+        # Each proxy appends an address; further to the left the client can write anything.
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR")
         hops = forwarded.split(",") if forwarded else []
         if len(hops) >= trusted:
@@ -78,9 +78,9 @@ def client_address(request: HttpRequest) -> str:
 
 @lru_cache(maxsize=1024)
 def parse_ip(text: str) -> str | None:
-    """Return a claimed address in its plain form, or None for what is none.
+    """Return an address in its normal form, or None if it is invalid.
 
-    Ports, brackets and zones go, an IPv4 address within an IPv6 one is unwrapped.
+    Ports, brackets and zones are removed, IPv4-mapped IPv6 addresses become IPv4.
     """
     text = text[:100].strip()
     if text.startswith("["):
@@ -97,7 +97,7 @@ def parse_ip(text: str) -> str | None:
 
 
 def apply_ip_mode(address: str | None) -> str | None:
-    """Return an address in the form that `IP_MODE` keeps."""
+    """Return an address as `IP_MODE` stores it."""
     mode = get_settings().IP_MODE
     if address is None or mode == "full":
         return address
@@ -106,7 +106,7 @@ def apply_ip_mode(address: str | None) -> str | None:
     if mode == "truncated":
         length = PREFIX_LENGTHS[ip_address(address).version]
         return str(ip_network(f"{address}/{length}", strict=False).network_address)
-    # The column takes addresses only, so the hash is a private one (RFC 4193).
+    # As an address, which the column requires: a private one (RFC 4193).
     return str(IPv6Address(bytes.fromhex(f"fd{keyed_hash(address, 'address')[:30]}")))
 
 

@@ -1,4 +1,4 @@
-"""`tracker`: name what a view or a function does."""
+"""The decorator `tracker`, which records what a view or a function does."""
 
 from __future__ import annotations
 
@@ -47,18 +47,17 @@ def tracker(
 
 
 def tracker(target: Any = None, /, **options: Any) -> Any:
-    """Record what a view or function does, with a name and an object of your choice.
+    """Record what a view or function does.
 
-    Works bare and called, on function and class-based views, sync and async, on a class, its
-    `dispatch` or one of its methods, on Django REST framework views and view sets, on Ninja
-    operations, and on any other function. With the middleware, a view's request gets one row,
-    which the decorator enriches; without it, the decorator writes that row. Any other function
-    gets a row of its own.
+    Works with and without parentheses, on views of every type (functions, classes, their methods,
+    Django REST framework, Ninja; sync and async) and on any other function. A view changes the row
+    of its request, which the decorator writes if there is no middleware. Any other function gets a
+    row of its own.
 
-    `action`, `action_type`: what to call it; the default is the route or the function's name.
-    `content_object`: the model instance it is done to. `remarks`, `data`, `status`: what to keep.
-    Each of these four may be a callable `(request, response, *args, **kwargs)`, with the arguments
-    of the view; `request` is None for other functions, `response` is what was returned.
+    `action`, `action_type`: the default action is the route or the function's name.
+    `content_object`: the model instance it is done to. `remarks`, `data`, `status`: the values to
+    store. Each of these four may be a callable `(request, response, *args, **kwargs)` with the
+    view's arguments; `request` is None for other functions, `response` is the return value.
     `capture_data`, `capture_response`: override `CAPTURE_DATA` and `CAPTURE_RESPONSE`.
 
     >>> @tracker(
@@ -67,8 +66,8 @@ def tracker(target: Any = None, /, **options: Any) -> Any:
     ... )
     ... def approve(request, pk): ...
 
-    Raise TypeError for what is neither callable nor a class with a `dispatch` method, and for an
-    option that does not exist.
+    Raise TypeError for an unknown option, and for a target that is neither a callable nor a class
+    with a `dispatch` method.
     """
     decorate = TrackerOptions(**options).decorate
     return decorate if target is None else decorate(target)
@@ -88,7 +87,7 @@ class TrackerOptions:
     capture_response: bool | None = None
 
     def decorate(self, target: Any) -> Any:
-        """Return `target`, tracked."""
+        """Return the decorated `target`."""
         if isinstance(target, type):
             return self._decorate_class(target)
         if isinstance(target, (staticmethod, classmethod)):
@@ -100,7 +99,7 @@ class TrackerOptions:
         wrapper = self._async_wrapper if iscoroutinefunction(target) else self._wrapper
         tracked = _with_signature_of(target, wrapper(target))
         if self.capture_data is not None:
-            # For a request that is refused before it gets here.
+            # For requests that are rejected before the view is called.
             setattr(tracked, CAPTURES_DATA, self.capture_data)
         return tracked
 
@@ -137,9 +136,9 @@ class TrackerOptions:
 
 
 def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]) -> Any:
-    """Give `wrapper` a signature whose annotations are resolved, as Ninja and others read them.
+    """Set the signature of `wrapper` with resolved annotations, for Ninja and others.
 
-    They would look names up where the wrapper was defined, which is here.
+    They would resolve names in the globals of this module.
     """
     try:
         signature = inspect.signature(function, eval_str=True)
@@ -154,16 +153,16 @@ def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]
 
 @dataclass(slots=True, kw_only=True)
 class TrackedCall:
-    """One call of what is tracked, from its beginning to its end."""
+    """One call of a decorated function."""
 
     options: TrackerOptions
     name: str
     request: Any
-    """The request as the function got it; None for a function without one."""
+    """The function's request argument, or None."""
     scope: Scope | None
-    """Scope of that request: the middleware's, or one of this call's own."""
+    """The scope of that request: from the middleware, or created for this call."""
     enriches: bool
-    """Whether the middleware records the request, so that only facts need to be added."""
+    """Whether the middleware records the request, which is then only changed."""
     rest: tuple[Any, ...]
     kwargs: dict[str, Any]
     action_time: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -172,29 +171,29 @@ class TrackedCall:
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Record the call, or enrich the request that the middleware will record."""
         if self.enriches and self.scope is not None:
-            # Ahead of what an outer decorator adds later, so that the inner one has the last word.
+            # Before those of outer decorators, so that the inner decorator wins.
             self.scope.enrichments.insert(0, lambda activity: self.enrich(activity, result, error))
         elif self.scope is not None:
             self.scope.exception = error
             response = result if isinstance(result, HttpResponseBase) else None
-            own = describe_request(self.scope, response, failed=error is not None)
-            self._record_request(self.scope, self.enrich(own, result, error) or own)
+            activity = describe_request(self.scope, response, failed=error is not None)
+            self._record_request(self.scope, self.enrich(activity, result, error) or activity)
         else:
-            own = self._activity(error)
-            record(self.enrich(own, result, error) or own)
+            activity = self._activity(error)
+            record(self.enrich(activity, result, error) or activity)
 
-    def _record_request(self, scope: Scope, own: Activity) -> None:
-        """Record the request that no middleware records, and mask it as one of its site."""
+    def _record_request(self, scope: Scope, activity: Activity) -> None:
+        """Record the request within its scope, since no middleware does."""
         scope.closed = True
         token = enter_scope(scope)
         try:
-            record(own)
+            record(activity)
         finally:
             leave_scope(token)
 
     @never_raise
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
-        """Return `activity` with what the options say."""
+        """Return `activity` with the values of the options."""
         options = self.options
         values: dict[str, Any] = {}
         if options.action:
@@ -209,7 +208,7 @@ class TrackedCall:
             values["remarks"] = WITHHELD if may_quote else as_plain_str(remarks)
         if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
-                # What is not kept may be quoted.
+                # The replaced data may be quoted elsewhere.
                 self.scope.redactor.learn(activity.data)
             values["data"] = Sanitizer()(data)
         status = self._value(options.status, result)
@@ -223,7 +222,7 @@ class TrackedCall:
 
     @property
     def evaluates(self) -> bool:
-        """Whether an option is a callable, which may ask the database."""
+        """Whether an option is a callable, which may query the database."""
         options = self.options
         return any(
             map(callable, (options.content_object, options.remarks, options.data, options.status))
@@ -237,7 +236,7 @@ class TrackedCall:
             with protected_transactions():
                 return option(self.request, result, *self.rest, **self.kwargs)
         except (ObjectDoesNotExist, Http404):
-            # As for a view that answers 404.
+            # As in the view, which responds with 404.
             return None
 
     def _activity(self, error: BaseException | None) -> Activity:
@@ -251,7 +250,7 @@ class TrackedCall:
 
 
 def _qualified_name(function: Callable[..., Any]) -> str:
-    # Partial functions and callable objects have no name of their own.
+    # Partial functions and callable objects have no name.
     named = function if hasattr(function, "__qualname__") else type(function)
     return f"{named.__module__}.{named.__qualname__}"
 
@@ -265,8 +264,8 @@ def _begin(
 ) -> TrackedCall | None:
     if not is_recording():
         return None
-    given, rest = _find_request(args, kwargs)
-    request = getattr(given, "_request", given)
+    argument, rest = _find_request(args, kwargs)
+    request = getattr(argument, "_request", argument)
     scope = current_scope()
     enriches = request is not None and scope is not None and scope.request is request
     if request is not None and not enriches:
@@ -274,11 +273,11 @@ def _begin(
     return TrackedCall(
         options=options,
         name=_qualified_name(function),
-        request=given,
+        request=argument,
         scope=_apply_options(scope, options) if request is not None else None,
         enriches=enriches,
         rest=rest,
-        kwargs={name: value for name, value in kwargs.items() if value is not given},
+        kwargs={name: value for name, value in kwargs.items() if value is not argument},
     )
 
 
@@ -294,7 +293,7 @@ def _apply_options(scope: Scope | None, options: TrackerOptions) -> Scope | None
 
 
 def _find_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
-    """Return the request that a function got, and the arguments behind it."""
+    """Return the request among the arguments, and the arguments after it."""
     for position, value in enumerate(args[:2]):
         if _is_request(value):
             return value, args[position + 1 :]
@@ -322,7 +321,7 @@ async def _finish_when_done(call: TrackedCall | None, coroutine: Coroutine[Any, 
     try:
         result = await coroutine
     except GeneratorExit as error:
-        # The coroutine is being closed, with or without a loop, and must not wait any more.
+        # The coroutine is being closed and cannot wait.
         _finish(call, None, error)
         raise
     except BaseException as error:
@@ -340,7 +339,7 @@ async def _finish_async(
     if call.enriches or (current_scope() is not None and not call.evaluates):
         _finish(call, result, error)
     elif current_scope() is not None or call.request is not None:
-        # The session, the user or a project's callable may ask the database.
+        # Reading the session, the user or a callable option may query the database.
         await call_in_thread(_finish, call, result, error)
     else:
         await call_in_thread(wrap_for_thread(_finish), call, result, error)

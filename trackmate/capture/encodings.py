@@ -1,4 +1,4 @@
-"""Content encodings: what a compressed answer holds, as far as Python itself can read it."""
+"""Decompression of response content."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ RAW = -zlib.MAX_WBITS
 
 
 def decode_content(content: bytes, encodings: str, longest: int) -> bytes | None:
-    """Return the content that a `Content-Encoding` stands for, or None if it cannot be read or has
-    more than `longest` bytes, of which no more is ever unpacked."""
+    """Return decompressed content, or None if unknown or longer than `longest` bytes."""
     for name in reversed([each.strip().lower() for each in encodings.split(",") if each.strip()]):
         decode = DECODERS.get(name)
         if decode is None:
@@ -26,20 +25,20 @@ def decode_content(content: bytes, encodings: str, longest: int) -> bytes | None
 
 
 def _gzip(content: bytes, limit: int) -> bytes:
-    found = b""
-    # A file of several members is read like one.
-    while content and len(found) < limit:
+    decoded = b""
+    # There may be several members.
+    while content and len(decoded) < limit:
         member = zlib.decompressobj(GZIP)
-        found += member.decompress(content, limit - len(found))
+        decoded += member.decompress(content, limit - len(decoded))
         content = member.unused_data
-    return found
+    return decoded
 
 
 def _deflate(content: bytes, limit: int) -> bytes:
     try:
         return zlib.decompressobj().decompress(content, limit)
     except zlib.error:
-        # Some send it without zlib's header.
+        # Without the header of zlib.
         return zlib.decompressobj(RAW).decompress(content, limit)
 
 

@@ -1,4 +1,4 @@
-"""Exceptions that no view and no middleware handled."""
+"""Unhandled exceptions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trackmate.pipeline import never_raise
 
 @never_raise
 def on_exception(**_kwargs: Any) -> None:
-    """Remember what made a request end with status 500."""
+    """Store the exception in the scope of its request."""
     scope = current_scope()
     if scope is not None:
         scope.exception = sys.exc_info()[1]

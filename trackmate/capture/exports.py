@@ -1,4 +1,4 @@
-"""Exports of the log, which are activities themselves."""
+"""Exports of the log, which are recorded as activities."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def on_export(
     filters: dict[str, str],
     since: datetime | None,
     until: datetime,
-    format: str,  # noqa: A002 (what the signal calls it)
+    format: str,  # noqa: A002 (the name in the signal)
     rows: int,
     is_complete: bool,
     **_kwargs: Any,
 ) -> None:
-    """Record who took how many rows, and which."""
+    """Record an export with its filters and number of rows."""
     actor_id, actor_label = describe_actor(request_user(request))
     activity = Activity.now(
         source=Source.CUSTOM.value,
@@ -47,5 +47,5 @@ def on_export(
         },
         **describe_client(request),
     )
-    # The response is being sent, so the scope of its request is not around any more.
+    # The response is being streamed, outside of the scope of its request.
     record(activity)

@@ -1,4 +1,4 @@
-"""A form with a name and a password that no login has judged: the name may be a password too."""
+"""Account names in login forms that no authentication signal was sent for."""
 
 from __future__ import annotations
 
@@ -30,22 +30,21 @@ from trackmate.redaction.detection.vocabulary import (
 )
 
 MAX_LOOKED_UP = 10
-"""Names that are looked up in one request; the others are taken for unknown."""
+"""Maximum number of names looked up in one request; further ones count as unknown."""
 MAX_FIELDS = 2_000
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 MAX_DEPTH = 12
 
 
 def mask_unknown_accounts(activity: Activity, scope: Scope, sent: Any) -> Activity:
-    """Mask a name beside a password that belongs to no account.
+    """Mask names next to a password if they belong to no account: they may be passwords, too.
 
-    A blank password or a stale CSRF token sends no signal, and neither do many logins by token.
-    Where a login was tried, its signal has settled what may be seen. `sent` is what the client
-    sent, which may not be kept but quoted.
+    A blank password, a stale CSRF token and many token logins send no signal. If there was a
+    signal, its receiver has masked the name. `sent` are the request's data, stored or not.
     """
     query = (activity.extra or {}).get("query", "")
     referer = _referer_query(activity)
-    if _is_authenticated_already(activity, scope):
+    if _is_handled(activity, scope):
         return activity
     fields = [
         *(_fields(sent) if sent and _may_contain_password(sent) else ()),
@@ -55,7 +54,7 @@ def mask_unknown_accounts(activity: Activity, scope: Scope, sent: Any) -> Activi
         fields += _query_fields(query)
     if not _is_login(fields):
         return activity
-    # A word for a password names one, perhaps in a pair, and is none itself.
+    # A word for a password is the name in a name-value pair, not a value.
     names = {
         value: name
         for name, value in fields
@@ -81,7 +80,7 @@ def _referer_query(activity: Activity) -> str:
         return ""
 
 
-def _is_authenticated_already(activity: Activity, scope: Scope) -> bool:
+def _is_handled(activity: Activity, scope: Scope) -> bool:
     return (
         activity.actor_id is not None
         or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
@@ -96,7 +95,7 @@ def _is_known(identifier: str, name: str) -> bool:
 
 
 def _may_contain_password(data: Any) -> bool:
-    """Return False at a glance for most forms and JSON, which need not be searched closely."""
+    """Return False for data without the name of a password field."""
     try:
         return mentions_password(_encode(data))
     except (TypeError, ValueError, RecursionError):
@@ -104,7 +103,7 @@ def _may_contain_password(data: Any) -> bool:
 
 
 def _is_login(fields: list[tuple[str, str]]) -> bool:
-    """Return True for one password: who signs up or changes it has to give two."""
+    """Return True for exactly one password; forms to sign up or to change it have two."""
     return len({name.lower() for name, _value in fields if _is_password(name)}) == 1
 
 
@@ -132,7 +131,7 @@ def _is_account_name(name: str) -> bool:
 
 
 def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
-    """Yield the names in a form or in JSON with the texts behind them."""
+    """Yield the names and values of a form or of JSON."""
     return islice(_all_fields("", data, depth), MAX_FIELDS)
 
 
@@ -162,13 +161,13 @@ def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _name_value_pair(data: Mapping[Any, Any]) -> Iterator[tuple[str, str]]:
-    named = {str(key).lower(): value for key, value in data.items()} if len(data) <= 4 else {}  # noqa: PLR2004 (a pair and what is said of it)
-    if isinstance(named.get("name"), str) and isinstance(named.get("value"), str):
-        yield named["name"], named["value"]
+    fields = {str(key).lower(): value for key, value in data.items()} if len(data) <= 4 else {}  # noqa: PLR2004 (a pair with metadata)
+    if isinstance(fields.get("name"), str) and isinstance(fields.get("value"), str):
+        yield fields["name"], fields["value"]
 
 
 def _inline_fields(text: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Yield the fields of JSON, of a form or of a query of GraphQL within a text."""
+    """Yield the fields of JSON, a form or a GraphQL query within a text."""
     if not mentions_password(text):
         return
     if text[:1] in "{[" and depth:
@@ -184,7 +183,7 @@ def _inline_fields(text: str, depth: int) -> Iterator[tuple[str, str]]:
         yield found[1], found[2] or found[3] or found[4] or ""
 
 
-# As in GraphQL: login(username: "...", password: "..."), mutation($username: String = "...")
+# GraphQL: login(username: "...", password: "..."), mutation($username: String = "...")
 _INLINE = re.compile(
     r"(?<!\w)(\w{1,64}+)[\"']?\s{0,3}(?::\s{0,3}\w{1,64}+!?\s{0,3}=|[:=])\s{0,3}"
     r"(?:\"\"\"([^\"]{0,255}+)\"\"\"|\"((?:[^\"\\]|\\.){0,255}+)\"|'((?:[^'\\]|\\.){0,255}+)'"

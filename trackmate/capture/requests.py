@@ -1,4 +1,4 @@
-"""What a request says of itself, once it has ended: its own activity."""
+"""The activity of a request that has ended."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from trackmate.pipeline import never_raise
 from trackmate.redaction import basic_auth_password, looks_random, secret_names, truncate
 
 MAX_QUERY = 2_000
-"""Characters of a query string that are kept."""
+"""Maximum length of a stored query string."""
 MAX_ENCODINGS = 40
-"""Characters of a `Content-Encoding` that are quoted."""
+"""Maximum length of a quoted `Content-Encoding`."""
 MIN_SECRET_HEADER = 8
-"""Characters of a header that may be a key."""
+"""Minimum length of a header value that may be a key."""
 _REGEX = re.compile(r"[\^$(\\]")
 _ESCAPED = re.compile(r"\\(\W)")
 _SOURCE = Source.REQUEST.value
@@ -42,7 +42,8 @@ def describe_request(
 ) -> Activity:
     """Return the activity of a request that has ended.
 
-    `response` is None where none is known; `failed` says that it failed whatever the status code.
+    `response` is None if there is none. With `failed` the status is Failed, whatever the status
+    code.
     """
     request = scope.request
     route = _request_route(request)
@@ -51,7 +52,7 @@ def describe_request(
         _remember_header_secrets(scope)
         is_known, sent = sent_data(scope, data) or (False, None)
         scope.secrets.is_complete = is_known
-    # Each part that asks a database, a project or a client may fail, and takes no other with it.
+    # Each part that may fail returns None then, so that the others are kept.
     actor_id, actor_label = request_actor(request, scope.actor) or (None, "")
     claimed = client_address(request) or ""
     address = parse_ip(claimed)
@@ -77,7 +78,7 @@ def describe_request(
 
 
 def _has_quoting_texts(scope: Scope) -> bool:
-    """Return True if a text is kept that may quote what the client sent."""
+    """Return True if texts are kept that may quote request data."""
     return bool(
         scope.activities
         or scope.exception is not None
@@ -87,7 +88,7 @@ def _has_quoting_texts(scope: Scope) -> bool:
 
 
 def minimal_activity(scope: Scope, response: HttpResponseBase | None) -> Activity:
-    """Return what is known even of a request that cannot be described."""
+    """Return the activity of a request that cannot be described, with the values always known."""
     return Activity(**_known_values(scope, response, failed=response is None))
 
 
@@ -118,7 +119,7 @@ def _wants_response(scope: Scope) -> bool:
 @never_raise
 def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if not _wants_response(scope) or not isinstance(response, HttpResponse):
-        # What streams is never consumed by us.
+        # Streams are not consumed.
         return None
     if hasattr(response, "data"):
         return response.data
@@ -128,11 +129,11 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
     if len(content) > longest:
         return not_captured(len(content))
     encodings = response.get("Content-Encoding", "")
-    plain = decode_content(content, encodings, longest)
-    if plain is None:
+    decoded = decode_content(content, encodings, longest)
+    if decoded is None:
         return not_captured(len(content), f"encoded as {encodings[:MAX_ENCODINGS]}")
     try:
-        return json.loads(plain) if plain else None
+        return json.loads(decoded) if decoded else None
     except (ValueError, RecursionError):
         return not_captured(len(content), "cannot be parsed")
 
@@ -163,14 +164,13 @@ def _captured_headers() -> tuple[tuple[str, str], ...]:
 
 def _request_route(request: HttpRequest) -> str:
     match = request.resolver_match
-    # The root's pattern is empty, as is that of what no pattern matched.
+    # The pattern of the root is empty.
     return readable_route(match.route or "/") if match else ""
 
 
 @lru_cache(maxsize=4096)
 def readable_route(route: str) -> str:
-    """Return a URL pattern as `path()` has it; those of `re_path()`, which the routers of Django
-    REST framework make as well, are regular expressions."""
+    """Return a URL pattern in the syntax of `path()`, also for those of `re_path()`."""
     if not _REGEX.search(route):
         return route
     from django.contrib.admindocs.views import simplify_regex  # noqa: PLC0415 (rarely needed)
@@ -180,11 +180,11 @@ def readable_route(route: str) -> str:
 
 @never_raise
 def _remember_header_secrets(scope: Scope) -> None:
-    """Note what came in cookies and headers: they are not kept, but texts may quote them."""
+    """Remember the secrets in cookies and headers, which texts may quote."""
     names, request = secret_names(), scope.request
     query = request.META.get("QUERY_STRING", "")
     if len(query) > MAX_QUERY:
-        # What is kept of it is searched when it is masked.
+        # Only the stored part is searched when it is masked.
         scope.redactor.mask_query(query)
     for name, value in request.COOKIES.items():
         if name in names or name == django_settings.SESSION_COOKIE_NAME or looks_random(value):

@@ -1,4 +1,4 @@
-"""Responses that stream: whether they came to their end."""
+"""Errors in streaming responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ OnError = Callable[[BaseException], object]
 
 
 def watch_stream(response: HttpResponseBase, on_error: OnError) -> None:
-    """Call `on_error` with the exception that the body of a streaming response raises; raise it.
+    """Call `on_error` with an exception that the body of a streaming response raises.
 
-    The body is not read here, and the server may still send a file by itself.
+    The exception propagates. The body is not read here, and servers can still use `sendfile`.
     """
     attributes: Any = response
     if attributes.is_async:
@@ -38,7 +38,7 @@ class _WatchedIterator:
         except (StopIteration, GeneratorExit):
             raise
         except BaseException as error:
-            # Also what ends a worker whose time is up.
+            # Also for exceptions that stop a worker.
             self._on_error(error)
             raise
 
