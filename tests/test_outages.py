@@ -923,7 +923,7 @@ def test_a_log_in_a_database_of_its_own_has_one_connection_for_each_process(
         thread.join()
     assert len(thread_connections) == 1
     assert rows() == ACTIONS
-    backend._connection._own.close()
+    backend._connection._shared.close()
 
 
 SESSION = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT CONNECTION_ID()"}

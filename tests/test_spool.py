@@ -351,7 +351,7 @@ def test_a_usable_directory_has_no_problem(spool):
 def test_the_problem_of_an_unusable_directory_is_named(tmp_path):
     path = tmp_path / "file"
     path.touch()
-    assert Spool(path / "spool").problem() == f"{path} is no directory"
+    assert Spool(path / "spool").problem() == f"{path} is not a directory"
 
 
 def test_a_lock_that_somebody_keeps_is_not_waited_for(spool):

@@ -198,7 +198,7 @@ class _ConnectionAttempt:
         self._thread.join(seconds)
         if self._thread.is_alive():
             self._is_given_up = True
-            raise DeadlineExceededError("connecting to the database took too long")
+            raise DeadlineExceededError("the connection to the database timed out")
         if self._error is not None:
             raise self._error
         return self._raw

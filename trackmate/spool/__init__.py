@@ -1,4 +1,4 @@
-"""The spool: activities that wait in files until the database of the log takes them."""
+"""The spool: files of activities that the database could not store yet."""
 
 from trackmate.spool.locations import default_directory, find_left_behind, get_spool, get_spools
 from trackmate.spool.segments import (

@@ -1,4 +1,4 @@
-"""Files that several processes append to: locked with flock(2), written whole or not at all."""
+"""Files that several processes append to, with locks (flock) and atomic writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCK_PAUSE = 0.002
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file, in place of another one perhaps; who reads it finds all of it or the other."""
+    """Write or replace a file atomically."""
     part = path.with_name(f"{uuid4().hex}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -36,7 +36,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterator[int | None]:
-    """Open and lock the file at `path`; yield None if it is not there or stays locked."""
+    """Open and lock a file. Yield its descriptor, or None if it is missing or stays locked."""
     flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | (os.O_CREAT if create else 0)
     until = monotonic() + seconds
     while True:
@@ -52,7 +52,7 @@ def locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterato
             if not _lock(descriptor, until):
                 yield None
                 return
-            # While it was waited for, another process may have sealed or removed the file.
+            # Meanwhile another process may have sealed or removed the file.
             if _is_at(path, descriptor):
                 yield descriptor
                 return
@@ -64,19 +64,19 @@ def locked(path: Path, *, create: bool = False, seconds: float = 0.0) -> Iterato
 
 
 _locked_descriptors: set[int] = set()
-"""Files that this process may have locked."""
+"""Descriptors of the files that this process has locked."""
 
 
 def _unlock(descriptor: int) -> None:
     if descriptor in _locked_descriptors:
         _locked_descriptors.remove(descriptor)
-        if fcntl is not None:  # else it stays locked by a process that was forked just now
+        if fcntl is not None:  # a process that has just been forked may hold the lock, too
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 
 
 def _close_inherited() -> None:
-    # A lock lasts until every process has closed the file that had it open when they parted.
+    # A lock lasts until all processes that share the descriptor have closed it.
     while _locked_descriptors:
         os.close(_locked_descriptors.pop())
 
@@ -106,10 +106,10 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def append(descriptor: int, content: bytes) -> int:
-    """Append `content` whole or not at all, and return the size of the file after it."""
+    """Append `content` as a whole or not at all, and return the new size of the file."""
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        # A process died in the middle of a line; what follows must not be lost with it.
+        # A process was killed while it wrote a line.
         content = b"\n" + content
     try:
         _write_all(descriptor, content)

@@ -1,7 +1,6 @@
-"""Where activities wait: a directory for each database, and within it one for each schema.
+"""The spool directories: one for each database, and within it one for each schema.
 
-What was recorded for one database or tenant is never stored in the table of another one, be it a
-test's, a staging site's or another project's.
+So activities of one database or tenant are never stored in the table of another one.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from trackmate.conf import get_settings
 from trackmate.spool.segments import OPEN, SEALED, Limits, Spool
 
 SCHEMA = "schema="
-"""What the name of a schema's directory begins with."""
+"""Prefix of the directories of schemas."""
 DIGITS = 12
-"""Of what stands for a database in the name of its directory."""
+"""Length of a database id in the name of its directory."""
 
 
 def get_spool(schema: str = "", limits: Limits | None = None) -> Spool:
-    """Return the spool of the log's database, or of one schema in it, below `SPOOL_DIR`."""
+    """Return the spool of the log's database, or of a schema in it."""
     root, directory = _directories()
     if schema:
         directory /= f"{SCHEMA}{quote(schema, safe=' ,$')}"
@@ -34,13 +33,13 @@ def get_spool(schema: str = "", limits: Limits | None = None) -> Spool:
 
 
 def find_left_behind() -> list[Path]:
-    """Return the directories beside ours in which something waits for a database of another name.
+    """Return the non-empty spool directories of other databases.
 
-    That may be another site's, or this one's before it was renamed or moved.
+    They may belong to other sites, or to this one before its database was renamed or moved.
     """
-    _root, own = _directories()
-    beside = sorted(own.parent.glob(f"*-{'[0-9a-f]' * DIGITS}"))
-    return [path for path in beside if path != own and _has_segments(path)]
+    _root, current = _directories()
+    directories = sorted(current.parent.glob(f"*-{'[0-9a-f]' * DIGITS}"))
+    return [path for path in directories if path != current and _has_segments(path)]
 
 
 def _has_segments(directory: Path) -> bool:
@@ -48,7 +47,7 @@ def _has_segments(directory: Path) -> bool:
 
 
 def get_spools() -> Iterator[tuple[str, Spool]]:
-    """Yield each schema for which something may wait, with its spool; "" where none is known."""
+    """Yield the schemas that may have spooled activities, with their spools; "" is the default."""
     root, directory = _directories()
     yield "", Spool(directory, shared_root=root)
     for path in sorted(directory.glob(f"{SCHEMA}*")):
@@ -57,29 +56,29 @@ def get_spools() -> Iterator[tuple[str, Spool]]:
 
 
 def _directories() -> tuple[Path | None, Path]:
-    """Return the directory that others could have made before us, if any, and the database's."""
+    """Return the shared root directory, if there is one, and the directory of the database."""
     settings = get_settings()
     root = None if settings.SPOOL_DIR else default_directory()
     directory = root or Path(settings.SPOOL_DIR or default_directory())
-    # As its connections see it: under test it has another name.
+    # From the connections, since the name differs under test.
     database = connections.databases.get(settings.DATABASE, {})
     return root, directory / f"{settings.DATABASE}-{database_id(database)}"
 
 
 def database_id(database: Mapping[str, Any]) -> str:
-    """Return hex digits for an entry of DATABASES, the same for all to one database."""
+    """Return an id in hex for an entry of DATABASES, the same for all entries of a database."""
     engine, host, port, name = (
         str(database.get(key) or "") for key in ("ENGINE", "HOST", "PORT", "NAME")
     )
     if engine.endswith("sqlite3") and not name.startswith(("file:", ":memory:")):
-        # The same file, wherever a process was started.
+        # Independent of the working directory.
         name = str(Path(name).absolute())
     options = str((database.get("OPTIONS") or {}).get("options") or "")
-    found = (engine, host, port, name, *((options,) if "search_path" in options else ()))
-    return sha256("|".join(found).encode()).hexdigest()[:DIGITS]
+    parts = (engine, host, port, name, *((options,) if "search_path" in options else ()))
+    return sha256("|".join(parts).encode()).hexdigest()[:DIGITS]
 
 
 def default_directory() -> Path:
-    """Return the directory for spools where `SPOOL_DIR` is unset, one for each system user."""
+    """Return the default of `SPOOL_DIR`, which is different for each system user."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"trackmate-{user}"

@@ -1,12 +1,11 @@
-"""The files of a spool: lines of JSON that wait, append-only, until they have been stored.
+"""The files of a spool: append-only lines of JSON, one for each activity.
 
-A directory contains one *open* segment, to which every process appends a line for each activity,
-and any number of *sealed* ones. A segment is sealed by renaming it, is replayed under an exclusive
-lock by one process at a time, and is acknowledged by removing it. Appending takes the same lock, so
-no line is ever added to a segment that is being replayed or gone. Where the open segment cannot be
-had, because somebody keeps its lock or it belongs to another user, the lines become a sealed
-segment of their own. What can never be stored is set aside in `rejected.jsonl`. Locks are those of
-flock(2): the directory must not be on a network.
+A directory contains one *open* segment, to which all processes append, and any number of *sealed*
+ones. A segment is sealed by renaming it, replayed under an exclusive lock by one process at a time,
+and acknowledged by removing it. Appending takes the same lock, so no line is added to a segment
+that is being replayed or has been removed. If the open segment is locked or belongs to another
+user, the lines become a new sealed segment. Rejected activities are set aside in `rejected.jsonl`.
+The locks are those of flock(2), so the directory must not be on a network.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ SEALED = ".sealed.jsonl"
 REJECTED = "rejected.jsonl"
 DRAINING = "draining.lock"
 SEGMENT_BYTES = 512 * 1024
-"""A larger open segment is sealed, so that a replay has little more than this in memory."""
+"""Size at which the open segment is sealed; a replay reads one segment into memory."""
 LOCK_SECONDS = 0.05
 """Seconds to wait for the lock of the open segment."""
 MEASURE_SECONDS = 1.0
-"""How long a measured size of the spool is believed."""
+"""How long the size of the spool is cached."""
 
 
 MAX_BYTES, MIN_FREE_BYTES = 1024**3, 64 * 1024**2
@@ -51,21 +50,21 @@ class Limits:
     max_bytes: int = MAX_BYTES
     """Size of all its files together."""
     min_free_bytes: int = MIN_FREE_BYTES
-    """What has to stay free on its disk."""
+    """Space to leave free on its disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A sealed segment whose lock this process holds."""
+    """A sealed segment, locked by this process."""
 
     path: Path
     activities: Sequence[Activity]
-    """What it contains, in the order of appending."""
+    """Its activities, in the order in which they were appended."""
     broken: Sequence[str]
-    """Lines that are no activity, such as the last one of a process that was killed."""
+    """Invalid lines, such as the last one of a killed process."""
 
     def acknowledge(self, waiting: Sequence[Activity] = ()) -> None:
-        """Remove it, since all is stored or set aside, but for what is still `waiting`."""
+        """Remove the segment, or keep only the `waiting` activities in it."""
         with _wrap_errors():
             if waiting:
                 write_file(self.path, _to_lines(waiting))
@@ -79,23 +78,23 @@ class Rejected:
 
     reason: str
     activity: Activity | None
-    """None if the line is no activity."""
+    """None if the line is invalid."""
     line: str
 
 
 @dataclass(slots=True)
 class Spool:
-    """The segments of one directory. Every method raises SpoolError where the directory fails."""
+    """The segments of a directory. All methods raise SpoolError for errors of the file system."""
 
     directory: Path
     limits: Limits = field(default_factory=Limits)
     shared_root: Path | None = None
-    """A directory above it that others could have made before us, as in the temporary one."""
+    """A parent directory in a place where others can create files, such as /tmp."""
 
-    # --- in
+    # --- writing
 
     def append(self, activities: Iterable[Activity]) -> None:
-        """Append activities: all of them or none.
+        """Append all activities, or none.
 
         Raise SpoolFullError if the spool or its disk is full.
         """
@@ -107,17 +106,17 @@ class Spool:
                 write_file(self.directory / _new_name(), content)
 
     def reject(self, rejected: Iterable[tuple[str, str]]) -> None:
-        """Set lines aside for a person to look at; each is a reason and a line."""
+        """Set lines aside for people to look at, each with the reason."""
         content = "".join(
             f"{json.dumps({'reason': reason, 'line': line})}\n" for reason, line in rejected
         ).encode()
         with _wrap_errors():
             if not self._append(REJECTED, content):
-                # It belongs to somebody else, root's cron job perhaps, or is being tried again.
+                # It belongs to another user, or is being retried.
                 self._append(f"{uuid4().hex}.{REJECTED}", content)
 
     def prepare(self) -> None:
-        """Make the directory if it is missing, readable by nobody else."""
+        """Create the directory if it is missing, readable only by this user."""
         if self.shared_root is not None:
             self.shared_root.mkdir(mode=0o700, parents=True, exist_ok=True)
             if problem := _ownership_problem(self.shared_root):
@@ -125,12 +124,12 @@ class Spool:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def problem(self) -> str | None:
-        """Return what would keep this process from appending, or None; nothing is made for it."""
+        """Return why this process cannot append, or None. This creates no directory."""
         directory = self.directory
         while not directory.exists() and directory != directory.parent:
             directory = directory.parent
         if not directory.is_dir():
-            return f"{directory} is no directory"
+            return f"{directory} is not a directory"
         if not os.access(directory, os.W_OK | os.X_OK):
             return f"no permission to write to {directory}"
         root = self.shared_root
@@ -140,10 +139,10 @@ class Spool:
         if shutil.disk_usage(self.directory).free - size < self.limits.min_free_bytes:
             raise SpoolFullError(f"the disk of {self.directory} is nearly full")
         if self.size() + size > self.limits.max_bytes:
-            raise SpoolFullError(f"{self.directory} has its {self.limits.max_bytes} bytes")
+            raise SpoolFullError(f"{self.directory} has reached {self.limits.max_bytes} bytes")
 
     def _append(self, name: str, content: bytes) -> bool:
-        """Append to a file and return True, or False if it cannot be had."""
+        """Append to a file and return True, or False if it is locked or belongs to another user."""
         path = self.directory / name
         try:
             with locked(path, create=True, seconds=LOCK_SECONDS) as descriptor:
@@ -157,10 +156,10 @@ class Spool:
             return False
         return True
 
-    # --- out
+    # --- reading
 
     def size(self) -> int:
-        """Return the bytes of all files; measured once a second at the most."""
+        """Return the size of all files in bytes, cached for a second."""
         measured_at, size = _sizes.get(self.directory, (-MEASURE_SECONDS, 0))
         if monotonic() - measured_at >= MEASURE_SECONDS:
             size = sum(size for _path, size in self._files())
@@ -168,13 +167,13 @@ class Spool:
         return size
 
     def is_empty(self) -> bool:
-        """Return True if nothing waits."""
+        """Return True if the spool has no segments."""
         with _wrap_errors():
             return not any(name == OPEN or name.endswith(SEALED) for name in self._names())
 
     def replay(self) -> Iterator[Segment]:
-        """Yield each segment that no other process replays, the oldest first, locked until the next
-        is asked for."""
+        """Yield the segments that no other process replays, the oldest first, each locked until the
+        next one."""
         with _wrap_errors():
             self._seal()
             names = sorted(name for name in self._names() if name.endswith(SEALED))
@@ -187,14 +186,14 @@ class Spool:
                 report_once("spool", f"{path} cannot be read ({error.strerror}); it is left there")
 
     def rejected(self) -> Iterator[Rejected]:
-        """Yield what was set aside, the oldest first."""
+        """Yield the lines that were set aside, the oldest first."""
         for path in self._rejected_files():
             with suppress(OSError), path.open(encoding="utf-8", errors="replace") as lines:
                 yield from map(_read_rejected, lines)
 
     @contextmanager
     def retaking_rejected(self) -> Iterator[list[Rejected]]:
-        """Yield what was set aside; it is removed from there unless the block fails."""
+        """Yield the lines that were set aside, and remove them unless the block fails."""
         taken: list[Rejected] = []
         with _wrap_errors(), ExitStack() as locks:
             paths = []
@@ -210,17 +209,17 @@ class Spool:
 
     @contextmanager
     def draining(self) -> Iterator[bool]:
-        """Yield True if this process is the one that may store what waits now."""
+        """Yield True if this process may store the spool now; only one process may."""
         path = self.directory / DRAINING
         with ExitStack() as lock:
             try:
                 self.prepare()
-                is_mine = lock.enter_context(locked(path, create=True)) is not None
+                may_drain = lock.enter_context(locked(path, create=True)) is not None
             except PermissionError:
-                # It is there to spare the database; each segment has a lock of its own.
+                # This lock only reduces load; each segment has a lock, too.
                 report_once("spool", f"{path} belongs to another user; it is left as it is")
-                is_mine = True
-            yield is_mine
+                may_drain = True
+            yield may_drain
 
     def _names(self) -> list[str]:
         with suppress(FileNotFoundError):
@@ -228,13 +227,13 @@ class Spool:
         return []
 
     def _files(self) -> Iterator[tuple[Path, int]]:
-        """Yield the files and their sizes; another process may remove one at any time."""
+        """Yield the files and their sizes. Other processes may remove files meanwhile."""
         for name in self._names():
             path = self.directory / name
             with suppress(OSError):
-                found = path.lstat()
-                if stat.S_ISREG(found.st_mode):
-                    yield path, found.st_size
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    yield path, status.st_size
 
     def _rejected_files(self) -> list[Path]:
         return sorted(path for path, _size in self._files() if path.name.endswith(REJECTED))
@@ -253,7 +252,7 @@ _sizes: dict[Path, tuple[float, int]] = {}
 
 
 def _new_name() -> str:
-    # It sorts by time, so the oldest segment is replayed first.
+    # Sorts by time.
     return f"{uuid7(datetime.now(UTC)).hex}{SEALED}"
 
 
@@ -263,11 +262,11 @@ def _to_lines(activities: Iterable[Activity]) -> bytes:
 
 
 def _ownership_problem(directory: Path) -> str | None:
-    found = directory.lstat()
-    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & 0o077:
+    status = directory.lstat()
+    is_owner = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if stat.S_ISDIR(status.st_mode) and is_owner and not status.st_mode & 0o077:
         return None
-    return f"{directory} belongs to somebody else or is open to others"
+    return f"{directory} belongs to another user or is accessible to others"
 
 
 @contextmanager
@@ -298,8 +297,8 @@ def _activity_of(line: str) -> Activity | None:
 
 def _read_rejected(line: str) -> Rejected:
     try:
-        found = json.loads(line)
-        reason, original = str(found["reason"]), str(found["line"])
+        values = json.loads(line)
+        reason, original = str(values["reason"]), str(values["line"])
     except (ValueError, KeyError, TypeError, RecursionError):
         reason, original = "", line.rstrip("\n")
     return Rejected(reason, _activity_of(original), original)
