@@ -230,7 +230,7 @@ def test_a_default_directory_that_is_open_to_others_is_refused(temporary_directo
     configure(SPOOL_DIR=None)
     default_directory().mkdir()
     default_directory().chmod(0o755)
-    with pytest.raises(SpoolError, match="open to others"):
+    with pytest.raises(SpoolError, match="accessible to others"):
         get_spool().append(acts("a"))
     assert list(default_directory().iterdir()) == []
 

@@ -163,7 +163,7 @@ def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
         return not scope.request.__dict__.get("_files"), captured
     is_known, data = _parse_body(scope.request)
     if data:
-        scope.redactor.learn(data)
+        scope.redactor.remember_secrets(data)
     has_files = bool(scope.request.__dict__.get("_files"))
     return is_known and not has_files and scope.secrets.is_complete, data
 

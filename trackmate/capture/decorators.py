@@ -209,7 +209,7 @@ class TrackedCall:
         if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
                 # The replaced data may be quoted elsewhere.
-                self.scope.redactor.learn(activity.data)
+                self.scope.redactor.remember_secrets(activity.data)
             values["data"] = Sanitizer()(data)
         status = self._value(options.status, result)
         if status is not None and error is None and activity.status != Status.FAILED:

@@ -1,6 +1,6 @@
-"""Masking, cleaning and bounding: what every value passes before it leaves the process.
+"""Masking, cleaning and truncating the values of an activity.
 
-Everything here works on a copy and in one bounded, linear pass; what the view sees is unchanged.
+Everything here works on copies, in bounded and linear time.
 """
 
 from trackmate.redaction.detection.names import SecretNames, Sensitivity, words_of

@@ -1,4 +1,4 @@
-"""Secrets that a text names: `password=...`, `"token": ["..."]`, `--key ...`, `<secret>...`.
+"""Secrets with a name in a text: `password=...`, `"token": ["..."]`, `--key ...`, `<secret>...`.
 
 Possessive quantifiers and bounds keep each pattern linear in the length of the text.
 """
@@ -24,9 +24,9 @@ NAME_AND_SIGN = re.compile(
     r"(?<![\w.-])(?:--?)?([^\W\d][\w.-]{1,199}+(?:\[[^\]\s]{0,64}\]){0,8})"
     rf"{_CLOSING}(?:(?=\s?[(#\d])\s?(?:\(\w{{1,20}}\)|#?\d{{1,2}}))?({_SIGN})"
 )
-"""A name and what is between it and its value: `name=`, `name: `, `"name": `, `name => `."""
+"""A name and the separator before its value: `name=`, `name: `, `"name": `, `name => `."""
 _BEFORE = re.compile(r"(?<![^\W_])((?:[^\W\d_]{1,20}[ -]){1,2})\Z")
-"""One or two words before it: "the API key: ..."."""
+"""One or two words before the name: "the API key: ..."."""
 
 _MASKED = re.compile(r"\[redacted\]|REDACTED(?!\w)")
 _QUOTED = re.compile(
@@ -39,7 +39,7 @@ _QUOTED = re.compile(
     re.DOTALL,
 )
 _BLOCK = re.compile(r"[|>][+-]?[ \t]*\r?\n((?:[ \t]+[^\r\n]*(?:\r?\n|\Z))++)")
-"""Lines of YAML."""
+"""A block of lines in YAML."""
 _OPENING = re.compile(r"[\w.]{0,64}[\[({]")
 _BRACKETS = re.compile(r"\"(?:[^\"\\\r\n]|\\.)*+\"|'(?:[^'\\\r\n]|\\.)*+'|[\[\](){}\r\n]")
 _LINE = re.compile(r"[^\r\n]++")
@@ -49,16 +49,16 @@ _NEXT = r"(?:--?)?[^\W\d][\w.%-]{0,63}+(?:\[[^\]\s]{0,64}\])?[\"']?\s{0,2}(?:=>|
 _SCHEME = r"(?:(?:api-?key|basic|bearer|digest|negotiate|ntlm|token)\s{1,3})?"
 _RUN = re.compile(rf"{_SCHEME}(?:\[redacted\]|[^\s{_END}])++", re.IGNORECASE)
 _RUN_OF_SECRET = re.compile(
-    # Such a sign is part of a secret unless it ends a word or begins the next name.
+    # Punctuation is part of a secret unless it ends a word or starts the next name.
     rf"{_SCHEME}(?:\[redacted\]|[^\s{_END}]|[{_END}](?=[^\s{_END}/.])(?!{_NEXT}))++",
     re.IGNORECASE,
 )
 _WORDS = re.compile(
     rf"(?:[^\s{_END}{{]|[ \t](?!\s{{0,8}}{_NEXT})|[{_END}{{](?=[^\s{_END}{{/.])(?!{_NEXT}))++"
 )
-"""What comes after "password: ": people have passwords of several words."""
+"""The value after "password: ", which may have several words."""
 _LIST = re.compile(rf"(?:[^\s{_END}{{]|,?[ \t](?!\s{{0,8}}{_NEXT})|,(?!{_NEXT}))++")
-"""What comes after "recovery codes: "."""
+"""The value after "recovery codes: "."""
 
 _OPTION = re.compile(
     r"(?<![\w-])--?([a-z][\w-]{1,63}+)(?:=\s?|\s{1,3}(?!-))(?=\S)(?!=|(?:and|are|for|if|in|is|must"
@@ -66,7 +66,7 @@ _OPTION = re.compile(
     r"|(?-i:FILE|KEY|NAME|PASSWORD|PATH|SECRET|STRING|TEXT|TOKEN|VALUE)\b)",
     re.IGNORECASE,
 )
-"""An option of a command, which has its value behind a blank; in prose, words follow it."""
+"""A command-line option with its value after a space, and not prose about an option."""
 _TUPLE = re.compile(r"[\"']([\w. -]{2,64})[\"']\s{0,3},\s{0,3}(?=[bru]?[\"'])", re.IGNORECASE)
 """`('password', '...')`."""
 _PAIR = re.compile(
@@ -82,7 +82,7 @@ _SPOKEN = re.compile(
     r"(?![^\s]{0,64}[=:])",
     re.IGNORECASE,
 )
-"""A password that a sentence names: "password hunter2 was wrong"."""
+"""A password in a sentence: "password hunter2 was wrong"."""
 _ELEMENT = re.compile(
     r"<(?:[\w-]{1,32}:)?([^\W\d_][\w.-]{1,63})(?:\s[^<>]{0,200})?>\s{0,20}"
     r"(?:<!\[CDATA\[(.{1,2000}?)\]\]>|([^<]{1,2000}+))",
@@ -102,8 +102,8 @@ Span = tuple[int, int]
 
 
 def may_assign(text: str) -> bool:
-    """Return False at a glance for most texts, which name nothing."""
-    # Written out: this is asked of every text.
+    """Return False for most texts, which contain no names of values."""
+    # A hot path, so there is no loop.
     return (
         "=" in text
         or ":" in text
@@ -121,31 +121,31 @@ def may_assign(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class AssignmentMasker:
-    """Masks the values that a text names."""
+    """Masks the secrets that have a name in a text."""
 
-    judge: SecretClassifier
+    classifier: SecretClassifier
     remember: Callable[[Any], None]
     mask: str
 
     def __call__(self, text: str) -> str:
-        """Return `text` without secrets that it names."""
+        """Return `text` with the named secrets masked."""
         if "=" in text or ":" in text or "->" in text or "：" in text or "→" in text:  # noqa: RUF001
-            text = self._assigned(text)
+            text = self._mask_assignments(text)
         if "-" in text and _OPTION.search(text):
-            text = self._after(_OPTION, text)
+            text = self._mask_following(_OPTION, text)
         if ("," in text) and ('"' in text or "'" in text):
-            text = self._after(_PAIR, text)
-            text = self._after(_TUPLE, text, is_name=self.judge.names.is_field_name)
+            text = self._mask_following(_PAIR, text)
+            text = self._mask_following(_TUPLE, text, is_name=self.classifier.names.is_field_name)
         lowered = text.lower()
         if "pass" in lowered or "pwd" in lowered or "identified by" in lowered:
-            text = self._after(_SPOKEN, text, least=Sensitivity.ALWAYS)
+            text = self._mask_following(_SPOKEN, text, least=Sensitivity.ALWAYS)
         if "<" in text and ">" in text:
-            text = self._elements(text)
+            text = self._mask_elements(text)
         return text
 
     # --- name=value
 
-    def _assigned(self, text: str) -> str:
+    def _mask_assignments(self, text: str) -> str:
         spans: list[Span] = []
         done = 0
         for sign in NAME_AND_SIGN.finditer(text):
@@ -154,14 +154,14 @@ class AssignmentMasker:
             level = self._level(text, sign)
             if not level:
                 continue
-            start, end = self._value(text, sign, level)
+            start, end = self._value_span(text, sign, level)
             if start < end:
                 spans.append((start, end))
                 done = end
-        return self._masked(text, spans)
+        return self._mask_spans(text, spans)
 
     def _level(self, text: str, sign: re.Match[str]) -> int:
-        names, name = self.judge.names, sign[1]
+        names, name = self.classifier.names, sign[1]
         level = names.sensitivity(name)
         if level < Sensitivity.SECRET and names.may_end_phrase(name):
             before = _BEFORE.search(text[max(0, sign.start() - 42) : sign.start()])
@@ -169,28 +169,28 @@ class AssignmentMasker:
                 return max(level, names.phrase_sensitivity(before[1] + name))
         return level
 
-    def _value(self, text: str, sign: re.Match[str], level: int) -> Span:
-        """Return where the secret is that a name has, which is nowhere if it has none."""
+    def _value_span(self, text: str, sign: re.Match[str], level: int) -> Span:
+        """Return the span of the secret after a name, empty if there is none."""
         start, name = sign.end(), sign[1]
-        nowhere = (start, start)
+        empty = (start, start)
         if masked := _MASKED.match(text, start):
-            # "token=[redacted]/rest": what was known by its form was a part of it.
+            # "token=[redacted]/rest": a known format was only a part of it.
             rest = _RUN.match(text, masked.end()) if masked[0] == MASK else None
-            return (start, rest.end()) if rest and level >= Sensitivity.SECRET else nowhere
+            return (start, rest.end()) if rest and level >= Sensitivity.SECRET else empty
         if quoted := _QUOTED.match(text, start):
             span = _quoted_span(quoted)
-            return span if self._is_secret(level, name, text, span) else nowhere
+            return span if self._is_secret(level, name, text, span) else empty
         if level >= Sensitivity.SECRET:
             if block := _BLOCK.match(text, start):
                 return block.span(1)
             if opening := _OPENING.match(text, start):
-                return self._structure(text, start, opening, level)
-        found = self._pattern(text, sign, level).match(text, start)
+                return self._structure_span(text, start, opening, level)
+        found = self._value_pattern(text, sign, level).match(text, start)
         if not found or not self._is_secret(level, name, text, found.span(), is_prose=True):
-            return nowhere
+            return empty
         return found.start(), found.start() + len(found[0].rstrip())
 
-    def _pattern(self, text: str, sign: re.Match[str], level: int) -> re.Pattern[str]:
+    def _value_pattern(self, text: str, sign: re.Match[str], level: int) -> re.Pattern[str]:
         name = sign[1].lower()
         is_prose = "=" not in sign[2] or ">" in sign[2]
         if is_prose and name.endswith("authorization"):
@@ -201,8 +201,8 @@ class AssignmentMasker:
             return _LIST if name.endswith("s") and name[-2:] != "ss" else _WORDS
         return _RUN_OF_SECRET if level >= Sensitivity.SECRET else _RUN
 
-    def _structure(self, text: str, start: int, opening: re.Match[str], level: int) -> Span:
-        """Return where a list, a mapping or a call ends: at its bracket, or with its line."""
+    def _structure_span(self, text: str, start: int, opening: re.Match[str], level: int) -> Span:
+        """Return the span of a list, mapping or call, up to its bracket or the end of the line."""
         depth, end = 0, len(text)
         for found in _BRACKETS.finditer(text, opening.end() - 1):
             depth += (found[0] in "[({") - (found[0] in "])}")
@@ -230,14 +230,14 @@ class AssignmentMasker:
             and not value.strip("0123456789.,")
         ):
             return False  # a count: "tokens: 1,024"
-        if not self.judge.is_secret(level, name, value):
+        if not self.classifier.is_secret(level, name, value):
             return False
         self.remember(value)
         return True
 
     # --- a name, then a value
 
-    def _after(
+    def _mask_following(
         self,
         pattern: re.Pattern[str],
         text: str,
@@ -245,7 +245,7 @@ class AssignmentMasker:
         least: int = Sensitivity.SECRET,
         is_name: Callable[[str], bool] = lambda _value: False,
     ) -> str:
-        """Mask what comes after what a pattern finds, where that is the name of a secret."""
+        """Mask the values after the matches of a pattern that are names of secrets."""
         spans: list[Span] = []
         for found in pattern.finditer(text):
             level = self._level_of_words(found[1])
@@ -264,36 +264,36 @@ class AssignmentMasker:
                 continue
             if self._is_secret(level, found[1], text, span, is_prose=quoted is None):
                 spans.append(span)
-        return self._masked(text, spans)
+        return self._mask_spans(text, spans)
 
     def _level_of_words(self, words: str) -> int:
-        names = self.judge.names
+        names = self.classifier.names
         if words.lower() == "identified by":
             return Sensitivity.ALWAYS
         return names.sensitivity(words)
 
     # --- elements
 
-    def _elements(self, text: str) -> str:
+    def _mask_elements(self, text: str) -> str:
         spans: list[Span] = []
         for found in _ELEMENT.finditer(text):
             self._add(spans, text, found[1], found.span(2) if found[2] else found.span(3))
-        text = self._masked(text, spans)
+        text = self._mask_spans(text, spans)
         spans = []
         for found in _TAG.finditer(text):
             names = [each[1] for each in _NAMED_BY.finditer(found[1])]
-            name = max(names, key=self.judge.names.sensitivity, default="")
+            name = max(names, key=self.classifier.names.sensitivity, default="")
             value = _VALUE_OF_TAG.search(text, *found.span(1))
             span = value.span(value.lastindex or 0) if value else found.span(2)
             self._add(spans, text, name, span)
-        text = self._masked(text, spans)
+        text = self._mask_spans(text, spans)
         spans = []
         for found in _PROPERTY.finditer(text):
             self._add(spans, text, found[1], found.span(2))
-        return self._masked(text, spans)
+        return self._mask_spans(text, spans)
 
     def _add(self, spans: list[Span], text: str, name: str, span: Span) -> None:
-        level = self.judge.names.sensitivity(name)
+        level = self.classifier.names.sensitivity(name)
         value = text[slice(*span)].strip() if span[0] >= 0 else ""
         is_masked = not value or _MASKED.match(value)
         if (
@@ -303,7 +303,7 @@ class AssignmentMasker:
         ):
             spans.append(span)
 
-    def _masked(self, text: str, spans: list[Span]) -> str:
+    def _mask_spans(self, text: str, spans: list[Span]) -> str:
         parts, done = [], 0
         for start, end in spans:
             if start >= done:
@@ -313,17 +313,17 @@ class AssignmentMasker:
 
 
 _STRINGS = re.compile(r"\"[^\"\\\r\n]{3,}+\"(?!\s?:)|'[^'\\\r\n]{3,}+'(?!\s?:)")
-"""Strings in a structure that are no keys of it."""
+"""Strings in a structure that are not keys."""
 
 
 def _is_remark(value: str) -> bool:
-    """Return True for what prose says in the place of a secret: "expired", "must be longer"."""
+    """Return True for prose in place of a secret: "expired", "must be longer"."""
     first, _blank, rest = value.lower().rstrip(".!,").partition(" ")
     return (not rest and first in REMARKS) or (first in GUIDANCE and reads_like_words(value))
 
 
 def _quoted_span(quoted: re.Match[str]) -> Span:
-    """Return what is within quotes, whichever they are."""
+    """Return the span inside the quotes."""
     return next(
         quoted.span(group)
         for group in range(2, quoted.re.groups + 1, 2)

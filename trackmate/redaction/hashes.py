@@ -1,4 +1,4 @@
-"""Keyed hashes: what has to be told apart, but not told."""
+"""Keyed hashes, which distinguish values without revealing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trackmate.conf import per_settings
 
 
 def keyed_hash(value: str, purpose: str) -> str:
-    """Return 32 hex digits that only this project can make of `value`, for one purpose."""
+    """Return a hash of 32 hex digits, keyed with `SECRET_KEY` and a purpose."""
     return hmac.digest(_derived_key(purpose), value.encode(errors="replace"), "sha256").hex()[:32]
 
 
@@ -23,5 +23,5 @@ def _derived_key(purpose: str) -> bytes:
 
 @per_settings
 def _derived_keys() -> dict[str, bytes]:
-    # Made of SECRET_KEY, which is a setting.
+    # Derived from SECRET_KEY.
     return {}

@@ -1,4 +1,4 @@
-"""What was masked in a request, so that no other text of that request shows it."""
+"""The secret values of a request, to mask them in its free texts."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from trackmate.redaction.text import MAX_TEXT, clean_text
 MASK = "[redacted]"
 
 LONG_SECRET = 8
-"""A shorter secret is masked only where it is a word of its own: it is part of too many others."""
+"""Minimum length of a secret that is masked within words, too."""
 SHORT_SECRET = 3
-"""A still shorter one says too little to be one."""
+"""Minimum length of a secret that is masked at all."""
 _DIGITS, _NO_DIGITS = re.compile(r"[\d -]{4,24}"), re.compile(r"\D+")
 _WORDS = re.compile(r"[^\W\d]+(?:[ .:-][^\W\d]+)*")
 FEW_SECRETS = 50
-"""So few are looked for one after the other."""
+"""Up to so many secrets are searched one by one."""
 MAX_SECRETS = 1_000
-"""Values remembered from one request."""
+"""Maximum number of secrets of a request."""
 
 
 class KnownSecrets:
-    """The secret values of one request, however they are written in its texts."""
+    """The secret values of one request, in all spellings."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._replace: Callable[[str], str] | None = None
         self.is_complete = True
-        """False once there were too many, or one too long, to remember."""
+        """False once there were too many secrets, or one was too long."""
 
     def __bool__(self) -> bool:
         return bool(self._values)
@@ -42,7 +42,7 @@ class KnownSecrets:
         return value in self._values
 
     def add(self, value: Any) -> None:
-        """Remember a secret: a text, a number, or a list of them."""
+        """Add a secret: a text, a number, or a list of them."""
         for text in _secret_texts(value):
             if not text.strip() or text == MASK:
                 continue
@@ -53,7 +53,7 @@ class KnownSecrets:
             self._replace = None
 
     def mask(self, value: Any) -> Any:
-        """Return a text, or JSON-ready data, in which none of the secrets occurs any more."""
+        """Return a text, or JSON-ready data, with the secrets masked."""
         if not self._values or value is None:
             return value
         if self._replace is None:
@@ -63,9 +63,9 @@ class KnownSecrets:
         return Sanitizer(self._replace, is_thorough=True)(value)
 
     def mask_name(self, text: str) -> str:
-        """Return the name of an action or an actor without secrets that are no words.
+        """Return the name of an action or an actor with secrets masked, except for words.
 
-        Otherwise a client could hide what it did by sending its name as a password.
+        Otherwise clients could hide an action by sending its name as a password.
         """
         for value in self._values:
             if len(value) >= LONG_SECRET and not _WORDS.fullmatch(value):
@@ -77,25 +77,27 @@ def _secret_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, (list, tuple, set, frozenset)):
-        # What is in them was judged as a whole, and is no container itself.
+        # Lists of secrets contain no other containers.
         yield from (str(each) for each in value if isinstance(each, (str, int, float)))
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         yield str(value)
 
 
 def _compile_replacement(values: set[str]) -> Callable[[str], str]:
-    """Return what masks all of them in a text, the longest first."""
-    written = sorted(
+    """Return a function that masks all values in a text, the longest first."""
+    spellings = sorted(
         {each for value in values for each in _spellings(value)}, key=len, reverse=True
     )
-    long = [each for each in written if len(each) >= LONG_SECRET]
-    words = "|".join(re.escape(each) for each in written if SHORT_SECRET <= len(each) < LONG_SECRET)
+    long = [each for each in spellings if len(each) >= LONG_SECRET]
+    words = "|".join(
+        re.escape(each) for each in spellings if SHORT_SECRET <= len(each) < LONG_SECRET
+    )
     short = re.compile(rf"(?<![^\W_])(?:{words})(?![^\W_])") if words else None
 
     heads = frozenset(each[:LONG_SECRET] for each in long)
 
     def replace(text: str) -> str:
-        # Of many secrets most texts contain none, which their beginnings tell at once.
+        # With many secrets, check the first characters before.
         if len(long) < FEW_SECRETS or any(
             text[at : at + LONG_SECRET] in heads for at in range(len(text) - LONG_SECRET + 1)
         ):
@@ -107,7 +109,7 @@ def _compile_replacement(values: set[str]) -> Callable[[str], str]:
 
 
 def _spellings(value: str) -> set[str]:
-    """Return a value as it is, without blanks around, and as programs write it in a text."""
+    """Return the spellings of a value in texts: stripped, escaped, quoted, encoded."""
     digits = _NO_DIGITS.sub("", value) if _DIGITS.fullmatch(value) else value
     return {
         value,

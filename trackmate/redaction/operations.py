@@ -1,4 +1,4 @@
-"""The operation that data ask for, where one address serves many: GraphQL, JSON-RPC, Ajax."""
+"""The operation named in request data, for GraphQL, JSON-RPC and Ajax endpoints."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from typing import Any
 
 NAMES = ("operationName", "method", "action")
-"""What such data call it."""
+"""Names of the field with the operation."""
 MAX_OPERATION = 64
-"""Characters of its name."""
+"""Maximum length of its name."""
 MAX_BATCH = 10
-"""Operations of a batch that are looked at."""
+"""Maximum number of operations of a batch."""
 _FIRST_FIELD = re.compile(
     r"\s*(?:(?:mutation|query)\b\s*(\w{0,64})[^{]{0,2000})?\{\s*(?:\w{1,64}\s*:\s*)?(\w{1,64})"
 )
-"""The name of a query of GraphQL and the first field that it asks for."""
+"""The name of a GraphQL query and its first field."""
 
 
 def find_operation(data: Any) -> str:
-    """Return the names of the operation, or "" for data that ask for none."""
+    """Return the names of the operation, or "" if there is none."""
     if type(data) is list:
         return " ".join(find_operation(each) for each in data[:MAX_BATCH] if type(each) is dict)
     if type(data) is not dict:

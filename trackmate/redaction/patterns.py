@@ -1,7 +1,7 @@
-"""The forms of secrets in a text: tokens, keys, signatures, credentials, numbers of cards.
+"""Known formats of secrets in texts: tokens, keys, signatures, credentials, card numbers.
 
 Possessive quantifiers, look-behinds and bounds keep each pattern linear in the length of the text.
-Most texts hold nothing of the kind, so what is cheap to look for is looked for first.
+Cheap checks come first, since most texts contain no secrets.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from binascii import a2b_base64
 from trackmate.redaction.detection.randomness import looks_random
 
 SHORT = 12
-"""Characters of a text that is too short for most patterns."""
+"""Maximum length of texts that are too short for most patterns."""
 LINE = 80
 MIN_RANDOM = 10
-"""Characters of what may be a credential if what is before it says so."""
+"""Minimum length of a random credential after its scheme or prefix."""
 LONGEST_WORD = 24
 
 _CREDENTIAL = r"[\w.~+/=-]"
@@ -29,21 +29,21 @@ _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}+\.[\w-]{2,}+(?:\.[\w-]*+)*")
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)", re.DOTALL
 )
-# A port is no password. The last "@" is the one before the host, whatever a password is made of.
+# A port is no password. The last "@" precedes the host.
 _USERINFO = re.compile(
     r"(://[^\s/:?#]{0,256}+:)(?!\s|\d{1,5}(?:[^\w@]|\Z))[^\r\n\"'<>]{1,256}(?=@[\w\[])"
 )
-# A token in place of the user: GitHub, Stripe, Sentry.
+# A token as the user: GitHub, Stripe, Sentry.
 _USER = re.compile(r"(://)([^\s/@:?#]{1,256}+)(?=(:(?:x-oauth-basic)?)?@[\w\[])")
-# curl -u bob:..., whose numbers are those of users and groups in other commands.
+# curl -u bob:... Numbers are ids of users and groups in other commands.
 _USER_OPTION = re.compile(
     r"(?<![\w-])((?:-u\s?|--(?:(?:proxy-)?user|auth)[= ])[\"']?[^\s:\"'/=]{1,64}+:)"
     r"(?!\d+(?:\s|\Z))[^\s\"']++"
 )
 _OTPAUTH = re.compile(r"(otpauth(?:-migration)?:)[^\s\"'<>]++", re.IGNORECASE)
 _AWS = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])")
-# What GitHub, GitLab, Slack, Stripe, OpenAI, SendGrid, PyPI, npm, Hugging Face, Google, Shopify,
-# Vault, DigitalOcean, Atlassian, Linear, Square, Databricks and PlanetScale begin their keys with.
+# The prefixes of GitHub, GitLab, Slack, Stripe, OpenAI, SendGrid, PyPI, npm, Hugging Face, Google,
+# Shopify, Vault, DigitalOcean, Atlassian, Linear, Square, Databricks and PlanetScale.
 _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_|gl(?:pat|dt|rt)-|xox[abeoprs][-.]|xapp-"
     r"|[rs]k_(?:live|test)_|whsec_|sk-|SG\.|pypi-|npm_|hf_|AIza|ya29\.|GOCSPX-|1//0"
@@ -54,13 +54,13 @@ _HOOK = re.compile(
     r"(hooks\.slack\.com/services/|discord(?:app)?\.com/api/webhooks/\d{1,20}/|"
     r"api\.telegram\.org/bot)[\w/:-]{20,}+"
 )
-# What Django's hashers, crypt(3) and PHC strings look like.
+# Django's hashers, crypt(3) and PHC strings.
 _PASSWORD_HASH = re.compile(
     r"(?<![\w$])(?:(?:argon2|bcrypt(?:_sha256)?|md5|pbkdf2_sha\d{1,3}|scrypt|sha1|unsalted_\w{3,4})"
     r"\$[\w$./+=,-]{16,}+|\$(?:2[abxy]?|argon2\w{0,2}|apr1|[1567y])\$[\w$./+=,-]{8,}+)"
 )
 _DJANGO_KEY = re.compile(r"django-insecure-[^\s\"']{20,}+")
-# PasswordResetTokenGenerator of Django: a time in base 36 and every second digit of a hash.
+# Django's PasswordResetTokenGenerator: a time in base 36 and half of a hash.
 _RESET_TOKEN = re.compile(
     r"(?<![0-9A-Za-z_])[0-9a-z]{6}-(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{20})(?![\w-])(?!\.[a-z])"
 )
@@ -70,7 +70,7 @@ _SIGNED = re.compile(
     r"(?<![\w.+@-])[\w.+@-]{0,4096}+([:|~])(?:[0-9A-Za-z]{6}\1)?"
     r"(?=[a-z_-]{0,85}[0-9A-Z])([\w-]{86}|[\w-]{43}|[\w-]{27})(?![\w-])"
 )
-# itsdangerous: the same with points.
+# itsdangerous: the same with dots.
 _SIGNED_BY_POINTS = re.compile(
     r"(?<![\w.+@-])[\w+@-]{2,4096}+\.[\w-]{6}\."
     r"(?=[a-z_-]{0,42}[0-9A-Z])(?:[\w-]{43}|[\w-]{27})(?![\w.-])"
@@ -116,8 +116,8 @@ _ONE_TIME_CODE = re.compile(
     re.IGNORECASE,
 )
 _THREE_DIGITS = re.compile(r"\d{3}|[A-Z\d]{3}-[A-Z\d]{3}|[A-Z\d]{5}")
-"""What any of these has."""
-# What databases say of the values that they refuse, in any language.
+"""Part of every one-time code."""
+# Values in messages of databases, in several languages.
 _DATABASE = re.compile(
     r"((?:row contains|zeile enthält|échec contient|falla contiene|contém|contiene) \()"
     r"(?:[^\r\n]|\r?\n(?!(?-i:CONTEXT|DETAIL|HINT|LINE|STATEMENT)\b))++"
@@ -144,13 +144,13 @@ _CARD = re.compile(
     rf"(?<![^\W_])(?<!\d\.)(?<![\da-f]{{4}}-)"
     rf"(?:\d{{4}}({_SEPARATORS})\d{{4}}\1\d{{4}}\1\d{{1,4}}(?:\1\d{{1,3}})?"
     rf"|\d{{4}}({_SEPARATORS})\d{{6}}\2\d{{4,5}}"
-    # More of them are a list of numbers.
+    # More groups are a list of numbers.
     r"|(?<!\d[:;])(?<!\d[:;] )\d{4}([:;] ?)\d{4}\3\d{4}\3\d{4}(?![:;] ?\d)"
     rf"|\d(?:[ -]?\d){{12,18}})"
     rf"(?![^\W_])(?!-[\da-f]{{4}})",
     re.IGNORECASE,
 )
-# In a path, digits and dashes are dates, telephone numbers and keys of several parts.
+# In paths, digits with dashes are dates, phone numbers or composite keys.
 _CARD_IN_PATH = re.compile(r"(?<![^/=])(?:\d{13,19}|\d{4}( )\d{4}\1\d{4}\1\d{1,7})(?![^/&;])")
 _ISSUERS = (
     (re.compile(r"4"), (16, 19)),  # Visa
@@ -160,22 +160,22 @@ _ISSUERS = (
     (re.compile(r"35(?:2[89]|[3-8])"), (16, 17, 18, 19)),  # JCB
     (re.compile(r"5[06-8]|6[0-7]"), (16, 17, 18, 19)),  # Maestro, Discover, UnionPay, RuPay
 )
-"""What numbers of cards begin with, and how long they are; EANs, IMEIs and phones are shorter."""
+"""Prefixes and lengths of card numbers; EANs, IMEIs and phone numbers are shorter."""
 
 
 _PLAIN = re.compile(
     r"(?:[A-Z]{0,2}[^\W\dA-Z_]{1,19}+|[A-Z]|\d{1,2})"
     r"(?:(?:[.,]? |[.@+'-])(?:[A-Z]{0,2}[^\W\dA-Z_]{1,19}+|[A-Z]|\d{1,2}))*+[.!?]?"
 )
-"""Words, names and short numbers: most of what people write in a field."""
+"""Words, names and short numbers, as in most fields."""
 
 
 _DIGIT = re.compile(r"\d")
 
 
 def cannot_match(text: str) -> bool:
-    """Return True if no pattern can find anything in a text, as in most short ones."""
-    # Written out: this is asked of every text.
+    """Return True if no pattern can match, as in most short texts."""
+    # A hot path, so there is no loop.
     if len(text) > SHORT:
         return len(text) <= LINE and _PLAIN.fullmatch(text) is not None
     return (
@@ -192,14 +192,14 @@ def cannot_match(text: str) -> bool:
 
 
 def mask_known_formats(text: str, mask: str) -> str:
-    """Return `text` without tokens, keys, signatures and credentials that have a known form."""
+    """Return `text` with tokens, keys, signatures and credentials of known formats masked."""
     lowered = text.lower()
     if _contains_any(lowered, _SCHEME_HINTS):
-        text = _SCHEME.sub(lambda found: _without_credential(found, mask), text)
+        text = _SCHEME.sub(lambda found: _mask_credential(found, mask), text)
     if "cookie" in lowered:
         text = _COOKIES.sub(rf"\1{mask}", text)
     if ":" in text:
-        text = _without_userinfo(text, mask)
+        text = _mask_userinfo(text, mask)
     if "otpauth:" in lowered or "otpauth-" in lowered:
         text = _OTPAUTH.sub(rf"\1{mask}", text)
     if "-----BEGIN" in text:
@@ -209,11 +209,11 @@ def mask_known_formats(text: str, mask: str) -> str:
     if "$" in text:
         text = _PASSWORD_HASH.sub(mask, text)
     if _TOKEN.search(text):
-        text = _without_tokens(text, mask)
+        text = _mask_tokens(text, mask)
     elif "T-" in text or "U-" in text or "C-" in text:
         text = _TICKET.sub(lambda found: _unless_words(found, mask), text)
     if " " not in text and "=" not in text and ":" not in text:
-        return text  # one word, as an address is, quotes nothing
+        return text  # a single word
     if _contains_any(lowered, _DATABASE_HINTS):
         text = _DATABASE.sub(lambda found: _after_group(found, mask), text)
     if _contains_any(lowered, _CODE_HINTS) and _THREE_DIGITS.search(text):
@@ -221,20 +221,20 @@ def mask_known_formats(text: str, mask: str) -> str:
     return text
 
 
-def _without_userinfo(text: str, mask: str) -> str:
+def _mask_userinfo(text: str, mask: str) -> str:
     if "-u" in text or "-a" in text:
         text = _USER_OPTION.sub(rf"\1{mask}", text)
     if "://" in text and "@" in text:
-        text = _USER.sub(lambda found: _without_user(found, mask), text)
+        text = _USER.sub(lambda found: _mask_user(found, mask), text)
         text = _USERINFO.sub(rf"\1{mask}", text)
     return text
 
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{20}")
-"""What all keys and signatures have."""
+"""Part of all keys and signatures."""
 
 
-def _without_tokens(text: str, mask: str) -> str:
+def _mask_tokens(text: str, mask: str) -> str:
     text = _PREFIXED.sub(lambda found: _unless_words(found, mask), _AWS.sub(mask, text))
     if "/" in text:
         text = _HOOK.sub(rf"\1{mask}", text)
@@ -255,12 +255,12 @@ def _after_group(found: re.Match[str], mask: str) -> str:
 
 
 def _unless_words(found: re.Match[str], mask: str) -> str:
-    """Keep what begins as a token does and goes on in words: "sk-learn-model-2024"."""
-    drawn = found[found.lastindex or 0]
-    return mask if looks_random(drawn, MIN_RANDOM) else found[0]
+    """Keep words with the prefix of a token: "sk-learn-model-2024"."""
+    token = found[found.lastindex or 0]
+    return mask if looks_random(token, MIN_RANDOM) else found[0]
 
 
-def _without_credential(found: re.Match[str], mask: str) -> str:
+def _mask_credential(found: re.Match[str], mask: str) -> str:
     scheme, credential = found[1].lower(), found[3]
     if scheme == "bearer":
         is_secret = not credential.isalpha() or len(credential) > LONGEST_WORD
@@ -284,7 +284,7 @@ def basic_auth_password(header: str) -> str:
 
 
 def _decoded(credential: str) -> bytes:
-    """Return base64 decoded, as far as it goes."""
+    """Decode base64 as far as possible."""
     whole = credential if len(credential) % 4 == 0 else credential.rstrip("=")
     try:
         return a2b_base64(whole[: len(whole) // 4 * 4])
@@ -292,13 +292,13 @@ def _decoded(credential: str) -> bytes:
         return b""
 
 
-def _without_user(found: re.Match[str], mask: str) -> str:
+def _mask_user(found: re.Match[str], mask: str) -> str:
     is_token = found[3] is not None or looks_random(found[2], MIN_RANDOM)
     return f"{found[1]}{mask}" if is_token and found[2] != mask else found[0]
 
 
 def mask_cards(text: str, mask: str, *, is_path: bool = False) -> str:
-    """Return `text` without numbers of payment cards."""
+    """Return `text` with the numbers of payment cards masked."""
     if not _DIGITS.search(text):
         return text
     pattern = _CARD_IN_PATH if is_path else _CARD
@@ -322,7 +322,7 @@ def _contains_any(text: str, hints: tuple[str, ...]) -> bool:
     return any(hint in text for hint in hints)
 
 
-# What texts contain that the patterns of the same subject match.
+# One of these is in every text that the patterns match.
 _SCHEME_HINTS = ("bearer", "basic", "token", "digest", "negotiate")
 _DATABASE_HINTS = (
     *("=(", "cont", "enth", "duplicate entry", "duplicate key", "converting", "incorrect "),

@@ -1,4 +1,4 @@
-"""The redactor: it masks by name, by form and by place, and remembers what it masked."""
+"""The redactor, which masks secrets in texts, URLs and data, and remembers them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.http import HttpRequest
 
 from trackmate.conf import get_settings, per_settings
 from trackmate.redaction.assignments import AssignmentMasker, may_assign
-from trackmate.redaction.detection.classifier import SecretClassifier, Siblings, is_id
-from trackmate.redaction.detection.names import SecretNames, Sensitivity
+from trackmate.redaction.detection.classifier import SecretClassifier, Siblings
+from trackmate.redaction.detection.names import SecretNames, Sensitivity, is_identifier
 from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
 from trackmate.redaction.operations import find_operation
@@ -25,17 +25,17 @@ from trackmate.redaction.text import MAX_TEXT
 from trackmate.redaction.urls import RELATIVE_URL, URL_IN_TEXT, UrlParts, path_variants
 
 URL_MASK = "REDACTED"
-"""What takes the place of a value in a query, where brackets would be encoded."""
+"""The mask in query strings, where brackets would be encoded."""
 
 LAYERS = 3
-"""How often a text may be encoded in another one: percent signs, JSON, an address in an address."""
+"""Maximum number of nested encodings: percent-encoding, JSON, a URL within a URL."""
 
 _AROUND_JSON = " \t\r\n\ufeff\ufffd"
 _FIRST_OF_JSON = f'{{["{_AROUND_JSON}'
 _FORM = re.compile(r"[\w.%\[\]+-]{1,64}=[^&\s]*+(?:&[\w.%\[\]+-]{1,64}=[^&\s]*+)++")
 """A form within a text."""
 _HOLDS_MORE = re.compile(r"\A\s*[\[{]|%[0-9A-Fa-f]{2}|(?<!\w)/\w[^\s/]*/")
-"""JSON, something encoded, or an address."""
+"""JSON, percent-encoding, or a path."""
 _CODE = re.compile(
     r"(?!(?:19|20)\d\d\Z)\d{4,8}|[A-Z]{4,5}-[A-Z]{4,5}"
     r"|(?=[^\d]*\d)(?=[^a-zA-Z]*[a-zA-Z])(?!.*[a-zA-Z]{4})[0-9A-Za-z]{2,8}(?:-?[0-9A-Za-z]{2,8}){1,3}"
@@ -45,16 +45,13 @@ _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
 class CleanTextCache(set[Hashable]):
-    """Texts in which no secret was found, so that they need not be searched again.
-
-    Bounded in number and length, since clients write them.
-    """
+    """Texts without secrets, which are not searched again. Bounded, since clients write them."""
 
     MAX_TEXTS = 1_000
     MAX_LENGTH = 512
 
     def remember(self, text: str, *context: Hashable) -> None:
-        """Remember a text, or with what else decides about it, `(text, *context)`."""
+        """Remember a text, with the context that affects the result."""
         if len(text) > self.MAX_LENGTH:
             return
         if len(self) >= self.MAX_TEXTS:
@@ -64,54 +61,54 @@ class CleanTextCache(set[Hashable]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redactor:
-    """Masks secrets in texts, addresses and data of one request or activity."""
+    """Masks secrets in texts, URLs and data of one request or activity."""
 
     names: SecretNames
     patterns: tuple[re.Pattern[str], ...] = ()
     clean_texts: CleanTextCache = field(default_factory=CleanTextCache)
-    """Shared by all redactors of the same settings."""
+    """Shared by all redactors."""
     known_secrets: KnownSecrets = field(default_factory=KnownSecrets)
-    """What was masked."""
+    """The masked values."""
     site: SiteRoutes | None = None
-    """Where the paths in addresses lead; None where no request says so."""
+    """The routes for paths in URLs; None without a request."""
     is_authentication: bool = False
-    """Whether this is about a login, a reset, a token and the like, where a `code` is a secret."""
+    """Whether the context is a login, a reset and the like, in which a `code` is a secret."""
     is_response: bool = False
-    """Whether the data are an answer, in which a `code` may be the symbol of an error."""
+    """Whether the data are a response, in which a `code` may be an error code."""
     is_error: bool = False
-    """Whether that answer says that something failed, so that its texts say why."""
+    """Whether the response is an error, whose texts are messages."""
     layers: int = LAYERS
-    """How many layers of encoding may be taken off."""
+    """How many layers of encoding may be decoded."""
 
     @property
-    def judge(self) -> SecretClassifier:
-        """What decides by a name and its value."""
+    def classifier(self) -> SecretClassifier:
+        """The classifier for names and values."""
         return SecretClassifier(self.names, self.is_authentication, self.is_response, self.is_error)
 
     # --- texts
 
     def mask_text(self, text: str, *, mask: str = MASK, named: bool = True) -> str:
-        """Return `text` with every secret in it masked: by form and, if `named`, by name."""
+        """Return `text` with secrets masked: by their format and, if `named`, by their names."""
         if not self.patterns and cannot_match(text):
             return text
         if not self.layers and named and _HOLDS_MORE.search(text):
-            return mask  # nobody looks so deep
+            return mask  # nested too deeply
         may_be_encoded = "%" in text or text[0] in _FIRST_OF_JSON or "&" in text
         if may_be_encoded and named and self.layers and (inner := self._decoded(text)) is not None:
             return inner
         outside = text = mask_known_formats(text, mask)
         if "/" in text and self.layers:
-            text, outside = self._addresses(text, mask)
+            text, outside = self._mask_urls(text, mask)
         else:
             text = mask_cards(text, mask)
         if named and may_assign(outside):
-            text = self._without_named(text, mask)
+            text = self._mask_assignments(text, mask)
         for pattern in self.patterns:
             text = pattern.sub(mask, text)
         return text
 
     def mask_shared_text(self, text: str) -> str:
-        """Return the same of a text that many requests share, such as the name of a browser."""
+        """Like `mask_text()`, cached: for texts of many requests, such as the user agent."""
         if text in self.clean_texts:
             return text
         if (masked := self.mask_text(text)) == text:
@@ -119,7 +116,7 @@ class Redactor:
         return masked
 
     def _decoded(self, text: str) -> str | None:
-        """Return a text that is JSON or encoded, if there is a secret in it, decoded and masked."""
+        """Return a JSON or encoded text decoded and masked, or None if it has no secrets."""
         bare = text.strip(_AROUND_JSON)
         if bare[:1] in _FIRST_OF_JSON and bare[-1:] in '}]"' and len(text) <= MAX_TEXT:
             try:
@@ -127,30 +124,30 @@ class Redactor:
             except (ValueError, RecursionError):
                 data = None
             if data is not None:
-                safe = self._inside().mask_data(data)
+                safe = self._next_layer().mask_data(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
         if (
             "&" in text
             and _FORM.fullmatch(text)
-            and (form := self._inside().mask_query(text)) != text
+            and (form := self._next_layer().mask_query(text)) != text
         ):
             return form
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
-            if decoded != text and (masked := self._inside().mask_text(decoded)) != decoded:
+            if decoded != text and (masked := self._next_layer().mask_text(decoded)) != decoded:
                 return masked
         return None
 
-    def _inside(self, *, is_authentication: bool | None = None) -> Redactor:
-        """Return the redactor for what is within something else."""
+    def _next_layer(self, *, is_authentication: bool | None = None) -> Redactor:
+        """Return the redactor for the next layer of encoding."""
         about = self.is_authentication if is_authentication is None else is_authentication
         return replace(self, layers=max(0, self.layers - 1), is_authentication=about)
 
-    def _addresses(self, text: str, mask: str) -> tuple[str, str]:
-        """Mask the addresses in a text, and numbers of cards outside; return that outside too."""
+    def _mask_urls(self, text: str, mask: str) -> tuple[str, str]:
+        """Mask URLs, and card numbers outside of them. Return the text and the outside part."""
         parts, outside, done = [], [], 0
         for found in URL_IN_TEXT.finditer(text):
-            address = found[0].rstrip(PUNCTUATION)
+            address = found[0].rstrip(_PUNCTUATION)
             before = mask_cards(text[done : found.start()], mask)
             parts += [before, self.mask_url(address)]
             outside.append(before)
@@ -161,36 +158,36 @@ class Redactor:
         rest = mask_cards(text[done:], mask)
         return "".join((*parts, rest)), "".join((*outside, rest))
 
-    def _without_named(self, text: str, mask: str) -> str:
-        """Mask the values that a text names: `name=value`, `"name": "value"`, `--name value`..."""
-        return AssignmentMasker(self.judge, self.known_secrets.add, mask)(text)
+    def _mask_assignments(self, text: str, mask: str) -> str:
+        """Mask the values with a name: `name=value`, `"name": "value"`, `--name value`..."""
+        return AssignmentMasker(self.classifier, self.known_secrets.add, mask)(text)
 
-    # --- addresses
+    # --- URLs
 
-    def mask_url(self, address: str) -> str:
-        """Return an address with the secrets in its host, path, query and fragment masked."""
-        if "@" in address:
-            address = mask_known_formats(address, MASK)
-        origin, plain_path, query, fragment = UrlParts.split(address)
-        if origin.startswith("//") and self._is_path(f"{origin}{plain_path}"):
-            origin, plain_path = "", f"{origin}{plain_path}"
-        path = self.mask_path(plain_path, encoded=True) if plain_path else ""
+    def mask_url(self, url: str) -> str:
+        """Return a URL with the secrets in its host, path, query and fragment masked."""
+        if "@" in url:
+            url = mask_known_formats(url, MASK)
+        origin, raw_path, query, fragment = UrlParts.split(url)
+        if origin.startswith("//") and self._is_path(f"{origin}{raw_path}"):
+            origin, raw_path = "", f"{origin}{raw_path}"
+        path = self.mask_path(raw_path, encoded=True) if raw_path else ""
         if query:
-            about = self._leads_to_authentication(plain_path)
-            query = f"?{self._inside(is_authentication=about).mask_query(query[1:])}"
+            about = self._leads_to_authentication(raw_path)
+            query = f"?{self._next_layer(is_authentication=about).mask_query(query[1:])}"
         if fragment:
-            fragment = f"#{self._fragment(fragment[1:])}"
+            fragment = f"#{self._mask_fragment(fragment[1:])}"
         for pattern in self.patterns:
             origin = pattern.sub(MASK, origin)
         return f"{origin}{path}{query}{fragment}"
 
-    def _fragment(self, fragment: str) -> str:
+    def _mask_fragment(self, fragment: str) -> str:
         if fragment.startswith(("/", "!/")) and self.layers:
-            return self._inside().mask_url(fragment)
-        return self._inside().mask_text(fragment)
+            return self._next_layer().mask_url(fragment)
+        return self._next_layer().mask_text(fragment)
 
     def _is_path(self, path: str) -> bool:
-        """Return True for "//invite/..." if it is a path of the site with a slash too many."""
+        """Return True for "//invite/..." if it is a path of the site with an extra slash."""
         if self.site is None or self.site.is_exhausted:
             return False
         plain = next(path_variants(path), path)
@@ -212,15 +209,15 @@ class Redactor:
         return about
 
     def mask_path(self, path: str, *, encoded: bool = False) -> str:
-        """Return a path with those parts masked that its route calls secret or that look so.
+        """Return a path with the secrets in it masked, by its route and by their format.
 
-        `encoded` means that it comes out of an address, where characters may be percent-encoded.
+        With `encoded` the path may be percent-encoded.
         """
         context = ("path", self.is_authentication, self.site and self.site.key)
         if (path, *context) in self.clean_texts:
             return path
         decoded = self._unquoted(path) if encoded else path
-        masked = self.mask_path_formats(self._path_by_route(decoded))
+        masked = self.mask_path_formats(self._mask_path_arguments(decoded))
         if masked == decoded:
             self.clean_texts.remember(path, *context)
             return path
@@ -236,18 +233,20 @@ class Redactor:
         return path
 
     def mask_path_formats(self, path: str) -> str:
-        """Return a path whose route is known to call none of it secret, masked by form and name."""
+        """Return a path masked by formats and names only, if its route captures no secrets."""
         masked = mask_known_formats(path, MASK)
         if "=" in masked or ":" in masked:
-            # Each part by itself: ";jsessionid=..." ends with it.
+            # Each segment by itself: ";jsessionid=..." ends with it.
             parts = masked.split("/")
-            masked = "/".join(self._without_named(part, MASK) if part else part for part in parts)
+            masked = "/".join(
+                self._mask_assignments(part, MASK) if part else part for part in parts
+            )
         masked = mask_cards(masked, MASK, is_path=True)
         for pattern in self.patterns:
             masked = pattern.sub(MASK, masked)
         return masked
 
-    def _path_by_route(self, path: str) -> str:
+    def _mask_path_arguments(self, path: str) -> str:
         if self.site is None or not path.startswith("/"):
             return path
         if self.site.is_exhausted:
@@ -264,7 +263,7 @@ class Redactor:
         return masked + rest if masked != each else path
 
     def mask_unrouted_path(self, path: str) -> str:
-        """Return the path of a frontend without the random parts that open something."""
+        """Return the path of a frontend with random segments masked, if about authentication."""
         if not is_about_authentication(path[:MAX_PATH]):
             return path
         parts = path.split("/")
@@ -273,7 +272,7 @@ class Redactor:
         return "/".join(MASK if part in random else part for part in parts)
 
     def mask_arguments(self, path: str, arguments: Sequence[Argument], route: str) -> str:
-        """Return a path in which what its route took out of it is masked where it is secret."""
+        """Return a path with the secret arguments of its route masked."""
         about = self.is_authentication or is_about_authentication(route)
         for name, start, end in sorted(arguments, key=lambda each: each.start, reverse=True):
             text = path[start:end]
@@ -287,10 +286,10 @@ class Redactor:
         if level == Sensitivity.ALWAYS or (level == Sensitivity.CONTEXTUAL and about):
             return True
         if level == Sensitivity.SECRET:
-            return not (text.isdigit() and is_id(name))
+            return not (text.isdigit() and is_identifier(name))
         if level == Sensitivity.LIKELY:
             return not reads_like_words(text)
-        if is_id(name):
+        if is_identifier(name):
             return False
         about = about or ("/" in text and is_about_authentication(text))
         return (about and _CODE.fullmatch(text) is not None) or any(
@@ -300,17 +299,20 @@ class Redactor:
         )
 
     def mask_query(self, query: str) -> str:
-        """Return a query string that keeps its names and lost its secret values."""
+        """Return a query string with secret values masked."""
         context = ("query", self.is_authentication, self.site and self.site.key)
         if (query, *context) in self.clean_texts:
             return query
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
-        # That of an address in an answer is no answer, whose codes may be those of errors.
-        rules = replace(self._about(dict(pairs)), is_response=False, is_error=False)
-        judge = rules.judge
-        beside = judge.siblings(dict(pairs))
+        # The query of a URL in a response is not a response itself.
+        redactor = replace(self._about(dict(pairs)), is_response=False, is_error=False)
+        classifier = redactor.classifier
+        siblings = classifier.siblings(dict(pairs))
         masked = [
-            (rules._name(name, value), rules._parameter(judge, name, value, beside))
+            (
+                redactor._mask_name(name, value),
+                redactor._mask_parameter(classifier, name, value, siblings),
+            )
             for name, value in pairs
         ]
         if masked != pairs:
@@ -318,44 +320,46 @@ class Redactor:
         self.clean_texts.remember(query, *context)
         return query
 
-    def _parameter(self, judge: SecretClassifier, name: str, value: str, beside: Siblings) -> str:
-        level = judge.level(name, value, 0, beside)
-        is_secret = level and judge.is_secret(level, name, value, beside)
-        if is_secret or (self._looks_like_credential(value) and not is_id(name)):
+    def _mask_parameter(
+        self, classifier: SecretClassifier, name: str, value: str, siblings: Siblings
+    ) -> str:
+        level = classifier.level(name, value, 0, siblings)
+        is_secret = level and classifier.is_secret(level, name, value, siblings)
+        if is_secret or (self._looks_like_credential(value) and not is_identifier(name)):
             self.known_secrets.add(value)
             return URL_MASK
         return self.mask_text(value, mask=URL_MASK)
 
-    def _name(self, name: str, value: str) -> str:
+    def _mask_name(self, name: str, value: str) -> str:
         # "/activate?4f9d2b7c61e8..."
         return URL_MASK if not value and self._looks_like_credential(name) else self.mask_text(name)
 
     def _looks_like_credential(self, value: str) -> bool:
-        """Return True for what looks random where it is about authentication, whatever its name."""
+        """Return True for random values in the context of authentication."""
         return self.is_authentication and "/" not in value and looks_random(value, SHORT)
 
     # --- data
 
     def mask_data(self, value: Any, *, may_be_quoted: bool = False) -> Any:
-        """Return JSON-ready data with every secret in it masked; cleaned and bounded too.
+        """Return JSON-ready data of limited size with secrets masked.
 
-        With `may_be_quoted`, secrets beyond the bounds are remembered as well.
+        With `may_be_quoted`, secrets in the truncated parts are remembered, too.
         """
         sanitize = self._about(value)._sanitizer()
         masked = sanitize(value)
         if may_be_quoted and not sanitize.is_complete:
-            self.learn(value)
+            self.remember_secrets(value)
         return masked
 
-    def learn(self, value: Any) -> None:
-        """Remember the secrets in data that are not kept."""
-        search = self._about(value)._sanitizer(nodes=MOST_NODES, characters=MOST_CHARACTERS)
+    def remember_secrets(self, value: Any) -> None:
+        """Remember the secrets in data that are not stored."""
+        search = self._about(value)._sanitizer(nodes=MAX_NODES, characters=MAX_CHARACTERS)
         search(value)
         if not search.is_complete:
             self.known_secrets.is_complete = False
 
     def _about(self, value: Any) -> Redactor:
-        """Return the redactor for data that may ask for an operation by its name."""
+        """Return the redactor for data that may name an operation about authentication."""
         if self.is_authentication or not is_about_authentication(find_operation(value)):
             return self
         return replace(self, is_authentication=True)
@@ -363,7 +367,7 @@ class Redactor:
     def _sanitizer(self, **bounds: int) -> Sanitizer:
         return Sanitizer(
             self.mask_text,
-            judge=self.judge,
+            classifier=self.classifier,
             mask=self.mask,
             is_thorough=bool(self.patterns),
             **bounds,  # type: ignore[arg-type]
@@ -388,16 +392,16 @@ class Redactor:
         return masked
 
 
-MOST_NODES, MOST_CHARACTERS = 50_000, 1_000_000
-"""Bounds of what is searched for secrets that a text may quote."""
-PUNCTUATION = ".,;:=!?)]}*_~…。、"
-"""What comes after an address in a sentence."""
+MAX_NODES, MAX_CHARACTERS = 50_000, 1_000_000
+"""Limits of the data that are searched for secrets which texts may quote."""
+_PUNCTUATION = ".,;:=!?)]}*_~…。、"
+"""Punctuation after a URL in a sentence."""
 MAX_PATH = 512
-"""Characters of a path in which words are looked for."""
+"""Maximum length of a path that is searched for words."""
 SHORTEST_CODE = 4
-"""Characters of a one-time code."""
+"""Minimum length of a one-time code."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
-"""Characters of a random part of a path, elsewhere and on routes about authentication."""
+"""Minimum length of random segments, in general and on routes about authentication."""
 
 
 @per_settings
@@ -407,33 +411,33 @@ def _redactor_factory() -> Callable[..., Redactor]:
     patterns = tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS)
     clean = CleanTextCache()
 
-    def make(**values: Any) -> Redactor:
+    def create(**values: Any) -> Redactor:
         return Redactor(names=names, patterns=patterns, clean_texts=clean, **values)
 
-    return make
+    return create
 
 
 def get_redactor(**values: Any) -> Redactor:
-    """Return a redactor by the project's settings; `values` are those of one request."""
+    """Return a redactor for the settings, with fields for one request."""
     return _redactor_factory()(**values)
 
 
 def redactor_for_request(request: HttpRequest, **values: Any) -> Redactor:
-    """Return a redactor for what a request contains; its route should be known by now."""
+    """Return a redactor for the values of a request, whose route should be known."""
     match = request.resolver_match
     site = SiteRoutes.from_request(request)
     if match:
         about = route_words(match)
     else:
-        # Somebody answered before the URL was resolved, as redirects to HTTPS and to a slash do.
+        # A middleware responded before the URL was resolved, for example with a redirect.
         about = f"{request.path_info[:MAX_PATH]} {site.arguments(request.path_info)[1]}"
     return get_redactor(site=site, is_authentication=is_about_authentication(about), **values)
 
 
 def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
-    """Return False at a glance for an argument of a route that is no secret, as most are none.
+    """Return False for most arguments of routes, which cannot be secrets.
 
-    `about` says that the route is about authentication.
+    `about` means that the route is about authentication.
     """
     return bool(secret_names().sensitivity(name)) or (
         not isinstance(value, int) and len(str(value)) >= (SHORTEST_CODE if about else LONG_IN_PATH)
@@ -441,5 +445,5 @@ def may_be_secret(name: str, value: Any, *, about: bool) -> bool:
 
 
 def secret_names() -> SecretNames:
-    """Return the names whose values are masked, by the project's settings."""
+    """Return the names whose values are masked, from the settings."""
     return get_redactor().names

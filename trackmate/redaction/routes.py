@@ -20,7 +20,7 @@ from trackmate.redaction.detection.vocabulary import AUTHENTICATION
 
 
 class Argument(NamedTuple):
-    """What a route takes out of a path."""
+    """A part of a path that a route captures."""
 
     name: str
     """"" for an unnamed group of a regular expression."""
@@ -35,33 +35,33 @@ def is_about_authentication(text: str) -> bool:
     # "sign-in" and "two_factor" are two words.
     together = map("".join, pairwise(words))
     return not AUTHENTICATION.isdisjoint((*words, *together)) or any(
-        map(_SQUASHED.fullmatch, words)
+        map(_COMPOUND.fullmatch, words)
     )
 
 
-_SQUASHED = re.compile(
+_COMPOUND = re.compile(
     r"(?:login|password)\w+|\w+(?:login|password)"
     r"|(?:activate|confirm|reset|verify)(?:account|code|e?mail|otp|phone|token|user)"
 )
-"""Words written without a sign between: "passwordreset", "verifyemail"."""
+"""Compound words: "passwordreset", "verifyemail"."""
 
 
 MAX_LOOKUPS = 500
-"""Paths that are looked up for one request: to try all routes of a site takes its time."""
+"""Maximum number of paths that are resolved for one request, since resolving takes time."""
 
 
 class SiteRoutes:
-    """The routes by which a request is answered."""
+    """The routes of the site that responds to a request."""
 
     def __init__(self, urlconf: Any, script_name: str = "", language: str | None = None) -> None:
         self._urlconf = urlconf
         self._script_name = script_name.rstrip("/")
         self._language = language
-        self._looked_up = 0
+        self._lookups = 0
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> SiteRoutes:
-        """Return the site that answers a request."""
+        """Return the routes for a request."""
         return cls(
             getattr(request, "urlconf", None),
             request.META.get("SCRIPT_NAME", ""),
@@ -70,21 +70,21 @@ class SiteRoutes:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What decides about a path beside the path itself."""
+        """Cache key: everything that affects how a path is resolved."""
         return self._urlconf, self._script_name, self._language
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether so many paths were looked up for one request that no more are."""
-        return self._looked_up >= MAX_LOOKUPS
+        """Whether the maximum number of paths was resolved."""
+        return self._lookups >= MAX_LOOKUPS
 
     def arguments(self, path: str) -> tuple[Sequence[Argument], str]:
-        """Return what a route takes out of a decoded path, and the text of that route.
+        """Return the arguments that a route captures from a decoded path, and the route's words.
 
-        The path may lack the script name, the final slash or the language, all of which a redirect
-        adds. Where no route matches, both are empty.
+        The path may lack the script name, the final slash or the language, which redirects add.
+        Both are empty if no route matches.
         """
-        self._looked_up += 1
+        self._lookups += 1
         has_script_name = self._script_name and path.startswith(f"{self._script_name}/")
         start = len(self._script_name) if has_script_name else 0
         for language, added, candidate in self._candidates(path[start:]):
@@ -101,14 +101,14 @@ class SiteRoutes:
         return (), ""
 
     def matched(self, path: str, match: ResolverMatch) -> list[Argument]:
-        """Return what a route that was found before takes out of a path."""
+        """Return the arguments that a resolved route captures from a path."""
         start = len(self._script_name) if path.startswith(f"{self._script_name}/") else 0
         with _active(self._language):
             found = captured_arguments(path[start:], match, self._urlconf)
         return [Argument(each.name, each.start + start, each.end + start) for each in found]
 
     def _candidates(self, path: str) -> Iterator[tuple[str | None, str, str]]:
-        """Yield languages, prefixes and paths by which a path may be meant."""
+        """Yield the languages, prefixes and paths to try for a path."""
         slash = "" if path.endswith("/") else "/"
         if not _uses_language_prefixes(self._urlconf):
             yield from ((None, "", path), (None, "", path + slash))[: 1 + bool(slash)]
@@ -143,15 +143,15 @@ def _resolve_arguments(path: str, urlconf: Any) -> tuple[list[Argument], str] | 
 
 
 def route_words(match: ResolverMatch) -> str:
-    """Return the words by which a route is known: pattern, name, application and view."""
+    """Return pattern, name, application and view of a route."""
     view = match._func_path.rpartition(".")[2]
     return " ".join((match.route or "", match.view_name or "", *match.app_names, view))
 
 
 def captured_arguments(path: str, match: ResolverMatch, urlconf: Any) -> list[Argument]:
-    """Return what the route of a match took out of a path, as the path has it.
+    """Return the arguments that the route of a match captures, as written in the path.
 
-    Converters may have made something else of it, so what the patterns captured is looked up again.
+    The match has converted values, so the patterns are matched again.
     """
     names = set(getattr(match, "captured_kwargs", None) or match.kwargs)
     found = _captured(
@@ -159,7 +159,7 @@ def captured_arguments(path: str, match: ResolverMatch, urlconf: Any) -> list[Ar
     )
     if found is not None and (not names or names <= {each.name for each in found}):
         return found
-    # A pattern of another making than Django's: what can be found of its arguments.
+    # A custom pattern: search for its arguments in the path.
     return list(_occurrences(path, match.kwargs)) + list(_occurrences(path, {"": match.args}))
 
 
@@ -186,7 +186,7 @@ def _groups(pattern: Any, path: str, offset: int) -> list[Argument]:
     return [
         Argument(names.get(number, ""), offset + found.start(number), offset + found.end(number))
         for number in range(1, pattern.regex.groups + 1)
-        # As Django does: where there are names, the unnamed groups count for nothing.
+        # Like Django, ignore unnamed groups if there are named ones.
         if found.start(number) >= 0 and (number in names or not names)
     ]
 

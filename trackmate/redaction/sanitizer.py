@@ -1,4 +1,4 @@
-"""Cleaning and bounding: any data made JSON-ready, and any text such that a column takes it."""
+"""Converting any data to JSON-ready data of limited size."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from trackmate.redaction.detection.names import MAX_NAME, Sensitivity
 from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, truncate
 
 MAX_TOTAL = 100_000
-"""Characters of all strings of one JSON value together."""
+"""Maximum length of all strings of a JSON value."""
 MAX_NODES = 2_000
-"""Keys and items of one JSON value."""
+"""Maximum number of keys and items of a JSON value."""
 MAX_DEPTH = 20
-"""Levels of one JSON value."""
+"""Maximum depth of a JSON value."""
 MAX_INT = 2**63
-"""PostgreSQL's jsonb takes more, other readers of JSON do not."""
+"""PostgreSQL's jsonb accepts larger integers, other readers of JSON do not."""
 HARMLESS = 12
-"""Characters of a word that is nothing a pattern of ours finds."""
+"""Maximum length of an identifier that no pattern matches."""
 
 _MORE = re.compile(r"\[\d{1,20} more\]")
 
 
 @dataclass(slots=True)
 class Sanitizer:
-    """One pass over any data that makes JSON-ready data of it, within bounds of size and depth.
+    """Converts any data to JSON-ready data of limited size and depth, in one pass.
 
-    Without a `judge` it only cleans, otherwise it masks what is secret as well.
+    With a `classifier` it masks secrets, too.
     """
 
     text: Callable[[str], str] = clean_text
-    judge: SecretClassifier | None = None
+    classifier: SecretClassifier | None = None
     mask: Callable[[Any], str] = str
     is_thorough: bool = False
-    """Whether numbers and short names are searched as texts are."""
+    """Whether numbers and short names are searched for secrets, too."""
     nodes: int = MAX_NODES
     characters: int = MAX_TOTAL
     is_complete: bool = True
-    """Whether all of the data was within the bounds."""
+    """False once a limit was exceeded."""
 
     def __call__(self, value: Any, depth: int = 0, level: int = 0, name: str = "") -> Any:
         """Return a JSON-ready copy of `value`.
 
-        `name` is what it is called, and `level` what is known of all that is in it.
+        `name` is the name of its field, `level` the sensitivity of its items.
         """
         if isinstance(value, str):
             return self._string(value if type(value) is str else str(value), name)
@@ -66,16 +66,19 @@ class Sanitizer:
         if depth >= MAX_DEPTH:
             self.is_complete = False
             return "[too deep]"
-        # To ask an abstract class costs more than the rest of these questions.
-        if type(value) is dict or isinstance(value, Mapping):
+        if isinstance(value, Mapping):
             return self._mapping(value, depth + 1, level)
         if isinstance(value, (list, tuple, set, frozenset)):
             return self._items(value, depth + 1, level, name)
         return self._other(value)
 
     def _string(self, text: str, name: str = "") -> str:
-        judge = self.judge
-        if judge and judge.is_authentication and judge.looks_like_credential(name, text):
+        classifier = self.classifier
+        if (
+            classifier
+            and classifier.is_authentication
+            and classifier.looks_like_credential(name, text)
+        ):
             return self.mask(text)
         if len(text) > MAX_TEXT or len(text) > self.characters:
             self.is_complete = False
@@ -88,18 +91,18 @@ class Sanitizer:
     def _integer(self, value: int) -> Any:
         if -MAX_INT <= value < MAX_INT:
             return self._number(value) if self.is_thorough or value > 10**12 else int(value)
-        # Not the digits: beyond 4,300 of them Python itself refuses to write them.
+        # Python does not convert more than 4,300 digits.
         return f"[integer of {value.bit_length()} bits]"
 
     def _number(self, value: float) -> Any:
-        # A card number may come without quotes.
+        # It may be a card number.
         masked = self.text(str(value))
         return value if masked == str(value) else masked
 
     def _mapping(self, value: Mapping[Any, Any], depth: int, inherited: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        judge, text = self.judge, self.text
-        beside: Siblings | None = None
+        classifier, text = self.classifier, self.text
+        siblings: Siblings | None = None
         for key, item in value.items():
             self.nodes -= 1
             if self.nodes < 0:
@@ -107,29 +110,28 @@ class Sanitizer:
                 result["…"] = _missing_marker(len(value) - len(result), item)
                 break
             name = key_text = key if type(key) is str else safe_str(key)
-            # Written out, since every name of every payload comes by here.
             if len(name) > HARMLESS or not name.isidentifier() or self.is_thorough:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
-            if judge and (inherited or judge.names.is_relevant(key_text)):
-                beside = beside or judge.siblings(value)
+            if classifier and (inherited or classifier.names.is_relevant(key_text)):
+                siblings = siblings or classifier.siblings(value)
                 if inherited >= Sensitivity.SECRET and _looks_generated(key_text):
                     # {"tokens": {"4f9d2b7c": "active"}}
                     name = self.mask(key_text)
-                result[name] = self._named(key_text, item, beside, depth, inherited)
+                result[name] = self._named(key_text, item, siblings, depth, inherited)
             elif type(item) is str:
                 result[name] = self._string(item, key_text)
             else:
                 result[name] = self(item, depth, 0, key_text)
         return result
 
-    def _named(self, name: str, item: Any, beside: Siblings, depth: int, inherited: int) -> Any:
-        """Return an item masked by what its name and what is beside it say."""
-        assert self.judge is not None  # or nobody asks
-        if isinstance(item, (list, tuple)) and (columns := beside.columns(name)):
+    def _named(self, name: str, item: Any, siblings: Siblings, depth: int, inherited: int) -> Any:
+        """Return an item, masked if its name or its siblings make it a secret."""
+        assert self.classifier is not None
+        if isinstance(item, (list, tuple)) and (columns := siblings.columns(name)):
             return self._rows(item, columns, depth + 1)
-        level = self.judge.level(name, item, inherited, beside)
-        if level and self.judge.is_secret(level, name, item, beside):
+        level = self.classifier.level(name, item, inherited, siblings)
+        if level and self.classifier.is_secret(level, name, item, siblings):
             return self.mask(item)
         return self(item, depth, level if level >= Sensitivity.LIKELY else 0, name)
 
@@ -144,25 +146,25 @@ class Sanitizer:
                 break
             is_secret = (
                 type(before) is str and self._follows_its_name(before, item, value, name)
-            ) or (level and self.judge and self.judge.is_secret(level, name, item))
+            ) or (level and self.classifier and self.classifier.is_secret(level, name, item))
             result.append(self.mask(item) if is_secret else self(item, depth, level, name))
             before = item
         return result
 
     def _follows_its_name(self, name: str, item: Any, items: Any, of: str) -> bool:
-        """Return True for the second of `["password", "..."]` and what follows "--password"."""
-        if self.judge is None or not (len(items) == PAIR or name.startswith("-")):
+        """Return True for the second item of `["password", "..."]`, and after "--password"."""
+        if self.classifier is None or not (len(items) == PAIR or name.startswith("-")):
             return False
-        names = self.judge.names
+        names = self.classifier.names
         level = names.sensitivity(name[-MAX_NAME:])
         if level < Sensitivity.SECRET or name.count(" ") > 1 or names.is_list_of_names(of):
             return False
         if isinstance(item, str) and names.is_field_name(item):
             return False  # ["password", "email"]
-        return self.judge.is_secret(level, name, item)
+        return self.classifier.is_secret(level, name, item)
 
     def _rows(self, rows: Any, columns: Columns, depth: int) -> list[Any]:
-        """Return a list of items, or of rows of items, that have their names elsewhere."""
+        """Return a list of items or rows whose names are in another field."""
         if any(isinstance(each, (list, tuple)) for each in rows):
             return [
                 self._row(each, columns, depth)
@@ -173,13 +175,13 @@ class Sanitizer:
         return self._row(rows, columns, depth)
 
     def _row(self, row: Any, columns: Columns, depth: int) -> list[Any]:
-        assert self.judge is not None
+        assert self.classifier is not None
         is_known = len(row) == len(columns)
         strictest = max(columns, key=lambda column: column[1])
         result = []
         for at, item in enumerate(self._within_bounds(row)):
             name, level = columns[at] if is_known else strictest
-            is_secret = level and self.judge.is_secret(level, name, item)
+            is_secret = level and self.classifier.is_secret(level, name, item)
             result.append(self.mask(item) if is_secret else self(item, depth, level, name))
         return result
 
@@ -201,13 +203,13 @@ class Sanitizer:
         if isinstance(value, (date, time)):
             return value.isoformat()
         if isinstance(value, QuerySet):
-            # Its text would be a query.
+            # str() would execute a query.
             return f"[QuerySet of {value.model._meta.label}]"
         return self._string(safe_str(value))
 
 
 Columns = list[tuple[str, int]]
-"""The names of the items of a list, and what each says."""
+"""The names of the items of a list, and their sensitivity."""
 PAIR = 2
 
 
@@ -218,12 +220,12 @@ def _looks_generated(name: str) -> bool:
 
 
 def _missing_marker(missing: int, last: object) -> str:
-    """Say how many items are missing, or let an earlier pass say it."""
+    """Return a marker with the number of missing items, or that of an earlier pass."""
     if missing == 1 and isinstance(last, str) and _MORE.fullmatch(last):
         return last
     return f"[{missing} more]"
 
 
 def describe_file(file: UploadedFile[bytes]) -> dict[str, Any]:
-    """Describe an uploaded file by what the client said of it and by its size in bytes."""
+    """Describe an uploaded file by its name, size in bytes and content type."""
     return {"name": file.name, "size": file.size, "type": file.content_type}

@@ -15,19 +15,19 @@ URL_IN_TEXT = re.compile(
     rf"|//{_REST}|/(?<![\w</]/){_REST}",
     re.IGNORECASE,
 )
-"""An address within a text: with a scheme, from the root of the site, or with a host alone."""
+"""A URL within a text: with a scheme, with only a host, or from the root of the site."""
 RELATIVE_URL = re.compile(
     r"(?:\.{1,2}/)*+[\w~%@+-][\w.~%@+:=-]*+(?:/[\w.~%@+:=-]++)++/?(?:[?#]\S*)?"
 )
-"""An address without its first slash, as a whole text."""
+"""A path without a leading slash, as the whole text."""
 _BARE_HOST = re.compile(r"(?!/)[^/?#:]{1,253}(?::\d{1,5})?(?=/)")
 _AFTER = re.compile(r"[^\w/.~%@+=-]")
-"""What ends a path in a text rather than being a part of it."""
+"""Characters that end a path in a text."""
 _ORIGIN = re.compile(r"(?:[a-z][a-z0-9+.-]{0,20}:)?//[^/?#]*", re.IGNORECASE)
 
 
 class UrlParts(NamedTuple):
-    """An address in its parts; joined, they are the address."""
+    """The parts of a URL; joined, they are the URL."""
 
     origin: str
     """Scheme and host, as in "https://example.org"."""
@@ -38,9 +38,9 @@ class UrlParts(NamedTuple):
     """With its "#", if there is one."""
 
     @classmethod
-    def split(cls, address: str) -> UrlParts:
-        """Split any text; unlike `urlsplit` this never fails and loses nothing."""
-        rest, sign, fragment = address.partition("#")
+    def split(cls, url: str) -> UrlParts:
+        """Split any text. Unlike `urlsplit`, this never fails and loses nothing."""
+        rest, sign, fragment = url.partition("#")
         fragment = sign + fragment
         rest, sign, query = rest.partition("?")
         origin = _ORIGIN.match(rest) or _BARE_HOST.match(rest)
@@ -49,17 +49,17 @@ class UrlParts(NamedTuple):
 
 
 def path_variants(path: str) -> Iterator[str]:
-    """Yield what a path that leads nowhere may mean: its plain form, and the part before a sign."""
-    plain = _plain_form(path)
-    if plain != path:
-        yield plain
-    sign = _AFTER.search(plain)
-    if sign and sign.start() > 1:
-        yield plain[: sign.start()]
+    """Yield what an unknown path may mean: normalized, and up to a punctuation mark."""
+    normalized = _normalize_path(path)
+    if normalized != path:
+        yield normalized
+    end = _AFTER.search(normalized)
+    if end and end.start() > 1:
+        yield normalized[: end.start()]
 
 
-def _plain_form(path: str) -> str:
-    """Return a path without `//`, `/./` and `/../`, as a client sends it."""
+def _normalize_path(path: str) -> str:
+    """Return a path without `//`, `/./` and `/../`, as clients send it."""
     if "//" not in path and "/." not in path:
         return path
     parts: list[str] = []

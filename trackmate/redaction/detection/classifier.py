@@ -1,4 +1,4 @@
-"""Whether a value is a secret: by what its name says, by itself, and by what is beside it."""
+"""Whether a value is a secret, by its name, its form and the fields next to it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from trackmate.redaction.detection.names import (
     CodeContext,
     SecretNames,
     Sensitivity,
+    is_identifier,
+    is_primary_key,
     words_of,
 )
 from trackmate.redaction.detection.pairs import LABELS, LOOSE, lookup_stems, pair_role
@@ -26,33 +28,33 @@ from trackmate.redaction.detection.randomness import (
     looks_random,
     reads_like_words,
 )
-from trackmate.redaction.detection.vocabulary import IDS, PICTURES, SECOND_FACTORS
+from trackmate.redaction.detection.vocabulary import PICTURES, SECOND_FACTORS
 
 LISTS = (list, tuple, set, frozenset)
 CONTAINERS = (Mapping, *LISTS)
 LARGEST_COUNT = 999
-"""A number above this may be a one-time code where the context says so."""
+"""Larger numbers may be one-time codes, depending on the context."""
 FEW = 3
-"""Fields of a form that asks for a code and whose it is."""
+"""Maximum number of fields in a form for a code and its account."""
 LONG_NAME = 4
-"""Words of what is a sentence and no name."""
+"""Number of spaces from which a text is a sentence and not a name."""
 OPAQUE = 8
-"""Characters of an identifier that a server made."""
+"""Minimum length of a generated client id."""
 _LONG_CODE = re.compile(
     r"(?!00)\d{6,8}|(?![A-Z]+-?\d+\Z)(?=[A-Z0-9-]*\d)[A-Z0-9]{3,6}-?[A-Z0-9]{3,6}"
 )
 _SHORT_CODE = re.compile(r"(?!00)\d{4,5}")
 _FILE = re.compile(r"/[^/]*\.[a-z]{2,4}\Z")
-"""The end of the path of a file, as the key of an object in a storage."""
+"""The end of a file path, such as the key of a stored object."""
 _SERVICE_TICKET = re.compile(r"(?:ST|PT|PGT|PGTIOU|TGT|TGC)-\d{1,9}-")
-"""What CAS begins its tickets with."""
+"""The prefixes of CAS tickets."""
 _IMAGE = re.compile(r"\s*(?:data:image/|<\?xml|<svg)", re.IGNORECASE)
 _BASE_32 = re.compile(r"(?:[A-Z2-7]{4}[ -]?){4,16}=*")
 
 
 @dataclass(frozen=True, slots=True)
 class SecretClassifier:
-    """Judges values in the context of one request or activity."""
+    """Decides which values are secrets, in the context of one request or activity."""
 
     names: SecretNames
     is_authentication: bool = False
@@ -60,35 +62,37 @@ class SecretClassifier:
     is_error: bool = False
 
     def siblings(self, siblings: Mapping[Any, Any]) -> Siblings:
-        """Return what is beside the values of a mapping."""
+        """Return the siblings of the values of a mapping."""
         return Siblings(self.names, siblings)
 
-    def level(self, name: str, value: Any, inherited: int, beside: Siblings) -> int:
-        """Return how much is known of a value: by its name, by a pair, by what it is in."""
+    def level(self, name: str, value: Any, inherited: int, siblings: Siblings) -> int:
+        """Return how sensitive a value is: by its name, a name-value pair, or its container."""
         level: int = self.names.sensitivity(name)
         if level < Sensitivity.SECRET:
-            level = max(level, beside.level(name, value))
-        is_about = self.names.is_metadata(name) or (self.is_error and names_an_error(name))
-        if level < Sensitivity.LIKELY and inherited and not is_about:
+            level = max(level, siblings.level(name, value))
+        is_metadata = self.names.is_metadata(name) or (self.is_error and names_an_error(name))
+        if level < Sensitivity.LIKELY and inherited and not is_metadata:
             return inherited
         return level
 
-    def is_secret(self, level: int, name: str, value: Any, beside: Siblings | None = None) -> bool:
-        """Return True if a value is a secret; what is in a mapping is judged by itself."""
+    def is_secret(
+        self, level: int, name: str, value: Any, siblings: Siblings | None = None
+    ) -> bool:
+        """Return True if a value is a secret. Values of mappings are classified on their own."""
         if isinstance(value, str):
-            return self._is_secret_text(level, name, value, beside)
+            return self._is_secret_text(level, name, value, siblings)
         if value is None or value is True or value is False or isinstance(value, Mapping):
             return False
         if isinstance(value, (int, float)):
-            return self._is_secret_number(level, name, value, beside)
+            return self._is_secret_number(level, name, value, siblings)
         if isinstance(value, LISTS):
             return not any(isinstance(each, CONTAINERS) for each in value) and any(
-                self.is_secret(level, name, each, beside) for each in value
+                self.is_secret(level, name, each, siblings) for each in value
             )
         return level >= Sensitivity.SECRET
 
     def _is_secret_number(
-        self, level: int, name: str, value: float, beside: Siblings | None
+        self, level: int, name: str, value: float, siblings: Siblings | None
     ) -> bool:
         if level == Sensitivity.ALWAYS:
             return True
@@ -96,13 +100,13 @@ class SecretClassifier:
             return False
         last = words_of(name)[-1:] or ("",)
         if level == Sensitivity.CONTEXTUAL:
-            is_asked_for = self.is_authentication or (
-                beside and beside.suggests_secret_code(str(value))
+            is_one_time_code = self.is_authentication or (
+                siblings and siblings.suggests_secret_code(str(value))
             )
-            return bool(is_asked_for) and last[0].startswith("code")
-        return self.is_authentication and not last[0].endswith("s")  # "tokens" are counted
+            return bool(is_one_time_code) and last[0].startswith("code")
+        return self.is_authentication and not last[0].endswith("s")  # "tokens" is a count
 
-    def _is_secret_text(self, level: int, name: str, value: str, beside: Siblings | None) -> bool:
+    def _is_secret_text(self, level: int, name: str, value: str, siblings: Siblings | None) -> bool:
         if is_blank(value) or (self.is_response and is_message(value, any_prose=self.is_error)):
             return False
         if level == Sensitivity.ALWAYS:
@@ -111,27 +115,27 @@ class SecretClassifier:
             return not self._is_count_or_id(name, value)
         if level == Sensitivity.LIKELY:
             return not reads_like_words(value) or _SERVICE_TICKET.match(value) is not None
-        return self._is_secret_code(name, value, beside)
+        return self._is_secret_code(name, value, siblings)
 
     def _is_count_or_id(self, name: str, value: str) -> bool:
         if value.isdecimal() and not self.is_authentication:
-            return name.endswith(("s", "S")) or self.names.is_identifier(name)
-        return is_uuid(value) and self.names.is_identifier(name)
+            return name.endswith(("s", "S")) or is_primary_key(name)
+        return is_uuid(value) and is_primary_key(name)
 
-    def _is_secret_code(self, name: str, value: str, beside: Siblings | None) -> bool:
+    def _is_secret_code(self, name: str, value: str, siblings: Siblings | None) -> bool:
         if self.is_response and names_an_error(name) and (self.is_error or is_symbol(value)):
             return looks_random(value, SHORT)
         if self.is_authentication or (looks_random(value, SHORT) and not _FILE.search(value)):
             return True
-        return beside is not None and beside.suggests_secret_code(value)
+        return siblings is not None and siblings.suggests_secret_code(value)
 
     def looks_like_credential(self, name: str, value: str) -> bool:
-        """Return True for what is a secret whatever its name, where it is about authentication.
+        """Return True for a secret with any name, in the context of authentication.
 
-        It looks random, or is the picture or the key of a second factor in an answer.
+        It looks random, or is the QR code or the key of a second factor in a response.
         """
         if "/" not in value[:LONG] and looks_random(value):
-            return not is_id(name)
+            return not is_identifier(name)
         if not self.is_response:
             return False
         if _IMAGE.match(value):
@@ -140,17 +144,12 @@ class SecretClassifier:
 
 
 def names_an_error(name: str) -> bool:
-    """Return True for what answers call the symbol or the number of an error, among others."""
+    """Return True for names that responses use for error codes, among others."""
     return name[-4:].lower() == "code"
 
 
-def is_id(name: str) -> bool:
-    """Return True for the name of what identifies something, however random."""
-    return name.lower().rpartition("_")[2] in IDS
-
-
 class Siblings:
-    """What is beside a value in its mapping, looked at once for all of its values."""
+    """The fields of a mapping, as the context of each of its values."""
 
     def __init__(self, names: SecretNames, siblings: Mapping[Any, Any]) -> None:
         self._names = names
@@ -159,7 +158,7 @@ class Siblings:
     # --- pairs
 
     def level(self, name: str, value: Any) -> int:
-        """Return what another field says of a value: of a pair the name, or a password before."""
+        """Return how sensitive other fields make a value: as a pair, or as a repeated password."""
         if self._names.is_password_repeat(name) and self._has_password:
             return Sensitivity.ALWAYS
         role = pair_role(name)
@@ -179,11 +178,11 @@ class Siblings:
         if value_word in LOOSE and isinstance(value, str) and _is_prose(value):
             return Sensitivity.HARMLESS
         if not isinstance(naming, str) and not isinstance(value, str):
-            return Sensitivity.HARMLESS  # items in the order of their names, or something else
+            return Sensitivity.HARMLESS  # perhaps a list of names for a list of values
         return max((self._level_of_text(word, each) for each in _strings(naming)), default=0)
 
     def _is_label(self, value: Any) -> bool:
-        """Return True for what people read: the name of a field, or its translation."""
+        """Return True for a text to read, such as the label of a field."""
         return isinstance(value, str) and (
             _is_prose(value)
             or (value.isalpha() and self._names.sensitivity(value) >= Sensitivity.SECRET)
@@ -197,7 +196,7 @@ class Siblings:
         return self._names.sensitivity(text[-MAX_NAME:])
 
     def columns(self, name: str) -> list[tuple[str, int]] | None:
-        """Return the names and levels of the items of a list, or of rows, that has such names."""
+        """Return names and levels for the items of a list or table, if another field has them."""
         role = pair_role(name)
         if role is None or not role.is_value:
             return None
@@ -209,18 +208,18 @@ class Siblings:
 
     @cached_property
     def _naming_fields(self) -> dict[tuple[str, ...], list[tuple[str, Any]]]:
-        found: dict[tuple[str, ...], list[tuple[str, Any]]] = {}
+        fields: dict[tuple[str, ...], list[tuple[str, Any]]] = {}
         for name, value in self._siblings.items():
             if isinstance(name, str) and isinstance(value, (str, list, tuple)):
                 role = pair_role(name[-MAX_NAME:])
                 if role is not None and not role.is_value:
-                    found.setdefault(role.stem, []).append((role.word, value))
-        return found
+                    fields.setdefault(role.stem, []).append((role.word, value))
+        return fields
 
     # --- codes
 
     def suggests_secret_code(self, value: str) -> bool:
-        """Return True if what is beside a `code` or `key` says that it is a secret."""
+        """Return True if the siblings of a `code` or `key` suggest that it is a secret."""
         is_certain, is_for_account = self._code_evidence
         if is_certain:
             return True
@@ -253,7 +252,7 @@ def _never(_value: str) -> bool:
 
 
 _OPENS_ACCOUNT: dict[CodeContext, Callable[[str], bool]] = {
-    # Opaque in OAuth 2.0, and a state of a country or of an order elsewhere.
+    # Random in OAuth 2.0; elsewhere that of a country or an order.
     CodeContext.STATE: lambda value: not reads_like_words(value) or looks_random(value, SHORT),
     CodeContext.CLIENT: lambda value: len(value) >= OPAQUE,
 }

@@ -1,4 +1,4 @@
-"""What a name says of its value, in whatever style the name is written."""
+"""How sensitive a value is by its name, in any naming style."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from trackmate.redaction.detection.vocabulary import (
     HARMLESS_PASS_WORDS,
     HARMLESS_PHRASES,
     HARMLESS_WORDS,
-    IDENTIFIERS,
+    IDENTIFIER_WORDS,
     IDENTIFYING,
     LIKELY_WORDS,
     METHOD_WORDS,
     NAMES_OF_FIELDS,
     OAUTH_PARAMETERS,
+    PRIMARY_KEY_WORDS,
     QUESTION_WORDS,
     REPEAT_WORDS,
     SECRET_PARTS,
@@ -44,43 +45,43 @@ _NO_LETTERS = re.compile(r"[\W\d_]+")
 MAX_NAME = 200
 _TWO_FACTORS = re.compile("2fa", re.IGNORECASE)
 _LAST_PART = re.compile(r"[^\[\].]*(?=\]?(?:\[\d*\])?\Z)")
-"""Of `fields[2][session]`, `form-0-session` or `order.session` the last part."""
+"""The last part of `fields[2][session]` or `order.session`."""
 
 
 class Sensitivity(IntEnum):
-    """How much a name says of its value."""
+    """How sensitive a value is by its name."""
 
     HARMLESS = 0
-    """Nothing: only its form can give a secret away."""
+    """Unknown: only the value itself can reveal a secret."""
     CONTEXTUAL = 1
-    """`code`, `key`: a secret in the context of authentication, or if it looks random."""
+    """`code`, `key`: secret in the context of authentication, or if random."""
     LIKELY = 2
-    """`session`, `auth`: a secret unless it reads like words or is a number."""
+    """`session`, `auth`: secret unless it consists of words or is a number."""
     SECRET = 3
-    """`token`: a secret, but for numbers."""
+    """`token`: secret except for numbers."""
     ALWAYS = 4
-    """`password`, `pin`: a secret, numbers too."""
+    """`password`, `pin`: secret, even numbers."""
 
 
 class CodeContext(IntEnum):
-    """What a field says of a `code` that is beside it."""
+    """What a field says about a `code` next to it."""
 
     NONE = 0
     AUTHENTICATION = 1
-    """A parameter of OAuth 2.0, or another secret: the code is one too."""
+    """An OAuth 2.0 parameter or another secret: the code is secret."""
     STATE = 2
-    """The same if its value is opaque..."""
+    """Secret if the state is random."""
     CLIENT = 3
-    """... or long."""
+    """Secret if the client id is long."""
     METHOD = 4
-    """A second factor, if its value is one."""
+    """Secret if the value is a second factor."""
     ACCOUNT = 5
-    """Whose it is: a code of digits is a one-time code."""
+    """An account: a code of digits is a one-time code."""
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """Split a name at what is no letter and at camelCase: `X-Api-Key`, `apiKey`, `api_key1`."""
-    # The end says most.
+    """Split a name into lowercase words: `X-Api-Key`, `apiKey`, `api_key1`."""
+    # The end is the most significant part.
     name = name[-MAX_NAME:]
     if "2" in name:
         name = _TWO_FACTORS.sub("mfa", name)
@@ -96,16 +97,16 @@ _BY_VALUE = {("state",): CodeContext.STATE, ("client", "id"): CodeContext.CLIENT
 
 
 class SecretNames:
-    """The names whose values are masked: built-in ones and a project's, less the exempt ones."""
+    """The names whose values are masked: built-in and custom ones, without the exempt ones."""
 
     def __init__(self, more: Iterable[str] = (), exempt: Iterable[str] = ()) -> None:
-        own = [words_of(name) for name in more]
-        self._custom_words = frozenset(words[0] for words in own if len(words) == 1)
-        self._custom_phrases = frozenset(words for words in own if len(words) > 1)
+        custom = [words_of(name) for name in more]
+        self._custom_words = frozenset(words[0] for words in custom if len(words) == 1)
+        self._custom_phrases = frozenset(words for words in custom if len(words) > 1)
         phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._custom_phrases)
         self._ends = frozenset(words[-1].removesuffix("s") for each in phrases for words in each)
         self._exempt = frozenset(words_of(name) for name in exempt)
-        # Names come from clients, so the memory is bounded in count and in length.
+        # Bounded, since names come from clients.
         self.sensitivity = lru_cache(maxsize=4096)(self._sensitivity)
         self.may_end_phrase = lru_cache(maxsize=4096)(self._may_end_phrase)
         self.code_context = lru_cache(maxsize=4096)(self._code_context)
@@ -115,7 +116,7 @@ class SecretNames:
         return self.sensitivity(name[-MAX_NAME:]) >= Sensitivity.LIKELY
 
     def _is_relevant(self, name: str) -> bool:
-        """Return False for most names: their values need not be judged."""
+        """Return False for most names, whose values need not be classified."""
         if self._sensitivity(name) > Sensitivity.HARMLESS or self.is_password_repeat(name):
             return True
         role = pair_role(name)
@@ -137,30 +138,25 @@ class SecretNames:
         return CodeContext.NONE if ACCOUNT_NAMES.isdisjoint(words) else CodeContext.ACCOUNT
 
     def is_metadata(self, name: str) -> bool:
-        """Return True for what is said of a secret beside it: `type`, `min_length`, `enabled`."""
+        """Return True for metadata of a secret: `type`, `min_length`, `enabled`."""
         words = words_of(name)
-        # Not its name: that is the client's, as the name of a file is.
+        # Not "name", which clients choose, for example for files.
         return bool(words) and (
             (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTION_WORDS
         )
 
     def is_password_repeat(self, name: str) -> bool:
-        """Return True for where a password is typed a second time: `confirm`, `retype`."""
+        """Return True for the second field of a password: `confirm`, `retype`."""
         words = words_of(_last_part(name))
         return len(words) == 1 and words[0] in REPEAT_WORDS
 
-    def is_identifier(self, name: str) -> bool:
-        """Return True for the name of an identifier that opens nothing: `token_id`."""
-        words = words_of(name)
-        return words[-1:] != () and words[-1] in IDENTIFIERS and not _opens_a_session(words)
-
     def is_list_of_names(self, name: str) -> bool:
-        """Return True for what is said to contain names: `required`, `order_by`, `scopes`."""
+        """Return True for lists of names: `required`, `order_by`, `scopes`."""
         words = words_of(name)
         return not NAMES_OF_FIELDS.isdisjoint(words[-1:] if len(words) == 1 else words)
 
     def is_field_name(self, text: str) -> bool:
-        """Return True for the name of a field: ["password", "email"] are two of them."""
+        """Return True for the name of a field, as in ["password", "email"]."""
         is_short = len(text) < MAX_NAME and text.replace("_", "").replace("-", "").isalpha()
         return is_short and (
             self.sensitivity(text) >= Sensitivity.SECRET
@@ -172,7 +168,7 @@ class SecretNames:
         return len(words) == 1 and words[0].removesuffix("s") in self._ends
 
     def phrase_sensitivity(self, text: str) -> Sensitivity:
-        """Return what the last words of a text say together: "the API key"."""
+        """Return the sensitivity of the last words of a text: "the API key"."""
         words = words_of(text)
         for size in (3, 2):
             phrase = words[-size:]
@@ -190,18 +186,18 @@ class SecretNames:
         if self._exempt:
             if words in self._exempt:
                 return Sensitivity.HARMLESS
-            # "form-0-session" is exempt if "session" is, "auth_session" is not.
+            # If "session" is exempt, so is "form-0-session", but not "auth_session".
             last = words_of(_last_part(name))
             if last in self._exempt:
                 return self._sensitivity_of(words[: -len(last)])
         if words_of(_last_part(name)) == ("pass",):
-            return Sensitivity.ALWAYS  # "account[pass]", but no "boarding_pass"
+            return Sensitivity.ALWAYS  # "account[pass]", but not "boarding_pass"
         return self._sensitivity_of(words)
 
     def _sensitivity_of(self, words: tuple[str, ...]) -> Sensitivity:
         if not words:
             return Sensitivity.HARMLESS
-        # "user_pins" holds pins, "pins_count" none.
+        # "user_pins" is plural, "pins_count" is a count.
         both = (words, (*words[:-1], words[-1].removesuffix("s")))
         if _has_word_or_phrase(both, self._custom_words, self._custom_phrases):
             return Sensitivity.ALWAYS
@@ -214,8 +210,19 @@ class SecretNames:
         return _less_than_secret(both[1])
 
 
+def is_primary_key(name: str) -> bool:
+    """Return True for the primary key of a secret, which is no secret itself: `token_id`."""
+    words = words_of(name)
+    return words[-1:] != () and words[-1] in PRIMARY_KEY_WORDS and not _is_session(words)
+
+
+def is_identifier(name: str) -> bool:
+    """Return True for names of identifiers, whose values may be random: `slug`, `uidb64`."""
+    return name.lower().rpartition("_")[2] in IDENTIFIER_WORDS
+
+
 def _is_metadata(words: tuple[str, ...]) -> bool:
-    """Return True if a name is about a secret and not its name: `token_type`, `max_tokens`."""
+    """Return True for the metadata of a secret: `token_type`, `max_tokens`."""
     if len(words) == 1:
         return False
     last = words[-1]
@@ -231,7 +238,7 @@ def _has_harmless_phrase(words: tuple[str, ...]) -> bool:
     return any(words[at : at + 2] in HARMLESS_PHRASES for at in range(len(words) - 1))
 
 
-def _opens_a_session(words: tuple[str, ...]) -> bool:
+def _is_session(words: tuple[str, ...]) -> bool:
     return any("sess" in word for word in words)
 
 
@@ -249,7 +256,7 @@ def _has_word_or_phrase(
     """Return True if one of the words is in `single`, or neighbouring ones are in `phrases`."""
     if any(word in single or word in _squashed(phrases) for words in both for word in words):
         return True
-    # "SAMLart" falls into words that are none.
+    # "SAMLart" is split into "saml" and "art".
     if "".join(both[0]) in single:
         return True
     return any(
@@ -262,7 +269,7 @@ def _has_word_or_phrase(
 
 @lru_cache(maxsize=16)
 def _squashed(phrases: frozenset[tuple[str, ...]]) -> frozenset[str]:
-    """Return the phrases as they are written without a sign between: "apikey"."""
+    """Return the phrases as single words: "apikey"."""
     return frozenset("".join(phrase) for phrase in phrases)
 
 
@@ -280,7 +287,7 @@ def _has_secret_part(words: tuple[str, ...]) -> bool:
     ):
         return True
     squashed = "".join(word for word in words if word not in HARMLESS_WORDS)
-    # What people write with a sign inside is no name of one: "pass_word" is found, "is sued" too.
+    # Without separators: "pass_word" matches, too.
     return any(part in squashed for part in SECRET_PARTS)
 
 
@@ -292,5 +299,5 @@ def _less_than_secret(words: tuple[str, ...]) -> Sensitivity:
     last = words[-1]
     if last not in CONTEXTUAL_WORDS:
         return Sensitivity.HARMLESS
-    is_plain = not HARMLESS_BEFORE.get(last, frozenset()).isdisjoint(words[:-1])
-    return Sensitivity.HARMLESS if is_plain else Sensitivity.CONTEXTUAL
+    is_harmless = not HARMLESS_BEFORE.get(last, frozenset()).isdisjoint(words[:-1])
+    return Sensitivity.HARMLESS if is_harmless else Sensitivity.CONTEXTUAL

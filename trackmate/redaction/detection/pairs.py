@@ -1,8 +1,8 @@
-"""Pairs: a name in one field, its value in another: `{"name": "password", "value": "..."}`.
+"""Names and values in separate fields: `{"name": "password", "value": "..."}`.
 
-They come in many shapes: `fields[0][name]` and `fields[0][value]`, `fieldName` and `fieldValue`,
-`Name` and `Value`, `key1` and `value1`, the `path` and the `value` of a JSON Patch, and as lists or
-tables: `{"columns": [...], "rows": [[...]]}`.
+They have many forms: `fields[0][name]` and `fields[0][value]`, `fieldName` and `fieldValue`,
+`Name` and `Value`, `key1` and `value1`, `path` and `value` of a JSON Patch, and lists or tables:
+`{"columns": [...], "rows": [[...]]}`.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ _NAMING = frozenset(
     param parameter params path property question setting slug title type var variable
     """.split()  # noqa: SIM905 (a list to read)
 )
-"""What a field is called that contains the name of another one."""
+"""Names of fields that contain the name of another one."""
 LABELS = frozenset(("code", "id", "key", "label", "question", "slug", "title", "type"))
-"""Some of them may contain what people read, and so may the other field."""
+"""Those that may contain a text to read, as may the other field."""
 _VALUES = frozenset(
     """
     answer content current data default input new old previous rows string text v val value values
     """.split()  # noqa: SIM905
 )
-"""What the other field is called..."""
+"""Names of the other fields..."""
 _WHOLE = frozenset(("from", "to"))
-"""... or with nothing before it..."""
+"""... or as the whole name..."""
 _TIMES = frozenset(("new", "old", "previous", "current"))
-"""... but for what these add: `old_value`."""
+"""... without these prefixes: `old_value`."""
 LOOSE = frozenset("content current data new old previous rows string text".split())  # noqa: SIM905
-"""What stands beside a label without being its value."""
+"""Names that may be next to a label without being its value."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOKENS = re.compile(r"[^\W\d_]+|\d+")
 
 
 class PairRole(NamedTuple):
-    """What a field is in a pair."""
+    """The role of a field in a pair."""
 
     is_value: bool
     word: str
     stem: tuple[str, ...]
-    """What both fields of a pair have in common: ("fields", "0")."""
+    """The common part of both names: ("fields", "0")."""
 
 
 @lru_cache(maxsize=4096)
 def pair_role(name: str) -> PairRole | None:
-    """Return what a field called so is in a pair, if anything."""
+    """Return the role of a field with that name, or None."""
     tokens = _TOKENS.findall(_CAMEL.sub(" ", name).lower())
     at = next((at for at in reversed(range(len(tokens))) if tokens[at].isalpha()), None)
     if at is None:
@@ -57,13 +57,13 @@ def pair_role(name: str) -> PairRole | None:
     if word in _VALUES or (word in _WHOLE and not stem):
         return PairRole(True, word, tuple(each for each in stem if each not in _TIMES))  # noqa: FBT003
     if word in _NAMING:
-        # "fieldName" may stand beside "fieldValue" or beside "value".
+        # "fieldName" may be next to "fieldValue" or "value".
         is_all_naming = all(each in _NAMING for each in stem)
         return PairRole(False, word, () if is_all_naming else stem)  # noqa: FBT003
     return None
 
 
 def lookup_stems(role: PairRole) -> tuple[tuple[str, ...], ...]:
-    """Return the stems under which the name of a value may be looked up."""
+    """Return the stems by which to look up the field with the name."""
     bare = tuple(each for each in role.stem if each not in _NAMING)
     return (role.stem,) if bare == role.stem else (role.stem, bare)

@@ -1,4 +1,4 @@
-"""Telling what a machine drew at random from what people write."""
+"""Distinguish random strings from text written by people."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from itertools import pairwise
 from trackmate.redaction.detection.vocabulary import AUTHENTICATION
 
 LONG = 20
-"""Characters of a value that is random enough to open something by itself."""
+"""Minimum length of a random value that is a credential by itself."""
 SHORT = 16
-"""Characters of one that is suspicious because of its name, such as `code`."""
+"""Minimum length of one with a suspicious name, such as `code`."""
 FEW = 7
-"""Different characters that even a short hexadecimal token has."""
+"""Minimum number of different characters in a random token."""
 LONGEST = 96
-"""Characters that are looked at."""
+"""Maximum length that is examined."""
 SLACK = 4
-"""Signs between that many characters are no part of what was drawn."""
+"""How many separators a random value may contain."""
 
 _PAIRS = """
 th he in er an re on at en nd ti es or te of ed is it al ar st to nt ng se ha as ou io le ve co
@@ -29,8 +29,8 @@ ui rg ib tl ny ki rk ys ob mm fu ph og ms ye ud mb ip ub oi rl gu dr hr cc tw ft
 eo vo rv nf xp gn sm fl iz ok nl my gl aw ju oa eq sy sl ps jo lf nv je nk kn gs dy hy ze ks xt
 bs ik dd pm lm rp eb rf
 """
-# The pairs of letters that make up most of English, German and French words. A word consists of
-# them almost wholly, and what is drawn at random to two fifths.
+# The most frequent pairs of letters in English, German and French. Words consist almost entirely of
+# them, random strings to two fifths.
 _COMMON = frozenset(_PAIRS.split())
 _SIGNS = re.compile(r"[-_.~=+/:]+")
 _UUID = re.compile(
@@ -40,19 +40,19 @@ _LETTERS = re.compile(r"[a-z]+")
 _HEX = re.compile(r"[0-9a-f]+")
 # The signs of many languages, some of which look alike.
 _AROUND = " \t\r\n.,;:!?\"'()[]„“”«»‘’…–—-+*%€$£#&/~"  # noqa: RUF001
-"""What is around words."""
+"""Characters around words."""
 _BETWEEN = re.compile(r"[-/:.,'’&+_–—|()]+")  # noqa: RUF001
-"""What is within them: "2026-spring", "10:00-11:00", "user_pass"."""
+"""Separators within them: "2026-spring", "10:00-11:00", "user_pass"."""
 _WORD = re.compile(
     r"[^\W\d_]{1,24}|\d{1,8}|\d{1,4}[a-z]{1,3}|[A-Z]{1,4}\d{1,4}|\d{1,2}T\d{1,2}|\d{2}Z"
 )
 _NUMBERED = re.compile(r"[A-Z]{1,10}-?\d{1,10}")
-"""What people number: "INC0012345"."""
+"""Numbered things: "INC0012345"."""
 _NOTHING = frozenset(("false", "no", "none", "null", "off", "on", "true", "undefined", "yes"))
 _SENTENCE = 3
-"""Words of a sentence."""
+"""Minimum number of words in a sentence."""
 LONGEST_PROSE = 1_000
-"""Characters of a text that people write."""
+"""Maximum length of a text that is examined for words."""
 _SCHEMES = ("basic ", "bearer ", "digest ", "negotiate ", "token ")
 _SYMBOL = re.compile(r"[A-Za-z]{2,20}(?:[_.][A-Za-z]{1,20}){0,8}")
 
@@ -61,16 +61,16 @@ def looks_random(text: str, length: int = LONG) -> bool:
     """Return True if a text of at least `length` characters is no word, number or UUID."""
     if len(text) < length or not text.isascii() or " " in text:
         return False
-    # The rest says no more, and must not cost more: it is the client's.
+    # Bounded, since the client chooses the length.
     text = text[:LONGEST]
     text = _UUID.sub("", text)
     parts = _SIGNS.split(text)
-    drawn = "".join(parts)
-    if not drawn.isalnum() or drawn.isdigit() or len(set(drawn)) < FEW:
+    joined = "".join(parts)
+    if not joined.isalnum() or joined.isdigit() or len(set(joined)) < FEW:
         return False
-    if len(drawn) >= length - SLACK and (_is_hexadecimal(drawn) or _is_random(parts)):
+    if len(joined) >= length - SLACK and (_is_hexadecimal(joined) or _is_random(parts)):
         return True
-    # Some put a word before it: "live_4f9d2b7c61e8".
+    # With a prefix: "live_4f9d2b7c61e8".
     return any(len(part) >= LONG // 2 and _is_mixed(part) for part in parts)
 
 
@@ -81,7 +81,7 @@ def _is_random(parts: list[str]) -> bool:
     if len(pairs) < SLACK:
         return changes >= 1 / 4
     share = sum(pair in _COMMON for pair in pairs) / len(pairs)
-    # The more a text changes between digits, small and large letters, the less is needed.
+    # The more the types of characters change, the more common pairs are allowed.
     return share < (0.8 if changes >= 0.3 else 0.7 if changes >= 0.12 else 0.55)  # noqa: PLR2004 (measured)
 
 
@@ -94,16 +94,16 @@ def _is_mixed(part: str) -> bool:
 
 
 def _changes(parts: list[str]) -> float:
-    """Return at which share of their places digits, small and large letters change."""
+    """Return how often the type of character changes: digit, lowercase, uppercase."""
     changes = 0
     for part in parts:
-        kinds = [0 if each.isdigit() else 1 if each.islower() else 2 for each in part]
-        changes += sum(a != b for a, b in pairwise(kinds))
+        types = [0 if each.isdigit() else 1 if each.islower() else 2 for each in part]
+        changes += sum(a != b for a, b in pairwise(types))
     return changes / sum(map(len, parts))
 
 
 def reads_like_words(text: str) -> bool:
-    """Return True for a number, a word or a sentence, as of `session: "Spring 2026"`."""
+    """Return True for numbers, words and sentences, as in `session: "Spring 2026"`."""
     if text.isdigit():
         return True
     if len(text) > LONGEST_PROSE or text.lower().startswith(_SCHEMES):
@@ -122,19 +122,19 @@ def _is_word(text: str) -> bool:
 
 
 def _is_url(text: str) -> bool:
-    """Return True for an address, which has rules of its own."""
+    """Return True for a URL, which is masked as such."""
     return text.startswith(("https://", "http://"))
 
 
 def is_blank(text: str) -> bool:
-    """Return True for a blank or a word that stands for a boolean."""
+    """Return True for an empty text or a boolean word."""
     return len(text) < 10 and (text.isspace() or not text or text.lower() in _NOTHING)  # noqa: PLR2004
 
 
 def is_message(text: str, *, any_prose: bool) -> bool:
-    """Return True for what an answer says of a field: "This field is required."
+    """Return True for a message in a response: "This field is required."
 
-    A sentence is one by its first letter and its end, `any_prose` by its words alone.
+    It must be a sentence, or with `any_prose` any words.
     """
     words = len(text.split())
     is_sentence = words >= _SENTENCE and text[0].isupper() and text.rstrip()[-1] in ".!"
@@ -147,5 +147,5 @@ def is_uuid(text: str) -> bool:
 
 
 def is_symbol(text: str) -> bool:
-    """Return True for what programs call things: `token_not_valid`."""
+    """Return True for symbolic names: `token_not_valid`."""
     return _SYMBOL.fullmatch(text) is not None and not looks_random(text)

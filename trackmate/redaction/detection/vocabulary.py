@@ -1,4 +1,4 @@
-"""The vocabulary of secrets: words that names are made of, and what each says of the value.
+"""Words and phrases in the names of fields, and how sensitive they make a value.
 
 Collected from Django and its contrib apps, django-allauth, dj-rest-auth, simplejwt,
 django-rest-knox, django-oauth-toolkit (RFC 6749, 7636, 8628), django-two-factor-auth, django-axes,
@@ -34,7 +34,7 @@ ALWAYS_WORDS = PASSWORDS | _words(
     sicherheitscode ssn totp zugangscode
     """
 )
-"""Words whose values are secret, numbers too. The last word of a name may be in the plural."""
+"""Words whose values are secret, even numbers. The last word of a name may be in the plural."""
 
 ALWAYS_PHRASES = _phrases("""
     access code, activation code, auth code, authentication code, authorization code, backup
@@ -50,14 +50,14 @@ ALWAYS_PHRASES = _phrases("""
     verificacion, cv number, emergency code, mot passe, numero carte, numero de carte, numero de
     tarjeta, numero tarjeta, rescue code, tan code, tan number
 """)
-"""The same of neighbouring words."""
+"""The same for adjacent words."""
 
 SECRET_WORDS = _words("""
     assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
     geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame sessionid sid
     sig signature token xsrf zugangsdaten
 """)
-"""Words whose values are secret, but for numbers, which are counts: `{"token": 2334}`."""
+"""Words whose values are secret, except numbers, which are counts: `{"token": 2334}`."""
 
 SECRET_PHRASES = _phrases("""
     access key, activation key, api key, auth hash, auth key, code verifier, confirmation key,
@@ -78,7 +78,7 @@ SECRET_PHRASES = _phrases("""
     nonce, private phrase, reset hash, ssl key, tls key, unsubscribe key, validation key,
     verification hash, verify key, wallet seed, wep key, wpa key
 """)
-"""The same of neighbouring words."""
+"""The same for adjacent words."""
 
 SECRET_PARTS = (
     "apikey",
@@ -91,13 +91,13 @@ SECRET_PARTS = (
     "sessionid",
     "token",
 )
-"""A name that contains one of these is secret, wherever: too much is better than too little..."""
+"""A name that contains one of these anywhere is secret..."""
 
 HARMLESS_WORDS = _words("""
     passwordless secretariat secretaries secretary tokenization tokenize tokenized tokenizer
     tokenizers unauthorized
 """)
-"""... but for these words."""
+"""... except for these words."""
 
 HARMLESS_PHRASES = _phrases("""
     cookie consent, map pin, push pin, secret ballot, secret santa, season pass, top secret
@@ -106,17 +106,16 @@ HARMLESS_PHRASES = _phrases("""
 HARMLESS_PASS_WORDS = _words("""
     bypass compass encompass overpass pass surpass trespass underpass
 """)
-"""Words that end with "pass" and are none: `userpass` is a password."""
+"""Words that end with "pass", but not for a password as in `userpass`."""
 
 LIKELY_WORDS = _words("auth session ticket")
-"""Words whose values are secret unless they read like words or are numbers: `session: "Spring"`."""
+"""Words whose values are secret unless they are words or numbers: `session: "Spring"`."""
 
 IDENTIFYING = _words("code cookie hash header key secret string token value")
-"""What makes a likely word a certain one: `session_key`, `auth_token`."""
+"""Words that make a likely secret a certain one: `session_key`, `auth_token`."""
 
 CONTEXTUAL_WORDS = _words("code codigo hash key mfa seed tan tfa")
-"""Last words of names whose values are secret where a login, a reset, a token and the like are
-concerned, or where they look random."""
+"""Last words of names whose values are secret if random, or in the context of authentication."""
 
 HARMLESS_BEFORE = {
     "code": _words("""
@@ -146,7 +145,7 @@ HARMLESS_BEFORE = {
         audio cached completion context input max output prompt reasoning remaining total used
     """),
 }
-"""What comes before such a word that is plainly none: `country_code`, `sort_key`."""
+"""Words before them that make a value harmless: `country_code`, `sort_key`."""
 
 ABOUT = _words("""
     age algorithm algorithms backend backends brand budget channel class color colour company
@@ -156,7 +155,7 @@ ABOUT = _words("""
     status strength style symbol ttl type types updated url usage used validator validators valid
     verified version
 """)
-"""A name that ends with one of these is about a secret: `token_type`, `password_strength`..."""
+"""Last words of metadata of a secret: `token_type`, `password_strength`..."""
 
 ABOUT_PHRASES = _phrases("""
     changed at, created at, expires at, expires in, help text, issued at, per minute, reset at,
@@ -168,13 +167,13 @@ ABOUT_LIKELY = _words("""
     category comment day description duration end group kind notes number owner price priority
     room source speaker start subject time title topic user
 """)
-"""The same of a likely word: `session_title`, `ticket_price`."""
+"""The same for likely words: `session_title`, `ticket_price`."""
 
-IDENTIFIERS = _words("id ids pk")
-"""Last words of what tells tokens apart without being one: `token_id`."""
+PRIMARY_KEY_WORDS = _words("id ids pk")
+"""Last words of the primary keys of secrets: `token_id`."""
 
 QUESTION_WORDS = _words("accepts can count has is max min num requires total")
-"""... as is one that begins with one of these: `has_usable_password`, `max_tokens`."""
+"""... or its first words: `has_usable_password`, `max_tokens`."""
 
 AUTHENTICATION = _words("""
     2fa activate activation aktivieren anmelden anmeldung auth authenticate authentication
@@ -185,34 +184,34 @@ AUTHENTICATION = _words("""
     recovery register registrieren registrierung reset saml saml2 sesame signin signup sso token
     tokens totp twofactor unlock unsubscribe verification verify webauthn
 """)
-"""Words in a route, a path or the name of an action which say that it is about authentication."""
+"""Words of routes, paths and actions that are about authentication."""
 
 OAUTH_PARAMETERS = _phrases("""
     assertion, client assertion, grant type, mfa, otp, redirect uri, response mode, response type,
     totp, verifier
 """)
-"""Parameters of OAuth 2.0 and of second factors: a `code` beside one is secret."""
+"""Parameters of OAuth 2.0 and second factors: a `code` next to one is secret."""
 
 UNSPECIFIC_WORDS = _words("""
     assertion authenticity bearer card ccv cookie cookies csc csrf csrfmiddlewaretoken csrftoken
     cvc cvn cvv iban number requestverificationtoken sid signature ssn verification xsrf
 """)
-"""Words of secrets that are in forms of any kind, or beside any `code`: they say nothing of it."""
+"""Words of secrets that may be in any form, and so say nothing about a `code` in it."""
 
 METHOD_WORDS = _words("channel device factor method type via")
-"""Last words of what says how a second factor comes."""
+"""Last words of names for the method of a second factor."""
 
 REPEAT_WORDS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
-"""What forms call the second of two fields for a password."""
+"""Names of the second field for a password."""
 
 PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
-"""Words for pictures that are no QR code."""
+"""Words for pictures that are not QR codes."""
 
 ACCOUNT_NAMES = _words("email login mail mobile phone user username")
-"""Words for an account: a code of digits beside one is a one-time code."""
+"""Words for an account: digits next to one are a one-time code."""
 
 SECOND_FACTORS = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
-"""What a second factor is called in a value: `{"method": "totp", "code": ...}`."""
+"""Values for the method of a second factor: `{"method": "totp", "code": ...}`."""
 
 LOGIN_NAMES = (
     *("username", "email", "login", "user", "mail", "account", "identifier", "benutzer"),
@@ -222,16 +221,16 @@ LOGIN_NAMES = (
 """First or last words of fields for the name of an account, the most certain first."""
 
 LOGIN_SECRETS = _words("credential credentials passe pin secret")
-"""What they call the password beside it, if they do not call it so."""
+"""Further names of the password in login forms."""
 
 NOT_ACCOUNT_NAMES = _words("agent group language locale role subject timezone type")
-"""Last words of what is no name of an account: `user_agent`."""
+"""Last words of other fields: `user_agent`."""
 
 NAMES_OF_FIELDS = _words("""
     columns exclude excluded fields filters groups include keys methods names only order ordering
     permissions required scope scopes select sort tags
 """)
-"""Last words of lists of names, in which no item is the value of the one before."""
+"""Last words of lists of names, in which no item is the value of another one."""
 
 REMARKS = frozenset(
     """
@@ -239,18 +238,18 @@ REMARKS = frozenset(
     revoked see she that the they this to unknown we wrong you
     """.split()  # noqa: SIM905 (a list to read)
 )
-"""What a text says of a secret in its place: "token: expired", "token: the smallest unit"."""
+"""Words in place of a secret: "token: expired", "token: the smallest unit"."""
 
 GUIDANCE = _words("""
     forgotten must oublié please see should siehe vergessen voir
 """)
-"""First words of what a text says of a password in its place: "password: see the manual"."""
+"""First words in place of a password: "password: see the manual"."""
 
 COMMON_FIELD_NAMES = _words("email mail name user username")
-"""Words of names that are beside the name of a secret more often than any other."""
+"""The most frequent names next to the name of a secret."""
 
-IDS = _words("""
+IDENTIFIER_WORDS = _words("""
     commit date day digest id ids month name number object pk pks ref rev revision sha slug
     slugs uid uidb36 uidb64 uuid uuids version week year
 """)
-"""Last words of route arguments that identify something, and so open nothing, however random."""
+"""Last words of identifiers, which are no secrets even if they look random."""
