@@ -1,165 +1,25 @@
-"""The processors: each returns the activity, a changed copy, or None to drop it.
-
-`TRACKMATE["PROCESSORS"]` lists them in the order in which they run.
-"""
+"""Masking secrets in activities."""
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
-from django.conf import settings as django_settings
-from django.utils.module_loading import import_string
-
-from trackmate.activity import Activity, Target, as_plain_str
-from trackmate.conf import get_settings, per_settings
+from trackmate.activity import Activity, Target
 from trackmate.context import Scope, current_scope
-from trackmate.db.transactions import protected_transactions
-from trackmate.enums import FIRST_ERROR_STATUS, Source, Status
+from trackmate.enums import FIRST_ERROR_STATUS, Source
 from trackmate.redaction import (
     MASK,
     MAX_TEXT,
     KnownSecrets,
     Redactor,
     Sanitizer,
-    clean_line,
-    clean_lines,
     get_redactor,
     is_about_authentication,
     keyed_hash,
     truncate,
 )
-
-
-class Processor(Protocol):
-    """The type of a processor: `Activity -> Activity | None`."""
-
-    def __call__(self, activity: Activity, /) -> Activity | None: ...
-
-
-@per_settings
-def get_processors() -> tuple[Processor, ...]:
-    """Return the configured processors. Raise ImportError for an invalid path."""
-    return tuple(
-        _protected(import_string(item) if isinstance(item, str) else item)
-        for item in get_settings().PROCESSORS
-    )
-
-
-def _protected(processor: Processor) -> Processor:
-    """Run a custom processor so that a failing query does not break a transaction."""
-    if getattr(processor, "__module__", "") == __name__:
-        return processor
-    return protected_transactions()(processor)
-
-
-# --- exclude ---------------------------------------------------------------------------------
-
-Rule = str | re.Pattern[str]
-
-MAX_PATH = 2_048
-"""Characters of a path that the project's patterns are matched against."""
-
-
-def exclude(activity: Activity) -> Activity | None:
-    """Drop requests that the settings exclude. Other activities are never excluded."""
-    if activity.source != Source.REQUEST:
-        return activity
-    scope = current_scope()
-    # As in the URLconf: not masked, and without the script name.
-    path = scope.request.path_info if scope else activity.path
-    return None if is_excluded(activity.method, path, scope) else activity
-
-
-def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
-    """Return True if the settings exclude a request, as far as its route is known."""
-    settings, path = get_settings(), path[:MAX_PATH]
-    if not settings.TRACK_REQUESTS or path.startswith(_ignored_paths()):
-        return True
-    if method in settings.EXCLUDE_METHODS:
-        return True
-    names = _route_names(scope)
-    if "trackmate" in names or _matches(settings.EXCLUDE_PATHS, path, names):
-        return True
-    return bool(settings.INCLUDE_PATHS) and not _matches(settings.INCLUDE_PATHS, path, names)
-
-
-def _route_names(scope: Scope | None) -> Sequence[str]:
-    match = scope and scope.request.resolver_match
-    return (match.view_name, *match.app_names) if match else ()
-
-
-def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
-    return any(
-        (path.startswith(rule) if rule.startswith("/") else rule in names)
-        if isinstance(rule, str)
-        else rule.search(path) is not None
-        for rule in rules
-    )
-
-
-@per_settings
-def _ignored_paths() -> tuple[str, ...]:
-    # Unset, Django returns the root of the site, which would exclude everything.
-    urls = [_explicit_setting(name) for name in ("STATIC_URL", "MEDIA_URL")]
-    paths = (_without_prefix(url) for url in urls if url not in ("", "/"))
-    return ("/favicon.ico", *filter(None, paths))
-
-
-def _without_prefix(url: str) -> str:
-    """Return the path of a URL without the script name, or "" if it is not below it."""
-    if url.startswith(("//", "http:", "https:")):
-        return ""
-    prefix = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/") + "/"
-    if url.startswith("/") and not url.startswith(prefix):
-        return ""
-    return "/" + url.removeprefix(prefix)
-
-
-def _explicit_setting(name: str) -> str:
-    return getattr(django_settings._wrapped, name, "") or ""
-
-
-# --- sample ----------------------------------------------------------------------------------
-
-
-def sample(activity: Activity) -> Activity | None:
-    """Drop all but `SAMPLE_RATE` of the successful requests."""
-    rate = get_settings().SAMPLE_RATE
-    if rate >= 1 or activity.source != Source.REQUEST or activity.status == Status.FAILED:
-        return activity
-    return activity if random.random() < rate else None  # noqa: S311 (not a secret)
-
-
-# --- enrich ----------------------------------------------------------------------------------
-
-_FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
-
-
-def enrich(activity: Activity) -> Activity:
-    """Add the request's actor and client to the other activities of that request."""
-    scope = current_scope()
-    if scope is None or scope.request_activity is None or activity is scope.request_activity:
-        return activity
-    request = scope.request_activity
-    missing: dict[str, Any] = {
-        name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
-    }
-    if activity.request_id in ("", scope.id.hex):
-        # The project may have bound another id since.
-        missing["request_id"] = request.request_id
-    if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
-        missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
-    return activity.replace(**missing)
-
-
-# --- redact ----------------------------------------------------------------------------------
-
-_PAYLOADS = ("data", "changes")
-_DATA = frozenset({*_PAYLOADS, "response", "extra"})
 
 WITHHELD = "[withheld: the data of the request are not known]"
 """Replaces a text that may quote request data that trackmate could not read."""
@@ -174,7 +34,7 @@ def redact(activity: Activity) -> Activity:
     scope = current_scope()
     redactor = _redactor_for(activity, scope)
     masked: dict[str, Any] = {}
-    for name in _PAYLOADS:
+    for name in ("data", "changes"):
         if (value := getattr(activity, name)) is not None:
             masked[name] = redactor.mask_data(value, may_be_quoted=name == "data")
     if activity.response is not None:
@@ -314,63 +174,3 @@ def _mask_target(redactor: Redactor, target: Target) -> Target:
         object_id = key if key.isdigit() else keyed_hash(key, "object")
         return replace(target, object_id=object_id, object_repr=MASK)
     return replace(target, object_repr=_mask_text(redactor, target.object_repr))
-
-
-# --- clean -----------------------------------------------------------------------------------
-
-LENGTHS = {
-    "source": 16,
-    "action": 255,
-    "action_type": 32,
-    "status": 16,
-    "actor_label": 255,
-    "user_agent": 512,
-    "session_hash": 64,
-    "method": 16,
-    "path": 2048,
-    "route": 255,
-    "request_id": 64,
-}
-"""Maximum lengths of the columns of `ActivityLog`."""
-
-
-def clean(activity: Activity) -> Activity:
-    """Make every value storable: without control characters, bounded, JSON-ready."""
-    cleaned: dict[str, Any] = {}
-    for name, length in LENGTHS.items():
-        text = getattr(activity, name)
-        if type(text) is not str:
-            cleaned[name] = text = as_plain_str(text)
-        if text and (not text.isprintable() or len(text) > length):
-            cleaned[name] = clean_line(text, length)
-    for name in _DATA:
-        if (value := getattr(activity, name)) is not None:
-            cleaned[name] = Sanitizer()(value)
-    if activity.remarks:
-        cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
-    if activity.target:
-        cleaned["target"] = _clean_target(activity.target)
-    return activity.replace(**cleaned) if cleaned else activity
-
-
-def _clean_target(target: Target) -> Target:
-    return replace(
-        target,
-        object_id=clean_line(target.object_id, 255),
-        object_repr=clean_line(target.object_repr, 255),
-    )
-
-
-def without_payload(activity: Activity, reason: str) -> Activity:
-    """Return a copy without any text from the client or the project."""
-    return activity.replace(
-        data=None,
-        response=None,
-        changes=None,
-        extra={"error": reason},
-        remarks="",
-        path="",
-        user_agent="",
-        actor_label=activity.actor_label and MASK,
-        target=None,
-    )

@@ -1,0 +1,66 @@
+"""Making activities storable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from trackmate.activity import Activity, Target, as_plain_str
+from trackmate.redaction import MASK, MAX_TEXT, Sanitizer, clean_line, clean_lines
+
+LENGTHS = {
+    "source": 16,
+    "action": 255,
+    "action_type": 32,
+    "status": 16,
+    "actor_label": 255,
+    "user_agent": 512,
+    "session_hash": 64,
+    "method": 16,
+    "path": 2048,
+    "route": 255,
+    "request_id": 64,
+}
+"""Maximum lengths of the columns of `ActivityLog`."""
+
+
+def clean(activity: Activity) -> Activity:
+    """Make every value storable: without control characters, bounded, JSON-ready."""
+    cleaned: dict[str, Any] = {}
+    for name, length in LENGTHS.items():
+        text = getattr(activity, name)
+        if type(text) is not str:
+            cleaned[name] = text = as_plain_str(text)
+        if text and (not text.isprintable() or len(text) > length):
+            cleaned[name] = clean_line(text, length)
+    for name in ("data", "response", "changes", "extra"):
+        if (value := getattr(activity, name)) is not None:
+            cleaned[name] = Sanitizer()(value)
+    if activity.remarks:
+        cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
+    if activity.target:
+        cleaned["target"] = _clean_target(activity.target)
+    return activity.replace(**cleaned) if cleaned else activity
+
+
+def _clean_target(target: Target) -> Target:
+    return replace(
+        target,
+        object_id=clean_line(target.object_id, 255),
+        object_repr=clean_line(target.object_repr, 255),
+    )
+
+
+def without_payload(activity: Activity, reason: str) -> Activity:
+    """Return a copy without any text from the client or the project."""
+    return activity.replace(
+        data=None,
+        response=None,
+        changes=None,
+        extra={"error": reason},
+        remarks="",
+        path="",
+        user_agent="",
+        actor_label=activity.actor_label and MASK,
+        target=None,
+    )

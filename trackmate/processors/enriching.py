@@ -1,0 +1,28 @@
+"""Adding the values of the request to the activities recorded during it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trackmate.activity import Activity
+from trackmate.context import current_scope
+from trackmate.enums import Source
+
+_FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
+
+
+def enrich(activity: Activity) -> Activity:
+    """Add the request's actor and client to the other activities of that request."""
+    scope = current_scope()
+    if scope is None or scope.request_activity is None or activity is scope.request_activity:
+        return activity
+    request = scope.request_activity
+    missing: dict[str, Any] = {
+        name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
+    }
+    if activity.request_id in ("", scope.id.hex):
+        # The project may have bound another id since.
+        missing["request_id"] = request.request_id
+    if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
+        missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
+    return activity.replace(**missing)
