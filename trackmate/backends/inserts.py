@@ -5,6 +5,7 @@ The ORM takes most of the time for a row; this saves more than half of it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -211,11 +212,11 @@ def _statement(alias: str) -> Statement:
         placeholders=placeholders,
         values=attrgetter(*names),
         conversions=tuple(
-            (position, _conversion(field))
+            (position, _conversion(field, connection))
             for position, field in enumerate(fields[: len(names)])
             if not isinstance(field, _UNCONVERTED)
         ),
-        convert_time=_conversion(by_name["recorded_at"]),
+        convert_time=_conversion(by_name["recorded_at"], connection),
         conflict=(
             # Not INSERT IGNORE, which changes invalid values.
             " ON DUPLICATE KEY UPDATE id = id"
@@ -226,12 +227,23 @@ def _statement(alias: str) -> Statement:
     )
 
 
-def _conversion(field: models.Field[Any, Any]) -> Convert:
-    if isinstance(field, models.DateTimeField):
-        return lambda value, connection: field.get_db_prep_save(
-            value if settings.USE_TZ else naive(value), connection
-        )
+def _conversion(field: models.Field[Any, Any], connection: BaseDatabaseWrapper) -> Convert:
+    if isinstance(field, models.JSONField):
+        # Processed data are plain; every database accepts JSON as text, without Django's encoder.
+        return lambda value, _connection: json.dumps(value)
+    is_time = isinstance(field, models.DateTimeField)
+    if isinstance(field, models.GenericIPAddressField) or (
+        # psycopg takes 20 microseconds longer for each of these than for text.
+        connection.vendor == "postgresql" and (is_time or isinstance(field, models.UUIDField))
+    ):
+        return lambda value, _connection: str(_localize(value) if is_time else value)
+    if is_time:
+        return lambda value, connection: field.get_db_prep_save(_localize(value), connection)
     return field.get_db_prep_save
+
+
+def _localize(value: datetime) -> datetime:
+    return value if settings.USE_TZ else naive(value)
 
 
 def _content_type_id(label: str) -> int | None:
