@@ -1,4 +1,4 @@
-"""The app's entry into a project."""
+"""The app configuration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trackmate.signals import activities_exported
 
 
 class TrackmateConfig(AppConfig):
-    """Connect the receivers and the checks once the project's apps are loaded."""
+    """Connects the receivers and registers the checks."""
 
     name = "trackmate"
     verbose_name = _("Activity log")
 
     def ready(self) -> None:
-        """Connect everything, each under an id of its own, so that twice is once."""
+        """Connect the receivers, each with a `dispatch_uid`."""
         user_logged_in.connect(auth.on_login, dispatch_uid="trackmate.login")
         user_logged_out.connect(auth.on_logout, dispatch_uid="trackmate.logout")
         user_login_failed.connect(auth.on_login_failed, dispatch_uid="trackmate.login_failed")

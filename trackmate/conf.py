@@ -1,4 +1,4 @@
-"""The settings: one frozen, typed, documented object, read when needed and never at import.
+"""The settings, a typed and documented object that is never read at import.
 
 A project writes `TRACKMATE = {"NAME": value}` in its settings module; every name is optional.
 """
@@ -20,7 +20,7 @@ from django.core.signals import setting_changed
 
 SETTING = "TRACKMATE"
 
-Built = TypeVar("Built")
+Result = TypeVar("Result")
 
 Dotted = str | Callable[..., Any]
 """A callable, or the dotted path of one."""
@@ -36,7 +36,7 @@ DEFAULT_PROCESSORS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What `TRACKMATE` can hold. The text under each name is its documentation."""
+    """The keys of `TRACKMATE`, with their types, defaults and documentation."""
 
     ENABLED: bool = True
     """Record at all. With `False` nothing is recorded; the dashboard and the admin stay."""
@@ -161,17 +161,16 @@ class Settings:
 _caches: list[Callable[[], None]] = []
 
 
-def per_settings(build: Callable[[], Built]) -> Callable[[], Built]:
-    """Keep what `build` makes out of the settings until a setting changes."""
-    kept = cache(build)
-    _caches.append(kept.cache_clear)
-    return kept
+def per_settings(build: Callable[[], Result]) -> Callable[[], Result]:
+    """Cache the result of `build` until a setting changes."""
+    cached = cache(build)
+    _caches.append(cached.cache_clear)
+    return cached
 
 
 @per_settings
 def get_settings() -> Settings:
-    """Return the settings in force. A name or type that is wrong falls back to its default:
-    `manage.py check` reports it, and a running site is not stopped by it."""
+    """Return the settings. Invalid ones have their defaults; `manage.py check` reports them."""
     given = given_settings()
     hints = setting_types()
     return Settings(
@@ -184,7 +183,7 @@ def get_settings() -> Settings:
 
 
 def given_settings() -> Mapping[str, Any]:
-    """Return what the project wrote, unchecked."""
+    """Return the project's settings, unchecked."""
     given = getattr(django_settings, SETTING, {})
     return given if isinstance(given, Mapping) else {}
 
@@ -196,18 +195,18 @@ def setting_types() -> dict[str, Any]:
 
 
 def default_of(name: str) -> Any:
-    """Return the value that a setting has when nobody sets it."""
+    """Return the default of a setting."""
     return getattr(Settings(), name)
 
 
 def suggestion_for(name: str) -> str | None:
-    """Return the setting that a misspelled `name` probably means."""
+    """Return the most similar setting to a misspelled `name`, or None."""
     close = difflib.get_close_matches(name.upper(), [f.name for f in fields(Settings)], n=1)
     return close[0] if close else None
 
 
 def accepts(value: object, hint: Any) -> bool:
-    """Say whether `value` is of the type that a setting's annotation names."""
+    """Return True if `value` is valid for a type annotation."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return True
@@ -234,10 +233,10 @@ def is_under_test() -> bool:
     return hasattr(getattr(utilities, "_TestState", None), "saved_data")
 
 
-def _forget(**_kwargs: Any) -> None:
+def _clear_caches(**_kwargs: Any) -> None:
     for clear in _caches:
         clear()
 
 
-# Any setting, for some of what is kept is made of Django's own (STATIC_URL, SECRET_KEY).
-setting_changed.connect(_forget, dispatch_uid="trackmate.conf")
+# For any setting, since some caches depend on STATIC_URL or SECRET_KEY.
+setting_changed.connect(_clear_caches, dispatch_uid="trackmate.conf")

@@ -26,7 +26,7 @@ class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
         return name, path, args, {**kwargs, "clock": self.clock}
 
     def get_pk_value_on_save(self, instance: models.Model) -> Any:
-        """Return a new identifier of the instance's own moment."""
+        """Return a new identifier for the time of the instance."""
         clock = cast("models.DateTimeField[Any, Any]", instance._meta.get_field(self.clock))
         # As for any field, a text may stand for the time.
         return uuid7(aware(clock.to_python(getattr(instance, self.clock))))

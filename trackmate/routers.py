@@ -1,4 +1,4 @@
-"""The database router for a log that lives in a database of its own."""
+"""The database router for a log in a separate database."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ APP_LABEL = "trackmate"
 
 
 class TrackmateRouter:
-    """Send the log to `TRACKMATE["DATABASE"]`, and what a row points to back to where it lives."""
+    """Use `TRACKMATE["DATABASE"]` for the log, and the default one for objects of its rows."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
-        """Return the alias to read `model` from, or None for "no opinion"."""
+        """Return the alias to read `model` from, or None."""
         if model._meta.app_label == APP_LABEL:
             return get_settings().DATABASE
-        # Without this, Django would look for a row's actor in the database of the row.
+        # Otherwise Django would read the actor of a row from the database of the row.
         row = hints.get("instance")
         return DEFAULT_DB_ALIAS if row is not None and row._meta.app_label == APP_LABEL else None
 
     def db_for_write(self, model: type[Model], **_hints: Any) -> str | None:
-        """Return the alias to write `model` to, or None for "no opinion"."""
+        """Return the alias to write `model` to, or None."""
         return get_settings().DATABASE if model._meta.app_label == APP_LABEL else None
 
     def allow_relation(self, one: Model, other: Model, **_hints: Any) -> bool | None:
-        """Allow rows to name actors and content types of other databases."""
+        """Allow rows to refer to users and content types of other databases."""
         return True if APP_LABEL in (one._meta.app_label, other._meta.app_label) else None
 
     def allow_migrate(self, db: str, app_label: str, **_hints: Any) -> bool | None:
-        """Keep the log's tables out of every database but its own."""
+        """Create the tables of the log only in its database."""
         return db == get_settings().DATABASE if app_label == APP_LABEL else None

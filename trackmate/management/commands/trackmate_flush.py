@@ -1,4 +1,4 @@
-"""`manage.py trackmate_flush`: store what waits in the spool."""
+"""`manage.py trackmate_flush`: store the activities of the spool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trackmate.spool import find_left_behind
 
 
 class Command(BaseCommand):
-    """Store what waits; run it after an outage, or from time to time."""
+    """Store the activities of the spool, for example after an outage."""
 
     help = _("Store the activities that the database did not take and that wait in the spool.")
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Flush the backend in force, and print how many activities were stored."""
+        """Flush the backend, and print the number of stored activities."""
         timeout = options["timeout"]
         if timeout is not None and timeout <= 0:
             raise CommandError(f"--timeout must be more than 0 seconds, not {timeout}")
@@ -66,9 +66,9 @@ class Command(BaseCommand):
     def _show_rejected(self, backend: BaseBackend) -> None:
         for each in backend.rejected():
             activity = each.activity
-            what = (
+            description = (
                 f"{activity.action_time:%Y-%m-%d %H:%M:%S} {activity.action or activity.path}"
                 if activity
                 else each.line
             )
-            self.stdout.write(clean_line(f"{what}: {each.reason or _('set aside')}", 300))
+            self.stdout.write(clean_line(f"{description}: {each.reason or _('set aside')}", 300))
