@@ -2,7 +2,7 @@
 
 from trackmate.api import track, tracking
 from trackmate.capture.decorators import tracker
-from trackmate.context import bind, suppress
+from trackmate.context.binding import bind, suppress
 from trackmate.enums import ActionType, Status
 
 __version__ = "1.0.0"

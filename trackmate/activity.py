@@ -10,12 +10,15 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.utils.translation import gettext
 
 from trackmate.clock import uuid7
-from trackmate.conf import per_settings
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import protected_transactions
 from trackmate.enums import Source, Status
+
+HASHED = "sha256:"
+"""What the label of an unknown account starts with, if its identifier is hashed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +149,16 @@ def describe_actor(actor: Any) -> tuple[Any, str]:
     return _user_pk(actor), safe_str(get_username() if get_username else actor)
 
 
+def actor_name(label: str) -> str:
+    """Return an actor's label as people read it: "Unknown account (6fc8)" for a hash."""
+    if not label.startswith(HASHED):
+        return label
+    return gettext("Unknown account (%(hash)s)") % {"hash": label.removeprefix(HASHED)[:4]}
+
+
 def _user_pk(actor: Any) -> Any:
     """Return the primary key of the user that `actor` is or represents, or None."""
-    model, key = _user_model(), getattr(actor, "pk", None)
+    model, key = get_user_model(), getattr(actor, "pk", None)
     if key is None or isinstance(actor, model):
         return key
     if isinstance(actor, Model):
@@ -161,18 +171,11 @@ def _user_pk(actor: Any) -> Any:
         return None
 
 
-@per_settings
-def _user_model() -> type[Model]:
-    return get_user_model()
-
-
 def as_plain_str(text: Any, default: str = "") -> str:
     """Return `text` as an exact `str`, for enum members, lazy translations and other objects too.
 
     Return `default` for None.
     """
-    if type(text) is str:
-        return text
     if isinstance(text, str):
         # The value of an enum member, not its name.
         return str.__str__(text)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Self
 
 from django.db.models import Model
 
 from trackmate.activity import Activity, Target, as_plain_str, describe_actor
-from trackmate.context import current_scope
+from trackmate.context.scope import current_scope
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import Status
 from trackmate.pipeline import call_in_thread, never_raise, record, wrap_for_thread
-from trackmate.redaction import Sanitizer
+from trackmate.redaction.sanitizer import Sanitizer
 
 
 def track(
     action: str,
-    /,
     *,
     action_type: str = "",
     content_object: Model | None = None,
@@ -52,6 +52,7 @@ def track(
     _record_activity(activity._to_activity())
 
 
+@dataclass(eq=False, repr=False)
 class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
     """Record a block as a custom activity, with the time that it takes; takes what `track()` does.
 
@@ -64,29 +65,18 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
     `async with` works the same. Without `with`, nothing is recorded.
     """
 
-    def __init__(
-        self,
-        action: str,
-        /,
-        *,
-        action_type: str = "",
-        content_object: Model | None = None,
-        remarks: str = "",
-        status: str = Status.SUCCESS,
-        data: Any = None,
-        changes: Any = None,
-        extra: dict[str, Any] | None = None,
-        actor: Any = None,
-    ) -> None:
-        self.action = action
-        self.action_type = action_type
-        self.content_object = content_object
-        self.remarks = remarks
-        self.status = status
-        self.data = data
-        self.changes = changes
-        self.extra = extra
-        self.actor = actor
+    action: str
+    _: KW_ONLY
+    action_type: str = ""
+    content_object: Model | None = None
+    remarks: str = ""
+    status: str = Status.SUCCESS
+    data: Any = None
+    changes: Any = None
+    extra: dict[str, Any] | None = None
+    actor: Any = None
+
+    def __post_init__(self) -> None:
         self._start()
 
     def _start(self) -> None:
@@ -97,35 +87,29 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
         self._start()
         return self
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         _record_activity(self._finish(error))
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
     async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, _type: object, error: BaseException | None, _traceback: object
     ) -> None:
         activity = self._finish(error)
-        if current_scope() is not None or error_type is GeneratorExit:
+        if current_scope() is not None or isinstance(error, GeneratorExit):
             # A coroutine that is being closed cannot wait.
             _record_activity(activity)
         else:
             await call_in_thread(wrap_for_thread(_record_activity), activity)
 
+    @never_raise
     def _finish(self, error: BaseException | None) -> Activity | None:
         seconds = perf_counter() - self._started
         if error is not None:
             self.status = Status.FAILED
-            self.extra = {**(self.extra or {}), "exception": describe_exception(error)}
+            extra = self.extra if isinstance(self.extra, Mapping) else {"extra": self.extra}
+            self.extra = {**(extra if self.extra else {}), "exception": describe_exception(error)}
         return self._to_activity(seconds)
 
     @never_raise

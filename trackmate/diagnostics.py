@@ -9,7 +9,7 @@ from threading import RLock
 from time import monotonic
 from traceback import walk_tb
 
-from trackmate.db.errors import is_database_error, message_without_values, primary_message
+from trackmate.db.errors import is_database_error, primary_message
 from trackmate.processes import at_fork
 
 logger = logging.getLogger("trackmate")
@@ -76,9 +76,8 @@ def summarize_error(error: BaseException) -> str:
     """
     places = _places(error)
     where = f" at {places[-1]}" if places else ""
-    if is_database_error(error):
-        return f"{type(error).__name__}{where}: {primary_message(error)}"
-    return f"{type(error).__name__}{where}"
+    message = f": {primary_message(error)}" if is_database_error(error) else ""
+    return f"{type(error).__name__}{where}{message}"
 
 
 def describe_exception(error: BaseException) -> dict[str, str]:
@@ -88,16 +87,13 @@ def describe_exception(error: BaseException) -> dict[str, str]:
     error has no values.
     """
     try:
-        message = message_without_values(error)
+        message = primary_message(error) if is_database_error(error) else str(error)
     except Exception:  # noqa: BLE001 (a broken __str__ of the host's must not cost the activity)
         message = ""
-    return {"type": type(error).__qualname__, "message": message, "place": _project_place(error)}
-
-
-def _project_place(error: BaseException) -> str:
     places = _places(error)
     in_project = [place for place in places if not place.startswith(_FOREIGN_CODE)]
-    return (in_project or places or [""])[-1]
+    place = (in_project or places or [""])[-1]
+    return {"type": type(error).__qualname__, "message": message, "place": place}
 
 
 def _places(error: BaseException) -> list[str]:

@@ -12,9 +12,9 @@ from django.http.response import HttpResponseBase
 from trackmate.activity import Activity
 from trackmate.capture.bodies import read_ahead
 from trackmate.capture.requests import describe_request, minimal_activity
-from trackmate.capture.streams import watch_stream
+from trackmate.capture.responses import watch_stream
 from trackmate.conf import get_settings
-from trackmate.context import Scope, current_scope, enter_scope, leave_scope
+from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 from trackmate.pipeline import call_in_thread, flush, is_recording, never_raise
 
 Response = HttpResponseBase

@@ -15,18 +15,11 @@ from django.utils.module_loading import import_string
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
-from trackmate.context import (
-    Scope,
-    apply_context,
-    current_scope,
-    enter_scope,
-    is_suppressed,
-    leave_scope,
-    suppress,
-)
+from trackmate.context.binding import apply_context, is_suppressed, suppress
+from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 from trackmate.diagnostics import report, summarize_error
 from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
-from trackmate.redaction import KnownSecrets
+from trackmate.redaction.known_secrets import KnownSecrets
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,9 +129,7 @@ def deliver(activities: Sequence[Activity]) -> None:
 
 
 def _process(activities: Iterable[Activity]) -> list[Activity]:
-    ready = [
-        processed for activity in activities if (processed := _run_processors(activity)) is not None
-    ]
+    ready = [each for each in map(_run_processors, activities) if each is not None]
     scope = current_scope()
     if scope is not None and (scope.secrets or not scope.secrets.is_complete):
         # Later activities may have revealed secrets of earlier ones.
@@ -183,9 +174,8 @@ def _send(backend: BaseBackend, activities: Sequence[Activity]) -> None:
     try:
         backend.send(activities)
     except Exception as error:  # noqa: BLE001 (counted and logged as dropped)
-        report(
-            "dropped", f"{type(backend).__name__}: {summarize_error(error)}", count=len(activities)
-        )
+        reason = f"{type(backend).__name__}: {summarize_error(error)}"
+        report("dropped", reason, count=len(activities))
 
 
 @never_raise

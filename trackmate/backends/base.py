@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from django.core.checks import CheckMessage
 
 from trackmate.activity import Activity
-from trackmate.spool import Rejected
+from trackmate.spool.segments import Rejected
 
 
 class BaseBackend(ABC):

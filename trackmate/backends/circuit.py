@@ -74,11 +74,9 @@ class Circuit:
         self._failures[schema] = Failure(is_responding, probe_at=monotonic() + FIRST_PAUSE)
 
     def close(self, schema: str) -> None:
-        """Allow writes to a schema again."""
         self._failures.pop(schema, None)
 
     def is_open(self, schema: str) -> bool:
-        """Return True if writes to a schema are denied."""
         return schema in self._failures
 
     def is_responding(self, schema: str) -> bool:
@@ -94,7 +92,6 @@ class Circuit:
 
     @property
     def has_failures(self) -> bool:
-        """Whether any circuit is open."""
         return bool(self._failures)
 
     def due(self) -> list[str]:

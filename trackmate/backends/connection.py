@@ -66,8 +66,3 @@ def _replace_connection(current: BaseDatabaseWrapper, other: BaseDatabaseWrapper
         yield
     finally:
         connections[other.alias] = current
-
-
-def existing_connection(alias: str) -> BaseDatabaseWrapper | None:
-    """Return this thread's connection, or None if it has none."""
-    return getattr(connections._connections, alias, None)  # type: ignore[attr-defined]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
+from trackmate.spool.segments import to_line
 
 logger = logging.getLogger("trackmate")
 
@@ -20,4 +20,4 @@ class ConsoleBackend(BaseBackend):
     def send(self, activities: Sequence[Activity]) -> None:
         """Log the activities, with control characters escaped."""
         for activity in activities:
-            logger.info("%s", json.dumps(activity.to_dict(), default=str))
+            logger.info("%s", to_line(activity))

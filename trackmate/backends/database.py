@@ -19,11 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.circuit import Circuit
-from trackmate.backends.connection import (
-    LogConnection,
-    existing_connection,
-    use_committing_connection,
-)
+from trackmate.backends.connection import LogConnection, use_committing_connection
 from trackmate.backends.flusher import CHECK_SECONDS, Flusher, has_waiting_activities
 from trackmate.backends.inserts import insert, insert_missing
 from trackmate.backends.replay import Outcome, replay, retry
@@ -36,20 +32,13 @@ from trackmate.backends.schemas import (
     named_schema,
 )
 from trackmate.conf import get_settings, is_under_test
-from trackmate.db.deadlines import DeadlineExceededError
+from trackmate.db.drivers import DeadlineExceededError
 from trackmate.db.time_limits import limit_time
 from trackmate.db.transactions import needs_manual_commit
 from trackmate.diagnostics import report, summarize_error
 from trackmate.exceptions import NotStoredError, SpoolError, SpoolFullError
-from trackmate.spool import (
-    MAX_BYTES,
-    MIN_FREE_BYTES,
-    Limits,
-    Rejected,
-    Spool,
-    get_spool,
-    get_spools,
-)
+from trackmate.spool.locations import get_spool, get_spools
+from trackmate.spool.segments import MAX_BYTES, MIN_FREE_BYTES, Limits, Rejected, Spool
 
 SERVER_SHARE = 0.9
 """Share of `WRITE_TIMEOUT` after which the server stops a statement itself."""
@@ -101,7 +90,10 @@ class DatabaseBackend(BaseBackend):
         if problem:
             self._spool(activities, connection, problem)
         elif monotonic() >= self._next_check:
-            self._check_spool()
+            # Other processes may have spooled activities.
+            self._next_check = monotonic() + CHECK_SECONDS
+            if has_waiting_activities():
+                self._flusher.wake()
 
     def _store(self, activities: Sequence[Activity]) -> str:
         """Store activities and return "", or the reason why they cannot be stored."""
@@ -122,13 +114,11 @@ class DatabaseBackend(BaseBackend):
             except Exception as error:
                 if _is_forbidden_by_a_test(error):
                     raise
-                self._open_circuit(connection)
+                if not is_under_test():
+                    is_responding = not _is_lost(connection)
+                    self._circuit.open(named_schema(connection), is_responding=is_responding)
                 return summarize_error(error)
         return ""
-
-    def _open_circuit(self, connection: BaseDatabaseWrapper) -> None:
-        if not is_under_test():
-            self._circuit.open(named_schema(connection), is_responding=not _is_lost(connection))
 
     def _spool(
         self, activities: Sequence[Activity], connection: BaseDatabaseWrapper, reason: str
@@ -146,12 +136,6 @@ class DatabaseBackend(BaseBackend):
             report("spooled", f"to be stored later: {reason}", count=len(activities))
         self._flusher.wake()
 
-    def _check_spool(self) -> None:
-        """Store what other processes have spooled."""
-        self._next_check = monotonic() + CHECK_SECONDS
-        if has_waiting_activities():
-            self._flusher.wake()
-
     def flush(self, timeout: float | None = None, *, unknown_schema: str | None = None) -> int:
         """Store the activities of the spool, and return their number.
 
@@ -161,7 +145,6 @@ class DatabaseBackend(BaseBackend):
         return _count_stored(_outcomes(replay, unknown_schema), timeout)
 
     def rejected(self) -> list[Rejected]:
-        """Return the activities that were set aside, since the database rejects them."""
         return [each for _schema, spool in get_spools() for each in spool.rejected()]
 
     def retry_rejected(self, *, unknown_schema: str | None = None) -> int:
@@ -174,8 +157,8 @@ class DatabaseBackend(BaseBackend):
     def thread_context(self) -> AbstractContextManager[None]:
         """Let the other thread write to the tenant schema of this one."""
         alias = get_settings().DATABASE
-        connection = existing_connection(alias)
-        schema = named_schema(connection) if connection is not None else ""
+        # Without creating a connection for this thread.
+        schema = named_schema(getattr(connections._connections, alias, None))  # type: ignore[attr-defined]
         return in_named_schema(alias, schema) if schema else nullcontext()
 
     def close(self) -> None:
@@ -199,12 +182,10 @@ class DatabaseBackend(BaseBackend):
 def _outcomes(store: Store, unknown_schema: str | None) -> Generator[Outcome, None, None]:
     """Call `store` (`replay` or `retry`) for each spool, even if one of them fails."""
     with use_committing_connection(get_settings().DATABASE):
-        for known_schema, spool in get_spools():
-            schema = known_schema
-            if schema == UNKNOWN and unknown_schema is not None:
-                schema = unknown_schema
+        for schema, spool in get_spools():
+            chosen = unknown_schema if schema == UNKNOWN else None
             try:
-                yield from store(spool, schema, COMMAND_SECONDS)
+                yield from store(spool, schema if chosen is None else chosen, COMMAND_SECONDS)
             except (DatabaseError, SpoolError) as error:
                 yield Outcome(error=error)
 

@@ -20,12 +20,13 @@ from trackmate.backends.inserts import can_insert
 from trackmate.backends.replay import replay
 from trackmate.backends.schemas import AmbiguousTableError, circuit_key, in_schema
 from trackmate.conf import get_settings, is_under_test
-from trackmate.context import suppress
+from trackmate.context.binding import suppress
 from trackmate.db.time_limits import limit_time
 from trackmate.diagnostics import report, report_once, summarize_error
 from trackmate.exceptions import SpoolError
 from trackmate.processes import at_fork
-from trackmate.spool import Spool, get_spools
+from trackmate.spool.locations import get_spools
+from trackmate.spool.segments import Spool
 
 CHECK_SECONDS = 5.0
 """How often a spool is checked that another process stores, or whose table is missing."""
@@ -81,8 +82,7 @@ class Flusher:
     def _end(self) -> None:
         """Let the thread finish at exit, within `WRITE_TIMEOUT`."""
         self._is_ending.set()
-        thread = self._thread
-        if thread is not None:
+        if (thread := self._thread) is not None:
             thread.join(get_settings().WRITE_TIMEOUT)
 
     def _run(self) -> None:
@@ -111,18 +111,14 @@ class Flusher:
     def _step(self) -> bool:
         """Probe and store; return True if anything is left."""
         with use_committing_connection(get_settings().DATABASE):
-            self._probe()
+            for schema in self._circuit.due():
+                if self._accepts_rows(schema):
+                    self._circuit.close(schema)
+                else:
+                    self._circuit.probe_failed(schema)
             for schema, spool in get_spools():
                 self._drain(schema, spool)
         return self._circuit.has_failures or has_waiting_activities()
-
-    def _probe(self) -> None:
-        """Probe the schemas that are due, and close the circuits of those that work."""
-        for schema in self._circuit.due():
-            if self._accepts_rows(schema):
-                self._circuit.close(schema)
-            else:
-                self._circuit.probe_failed(schema)
 
     def _accepts_rows(self, schema: str) -> bool:
         settings = get_settings()
@@ -150,9 +146,8 @@ class Flusher:
                 started = monotonic()
                 for outcome in replay(spool, schema, settings.WRITE_TIMEOUT) if may_drain else ():
                     if outcome.error is not None:
-                        report(
-                            "delayed", summarize_error(outcome.error), count=len(outcome.waiting)
-                        )
+                        reason = summarize_error(outcome.error)
+                        report("delayed", reason, count=len(outcome.waiting))
                     self._is_ending.wait(PAUSE_FACTOR * (monotonic() - started))
                     started = monotonic()
         except SpoolError as error:

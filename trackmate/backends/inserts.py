@@ -27,7 +27,7 @@ from trackmate.conf import get_settings
 from trackmate.db.time_limits import limit_time, statement_limit
 from trackmate.db.transactions import protected_transactions
 from trackmate.models import ActivityLog
-from trackmate.rollups import is_late, note
+from trackmate.models.rollups import invalidate_rollups
 
 MAX_ROWS = 500
 """Rows of one INSERT, unless the database has a lower limit."""
@@ -56,18 +56,16 @@ def insert(
     recorded_at = statement.convert_time(datetime.now(UTC), connection)
     rows = [statement.row(activity, recorded_at, connection) for activity in activities]
     keys = [activity.id for activity in activities]
-    # A single statement needs no transaction.
-    together = len(rows) > statement.rows_at_once or is_late(*keys) or connection.in_atomic_block
+    # A single statement is a transaction of its own.
+    together = len(rows) > statement.rows_at_once or connection.in_atomic_block
     with (
         transaction.atomic(using=alias) if together else nullcontext(),
+        invalidate_rollups(keys, alias),
         connection.cursor() as cursor,
         _limit_apart(connection, seconds),
     ):
         for text, values in statement.batches(rows, ignore_conflicts=ignore_conflicts):
             cursor.execute(_limited(text, cursor, seconds) if seconds else text, values)
-        if together:
-            # Rows that are stored immediately are in no rollup yet.
-            note(keys, alias)
 
 
 def insert_missing(activities: Sequence[Activity], alias: str) -> int:

@@ -17,5 +17,4 @@ class LocmemBackend(BaseBackend):
     blocks = False
 
     def send(self, activities: Sequence[Activity]) -> None:
-        """Append the activities to `outbox`."""
         outbox.extend(activities)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from trackmate.backends.schemas import in_schema
 from trackmate.conf import get_settings
 from trackmate.db.time_limits import limit_time
 from trackmate.diagnostics import report, summarize_error
-from trackmate.spool import Segment, Spool
+from trackmate.spool.segments import Segment, Spool, to_line
 
 ROWS_AT_ONCE = 100
 """Rows of one transaction: about 20 ms, during which requests may wait."""
@@ -91,7 +90,6 @@ def retry(spool: Spool, schema: str, seconds: float) -> Generator[Outcome, None,
 
 
 def set_aside(rejected: Sequence[tuple[str, str]], spool: Spool) -> None:
-    """Set rejected lines aside, for people to look at."""
     if rejected:
         spool.reject(rejected)
         report("rejected", f"set aside in {spool.directory}", count=len(rejected))
@@ -143,8 +141,3 @@ def _keep_waiting(
     outcome.error = error
     outcome.waiting += filter(must_wait, activities)
     store([each for each in activities if not must_wait(each)], alias, outcome)
-
-
-def to_line(activity: Activity) -> str:
-    """Return an activity as a line of the spool."""
-    return json.dumps(activity.to_dict(), default=str)

@@ -41,7 +41,7 @@ class AmbiguousTableError(Error):
     """Several schemas have a log, and it is not known which of them rows belong to."""
 
 
-def named_schema(connection: BaseDatabaseWrapper) -> str:
+def named_schema(connection: BaseDatabaseWrapper | None) -> str:
     """Return the schema that a tenant package such as django-tenants has set, or ""."""
     return str(getattr(connection, "schema_name", None) or "")
 

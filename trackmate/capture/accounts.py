@@ -16,14 +16,16 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import Model, Q
 
-from trackmate.activity import Activity, safe_str
+from trackmate.activity import HASHED, Activity, safe_str
 from trackmate.conf import get_settings
-from trackmate.context import current_scope
+from trackmate.context.scope import current_scope
 from trackmate.db.time_limits import limit_time
 from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import never_raise
-from trackmate.redaction import MASK, KnownSecrets, Sanitizer, clean_line, keyed_hash
 from trackmate.redaction.detection.vocabulary import LOGIN_NAMES, PASSWORDS
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import clean_line, keyed_hash
 
 MAX_IDENTIFIER = 255
 
@@ -44,19 +46,16 @@ def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]
     if account:
         return identifier, account
     _mask_in_request(identifier)
-    return f"sha256:{keyed_hash(identifier.casefold(), 'identifier')}", None
+    return f"{HASHED}{keyed_hash(identifier.casefold(), 'identifier')}", None
 
 
 def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
     """Return the name and the value of the credential that identifies the account."""
-    candidates = (
-        get_user_model().USERNAME_FIELD,
-        *LOGIN_NAMES,
-        *filter(_is_user_field, credentials),
-    )
-    return next(
-        ((name, credentials[name]) for name in candidates if credentials.get(name)), ("", None)
-    )
+    fields = filter(_is_user_field, credentials)
+    for name in (get_user_model().USERNAME_FIELD, *LOGIN_NAMES, *fields):
+        if credentials.get(name):
+            return name, credentials[name]
+    return "", None
 
 
 @never_raise
@@ -117,13 +116,11 @@ def mask_identifiers(identifiers: Collection[str], activity: Activity) -> Activi
         if masked != pairs:
             extra = {**extra, "query": urlencode(masked, errors="replace")}
     if extra and isinstance(headers := extra.get("headers"), dict):
-        extra = {
-            **extra,
-            "headers": {
-                name: secrets.mask(value) if mentions_password(value) else value
-                for name, value in headers.items()
-            },
+        texts = {
+            name: secrets.mask(value) if mentions_password(value) else value
+            for name, value in headers.items()
         }
+        extra = {**extra, "headers": texts}
     return activity.replace(data=data, extra=extra)
 
 
@@ -132,16 +129,10 @@ def mentions_password(text: str) -> bool:
     return bool(text) and _PASSWORD_STEM.search(text.lower()) is not None
 
 
-_PASSWORD_STEMS = ("pass", "pin", "pw", "secret")
+_STEMS = ("pass", "pin", "pw", "secret")
+_OTHER_WORDS = sorted(word for word in PASSWORDS if not any(map(word.count, _STEMS)))
 # Every word for a password contains one of these.
-_PASSWORD_STEM = re.compile(
-    "|".join(
-        (
-            *_PASSWORD_STEMS,
-            *sorted(word for word in PASSWORDS if not any(map(word.count, _PASSWORD_STEMS))),
-        )
-    )
-)
+_PASSWORD_STEM = re.compile("|".join((*_STEMS, *_OTHER_WORDS)))
 
 
 def _normalize(identifier: str) -> str:

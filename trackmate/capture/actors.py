@@ -15,7 +15,7 @@ from trackmate.activity import describe_actor
 from trackmate.conf import get_settings
 from trackmate.db.time_limits import limit_time
 from trackmate.pipeline import never_raise
-from trackmate.redaction import keyed_hash
+from trackmate.redaction.text import keyed_hash
 
 
 class ReadOnlySession(dict[str, Any]):
@@ -24,11 +24,10 @@ class ReadOnlySession(dict[str, Any]):
     When a request ends, the client cannot get a new cookie, and would be logged out.
     """
 
-    def cycle_key(self) -> None:
-        """Do nothing."""
-
     def flush(self) -> None:
         """Do nothing."""
+
+    cycle_key = flush
 
 
 @never_raise

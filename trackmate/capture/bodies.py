@@ -13,10 +13,10 @@ from django.http import HttpRequest, QueryDict
 from django.http.request import RawPostDataException, UnreadablePostError
 
 from trackmate.conf import get_settings
-from trackmate.context import Scope
+from trackmate.context.scope import Scope
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
-from trackmate.redaction import describe_file
+from trackmate.redaction.sanitizer import describe_file
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CAPTURES_DATA = "trackmate_captures_data"
@@ -32,19 +32,17 @@ def read_ahead(scope: Scope) -> None:
     any way.
     """
     request = scope.request
-    if request.method in SAFE_METHODS:
-        return
-    if not (is_json(request.content_type) or _is_urlencoded(request.content_type)):
-        return
-    if not 0 < _content_length(request) <= _max_body_bytes() or is_excluded(
-        request.method or "", request.path_info
+    if (
+        request.method not in SAFE_METHODS
+        and (is_json(request.content_type) or _is_urlencoded(request.content_type))
+        and 0 < _content_length(request) <= _max_body_bytes()
+        and not is_excluded(request.method or "", request.path_info)
     ):
-        return
-    read_body(request)
+        _read_body(request)
 
 
 @never_raise
-def read_body(request: HttpRequest) -> None:
+def _read_body(request: HttpRequest) -> None:
     """Read the body if possible, leaving the request as the view expects it."""
     started = getattr(request, "_read_started", False)
     try:
@@ -74,7 +72,6 @@ def _content_length(request: HttpRequest) -> int:
 
 
 def is_json(content_type: str | None) -> bool:
-    """Return True for the content type of JSON."""
     return content_type == "application/json" or (content_type or "").endswith("+json")
 
 
@@ -158,13 +155,13 @@ def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
 
     Stored data are searched for secrets when they are masked, other data here.
     """
+    # Files may contain secrets, too.
+    has_files = bool(scope.request.__dict__.get("_files"))
     if isinstance(captured, (dict, list)):
-        # Files may contain secrets, too.
-        return not scope.request.__dict__.get("_files"), captured
+        return not has_files, captured
     is_known, data = _parse_body(scope.request)
     if data:
         scope.redactor.remember_secrets(data)
-    has_files = bool(scope.request.__dict__.get("_files"))
     return is_known and not has_files and scope.secrets.is_complete, data
 
 
@@ -176,7 +173,9 @@ def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
         # Django sets an empty form if it has parsed nothing.
         if fields := attributes.get("_post"):
             return True, _to_dict(fields)
-        return not _has_body(request), None
+        # A body of unknown length is chunked (RFC 9112, 6.3).
+        is_chunked = "HTTP_TRANSFER_ENCODING" in request.META
+        return not (_content_length(request) or is_chunked), None
     if not body or len(body) > MAX_SEARCHED_BYTES:
         return not body, None
     try:
@@ -189,8 +188,3 @@ def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return False, None
     return False, None
-
-
-def _has_body(request: HttpRequest) -> bool:
-    # A body of unknown length is chunked (RFC 9112, 6.3).
-    return _content_length(request) > 0 or "HTTP_TRANSFER_ENCODING" in request.META

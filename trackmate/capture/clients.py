@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, cast
+from typing import Any
 
 from django.http import HttpRequest
-from django.urls import ResolverMatch
 from django.utils.module_loading import import_string
 
-from trackmate.conf import get_settings, per_settings
+from trackmate.conf import get_settings
 from trackmate.pipeline import never_raise
-from trackmate.redaction import (
-    Redactor,
-    keyed_hash,
-    may_be_secret,
-    redactor_for_request,
-    route_words,
-)
-
-Hook = Callable[[HttpRequest], str | None]
+from trackmate.redaction.redactor import Redactor, may_be_secret, redactor_for_request
+from trackmate.redaction.routes import route_words
+from trackmate.redaction.text import keyed_hash
 
 PREFIX_LENGTHS = {4: 24, 6: 48}
 """Prefix lengths for `IP_MODE="truncated"`, by IP version."""
@@ -48,23 +40,19 @@ def masked_path(request: HttpRequest, redactor: Redactor) -> str:
         # A prefix such as `re_path("^app/")` for the routes of a frontend.
         return redactor.mask_unrouted_path(request.path)
     about = redactor.is_authentication
-    if redactor.site is None or not any(
-        may_be_secret(*each, about=about) for each in _arguments(match)
-    ):
+    arguments = match.kwargs.items() or [("", value) for value in match.args]
+    if redactor.site is None or not any(may_be_secret(*each, about=about) for each in arguments):
         return request.path
-    arguments = redactor.site.matched(request.path, match)
-    return redactor.mask_arguments(request.path, arguments, route_words(match))
-
-
-def _arguments(match: ResolverMatch) -> Iterable[tuple[str, Any]]:
-    return match.kwargs.items() if match.kwargs else (("", value) for value in match.args)
+    captured = redactor.site.matched(request.path, match)
+    return redactor.mask_arguments(request.path, captured, route_words(match))
 
 
 @never_raise
 def client_address(request: HttpRequest) -> str:
     """Return the client's address: from `CLIENT_IP`, the trusted proxies, or the connection."""
-    hook = _client_ip_hook()
+    hook: Any = get_settings().CLIENT_IP
     if hook is not None:
+        hook = import_string(hook) if isinstance(hook, str) else hook
         return hook(request) or ""
     trusted = get_settings().TRUSTED_PROXY_COUNT
     if trusted > 0:
@@ -108,9 +96,3 @@ def apply_ip_mode(address: str | None) -> str | None:
         return str(ip_network(f"{address}/{length}", strict=False).network_address)
     # As an address, which the column requires: a private one (RFC 4193).
     return str(IPv6Address(bytes.fromhex(f"fd{keyed_hash(address, 'address')[:30]}")))
-
-
-@per_settings
-def _client_ip_hook() -> Hook | None:
-    hook = get_settings().CLIENT_IP
-    return cast("Hook", import_string(hook)) if isinstance(hook, str) else hook

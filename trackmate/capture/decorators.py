@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
@@ -19,13 +20,13 @@ from django.views import View
 from trackmate.activity import Activity, Target, as_plain_str
 from trackmate.capture.bodies import CAPTURES_DATA, read_ahead
 from trackmate.capture.requests import describe_request
-from trackmate.context import Scope, current_scope, enter_scope, leave_scope
+from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 from trackmate.db.transactions import protected_transactions
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import Status
 from trackmate.pipeline import call_in_thread, is_recording, never_raise, record, wrap_for_thread
 from trackmate.processors import WITHHELD
-from trackmate.redaction import Sanitizer
+from trackmate.redaction.sanitizer import Sanitizer
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -89,7 +90,10 @@ class TrackerOptions:
     def decorate(self, target: Any) -> Any:
         """Return the decorated `target`."""
         if isinstance(target, type):
-            return self._decorate_class(target)
+            if not hasattr(target, "dispatch"):
+                raise TypeError(f"tracker decorates classes with a dispatch method, not {target!r}")
+            target.dispatch = self.decorate(target.dispatch)
+            return target
         if isinstance(target, (staticmethod, classmethod)):
             return type(target)(self.decorate(target.__func__))
         if not callable(target):
@@ -102,12 +106,6 @@ class TrackerOptions:
             # For requests that are rejected before the view is called.
             setattr(tracked, CAPTURES_DATA, self.capture_data)
         return tracked
-
-    def _decorate_class(self, view: Any) -> Any:
-        if not hasattr(view, "dispatch"):
-            raise TypeError(f"tracker decorates classes with a dispatch method, not {view!r}")
-        view.dispatch = self.decorate(view.dispatch)
-        return view
 
     def _wrapper(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -140,11 +138,8 @@ def _with_signature_of(function: Callable[..., Any], wrapper: Callable[..., Any]
 
     They would resolve names in the globals of this module.
     """
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except (NameError, TypeError, ValueError, SyntaxError, AttributeError):
-        return wrapper
-    wrapper.__signature__ = signature  # type: ignore[attr-defined]
+    with suppress(NameError, TypeError, ValueError, SyntaxError, AttributeError):
+        wrapper.__signature__ = inspect.signature(function, eval_str=True)  # type: ignore[attr-defined]
     return wrapper
 
 
@@ -170,26 +165,31 @@ class TrackedCall:
 
     def finish(self, result: Any, error: BaseException | None) -> None:
         """Record the call, or enrich the request that the middleware will record."""
-        if self.enriches and self.scope is not None:
-            # Before those of outer decorators, so that the inner decorator wins.
-            self.scope.enrichments.insert(0, lambda activity: self.enrich(activity, result, error))
-        elif self.scope is not None:
-            self.scope.exception = error
-            response = result if isinstance(result, HttpResponseBase) else None
-            activity = describe_request(self.scope, response, failed=error is not None)
-            self._record_request(self.scope, self.enrich(activity, result, error) or activity)
-        else:
-            activity = self._activity(error)
+        scope = self.scope
+        if scope is None:
+            activity = Activity.at(
+                self.action_time,
+                action=self.name,
+                status=Status.SUCCESS if error is None else Status.FAILED,
+                execution_time=perf_counter() - self.started,
+                extra=None if error is None else {"exception": describe_exception(error)},
+            )
             record(self.enrich(activity, result, error) or activity)
-
-    def _record_request(self, scope: Scope, activity: Activity) -> None:
-        """Record the request within its scope, since no middleware does."""
-        scope.closed = True
-        token = enter_scope(scope)
-        try:
-            record(activity)
-        finally:
-            leave_scope(token)
+        elif self.enriches:
+            # Before those of outer decorators, so that the inner decorator wins.
+            scope.enrichments.insert(0, lambda activity: self.enrich(activity, result, error))
+        else:
+            scope.exception = error
+            response = result if isinstance(result, HttpResponseBase) else None
+            activity = describe_request(scope, response, failed=error is not None)
+            activity = self.enrich(activity, result, error) or activity
+            # No middleware does this.
+            scope.closed = True
+            token = enter_scope(scope)
+            try:
+                record(activity)
+            finally:
+                leave_scope(token)
 
     @never_raise
     def enrich(self, activity: Activity, result: Any, error: BaseException | None) -> Activity:
@@ -204,7 +204,8 @@ class TrackedCall:
         if content_object is not None:
             values["target"] = Target.from_instance(content_object)
         if (remarks := self._value(options.remarks, result)) is not None:
-            may_quote = callable(options.remarks) and self._has_unknown_data
+            has_unknown_data = self.scope is not None and not self.scope.secrets.is_complete
+            may_quote = callable(options.remarks) and has_unknown_data
             values["remarks"] = WITHHELD if may_quote else as_plain_str(remarks)
         if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
@@ -217,15 +218,11 @@ class TrackedCall:
         return activity.replace(**values)
 
     @property
-    def _has_unknown_data(self) -> bool:
-        return self.scope is not None and not self.scope.secrets.is_complete
-
-    @property
     def evaluates(self) -> bool:
         """Whether an option is a callable, which may query the database."""
-        options = self.options
+        values = self.options
         return any(
-            map(callable, (options.content_object, options.remarks, options.data, options.status))
+            map(callable, (values.content_object, values.remarks, values.data, values.status))
         )
 
     @never_raise
@@ -238,15 +235,6 @@ class TrackedCall:
         except (ObjectDoesNotExist, Http404):
             # As in the view, which responds with 404.
             return None
-
-    def _activity(self, error: BaseException | None) -> Activity:
-        return Activity.at(
-            self.action_time,
-            action=self.name,
-            status=Status.SUCCESS if error is None else Status.FAILED,
-            execution_time=perf_counter() - self.started,
-            extra=None if error is None else {"exception": describe_exception(error)},
-        )
 
 
 def _qualified_name(function: Callable[..., Any]) -> str:
@@ -266,30 +254,24 @@ def _begin(
         return None
     argument, rest = _find_request(args, kwargs)
     request = getattr(argument, "_request", argument)
-    scope = current_scope()
-    enriches = request is not None and scope is not None and scope.request is request
-    if request is not None and not enriches:
-        scope = Scope(request)
+    outer = current_scope()
+    enriches = outer is not None and outer.request is request
+    scope = outer if enriches else Scope(request) if request is not None else None
+    if scope is not None:
+        if options.capture_data is not None:
+            scope.capture_data = options.capture_data
+        if options.capture_response is not None:
+            scope.capture_response = options.capture_response
+        read_ahead(scope)
     return TrackedCall(
         options=options,
         name=_qualified_name(function),
         request=argument,
-        scope=_apply_options(scope, options) if request is not None else None,
+        scope=scope,
         enriches=enriches,
         rest=rest,
         kwargs={name: value for name, value in kwargs.items() if value is not argument},
     )
-
-
-def _apply_options(scope: Scope | None, options: TrackerOptions) -> Scope | None:
-    if scope is None:
-        return None
-    if options.capture_data is not None:
-        scope.capture_data = options.capture_data
-    if options.capture_response is not None:
-        scope.capture_response = options.capture_response
-    read_ahead(scope)
-    return scope
 
 
 def _find_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -306,9 +288,7 @@ def _find_request(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, t
 
 def _is_request(value: Any) -> bool:
     # Django REST framework's request is a wrapper around Django's.
-    return isinstance(value, HttpRequest) or isinstance(
-        getattr(value, "_request", None), HttpRequest
-    )
+    return isinstance(getattr(value, "_request", value), HttpRequest)
 
 
 @never_raise

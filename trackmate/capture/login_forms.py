@@ -19,15 +19,17 @@ from trackmate.capture.accounts import (
     mentions_password,
 )
 from trackmate.conf import get_settings
-from trackmate.context import Scope
+from trackmate.context.scope import Scope
 from trackmate.enums import Source
-from trackmate.redaction import Sensitivity, clean_line, secret_names, words_of
+from trackmate.redaction.detection.names import Sensitivity, words_of
 from trackmate.redaction.detection.vocabulary import (
     LOGIN_NAMES,
     LOGIN_SECRETS,
     NOT_ACCOUNT_NAMES,
     PASSWORDS,
 )
+from trackmate.redaction.redactor import secret_names
+from trackmate.redaction.text import clean_line
 
 MAX_LOOKED_UP = 10
 """Maximum number of names looked up in one request; further ones count as unknown."""
@@ -42,17 +44,22 @@ def mask_unknown_accounts(activity: Activity, scope: Scope, sent: Any) -> Activi
     A blank password, a stale CSRF token and many token logins send no signal. If there was a
     signal, its receiver has masked the name. `sent` are the request's data, stored or not.
     """
-    query = (activity.extra or {}).get("query", "")
-    referer = _referer_query(activity)
-    if _is_handled(activity, scope):
+    if (
+        activity.actor_id is not None
+        or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
+        or any(each.source == Source.AUTH for each in scope.activities)
+    ):
         return activity
-    fields = [
-        *(_fields(sent) if sent and _may_contain_password(sent) else ()),
-        *(_query_fields(referer) if mentions_password(referer) else ()),
-    ]
+    query, referer = (activity.extra or {}).get("query", ""), _referer_query(activity)
+    fields: list[tuple[str, str]] = []
+    if sent and _may_contain_password(sent):
+        fields += islice(_all_fields("", sent, MAX_DEPTH), MAX_FIELDS)
+    if mentions_password(referer):
+        fields += _query_fields(referer)
     if fields or mentions_password(query):
         fields += _query_fields(query)
-    if not _is_login(fields):
+    # Forms to sign up or to change a password have two.
+    if len({name.lower() for name, _value in fields if _is_password(name)}) != 1:
         return activity
     # A word for a password is the name in a name-value pair, not a value.
     names = {
@@ -80,14 +87,6 @@ def _referer_query(activity: Activity) -> str:
         return ""
 
 
-def _is_handled(activity: Activity, scope: Scope) -> bool:
-    return (
-        activity.actor_id is not None
-        or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
-        or any(each.source == Source.AUTH for each in scope.activities)
-    )
-
-
 def _is_known(identifier: str, name: str) -> bool:
     if get_settings().FAILED_LOGIN_IDENTIFIER != "known":
         return False
@@ -100,11 +99,6 @@ def _may_contain_password(data: Any) -> bool:
         return mentions_password(_encode(data))
     except (TypeError, ValueError, RecursionError):
         return True
-
-
-def _is_login(fields: list[tuple[str, str]]) -> bool:
-    """Return True for exactly one password; forms to sign up or to change it have two."""
-    return len({name.lower() for name, _value in fields if _is_password(name)}) == 1
 
 
 def _is_password(name: str) -> bool:
@@ -130,11 +124,6 @@ def _is_account_name(name: str) -> bool:
     )
 
 
-def _fields(data: Any, depth: int = MAX_DEPTH) -> Iterator[tuple[str, str]]:
-    """Yield the names and values of a form or of JSON."""
-    return islice(_all_fields("", data, depth), MAX_FIELDS)
-
-
 def _query_fields(query: str) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, value in parse_qsl(query, keep_blank_values=True, errors="replace")[:MAX_FIELDS]:
@@ -143,6 +132,7 @@ def _query_fields(query: str) -> list[tuple[str, str]]:
 
 
 def _all_fields(name: str, data: Any, depth: int) -> Iterator[tuple[str, str]]:
+    """Yield the names and values of a form or of JSON."""
     if isinstance(data, Mapping):
         if depth:
             yield from _name_value_pair(data)

@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.http import HttpRequest
 from django.http.request import HttpHeaders
 from django.http.response import HttpResponse, HttpResponseBase
 
@@ -17,14 +16,17 @@ from trackmate.activity import Activity
 from trackmate.capture.actors import hash_session, request_actor
 from trackmate.capture.bodies import captured_data, is_json, not_captured, sent_data
 from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
-from trackmate.capture.encodings import decode_content
 from trackmate.capture.login_forms import mask_unknown_accounts
-from trackmate.conf import get_settings, per_settings
-from trackmate.context import Scope
+from trackmate.capture.responses import decode_content
+from trackmate.conf import get_settings
+from trackmate.context.scope import Scope
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import FIRST_ERROR_STATUS, Source, action_type_for_method, status_for
 from trackmate.pipeline import never_raise
-from trackmate.redaction import basic_auth_password, looks_random, secret_names, truncate
+from trackmate.redaction.detection.randomness import looks_random
+from trackmate.redaction.patterns import basic_auth_password
+from trackmate.redaction.redactor import secret_names
+from trackmate.redaction.text import truncate
 
 MAX_QUERY = 2_000
 """Maximum length of a stored query string."""
@@ -34,7 +36,6 @@ MIN_SECRET_HEADER = 8
 """Minimum length of a header value that may be a key."""
 _REGEX = re.compile(r"[\^$(\\]")
 _ESCAPED = re.compile(r"\\(\W)")
-_SOURCE = Source.REQUEST.value
 
 
 def describe_request(
@@ -46,9 +47,13 @@ def describe_request(
     code.
     """
     request = scope.request
-    route = _request_route(request)
+    match = request.resolver_match
+    # The pattern of the root is empty.
+    route = readable_route(match.route or "/") if match else ""
     sent = data = captured_data(scope)
-    if _has_quoting_texts(scope):
+    has_texts = scope.activities or scope.enrichments or scope.exception is not None
+    if has_texts or _wants_response(scope):
+        # They may quote request data.
         _remember_header_secrets(scope)
         is_known, sent = sent_data(scope, data) or (False, None)
         scope.secrets.is_complete = is_known
@@ -77,16 +82,6 @@ def describe_request(
     return activity
 
 
-def _has_quoting_texts(scope: Scope) -> bool:
-    """Return True if texts are kept that may quote request data."""
-    return bool(
-        scope.activities
-        or scope.exception is not None
-        or scope.enrichments
-        or _wants_response(scope)
-    )
-
-
 def minimal_activity(scope: Scope, response: HttpResponseBase | None) -> Activity:
     """Return the activity of a request that cannot be described, with the values always known."""
     return Activity(**_known_values(scope, response, failed=response is None))
@@ -100,11 +95,9 @@ def _known_values(
     return {
         "id": scope.id,
         "action_time": scope.action_time,
-        "source": _SOURCE,
+        "source": Source.REQUEST.value,
         "action_type": action_type_for_method(method),
-        "status": status_for(
-            failed=failed or (status_code is not None and status_code >= FIRST_ERROR_STATUS)
-        ),
+        "status": status_for(failed=failed or (status_code or 0) >= FIRST_ERROR_STATUS),
         "status_code": status_code,
         "method": method,
         "request_id": scope.request_id,
@@ -125,10 +118,10 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
         return response.data
     if not is_json(response.get("Content-Type", "").partition(";")[0].strip()):
         return None
-    content, longest = response.content, get_settings().MAX_BODY_BYTES
+    content, encodings = response.content, response.get("Content-Encoding", "")
+    longest = get_settings().MAX_BODY_BYTES
     if len(content) > longest:
         return not_captured(len(content))
-    encodings = response.get("Content-Encoding", "")
     decoded = decode_content(content, encodings, longest)
     if decoded is None:
         return not_captured(len(content), f"encoded as {encodings[:MAX_ENCODINGS]}")
@@ -144,28 +137,14 @@ def _extra(scope: Scope, claimed: str) -> dict[str, Any] | None:
     meta = scope.request.META
     if query := meta.get("QUERY_STRING"):
         extra["query"] = truncate(query, MAX_QUERY)
-    headers = {name: meta[key] for name, key in _captured_headers() if key in meta}
-    if headers:
+    keys = {name: HttpHeaders.to_wsgi_name(name) for name in get_settings().CAPTURE_HEADERS}
+    if headers := {name: meta[key] for name, key in keys.items() if key in meta}:
         extra["headers"] = headers
     if claimed and get_settings().IP_MODE == "full":
         extra["claimed_address"] = claimed
     if scope.exception is not None:
         extra["exception"] = describe_exception(scope.exception)
     return extra or None
-
-
-@per_settings
-def _captured_headers() -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (name, HttpHeaders.to_wsgi_names({name: ""}).popitem()[0])
-        for name in get_settings().CAPTURE_HEADERS
-    )
-
-
-def _request_route(request: HttpRequest) -> str:
-    match = request.resolver_match
-    # The pattern of the root is empty.
-    return readable_route(match.route or "/") if match else ""
 
 
 @lru_cache(maxsize=4096)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
 from functools import partial, wraps
-from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
@@ -42,12 +42,7 @@ class ContextBlock:
         entry.token = self._entries.set((*outer, entry))
         self._open.append(entry)
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         entries = self._entries.get()
         # This context may be a copy of one in which the block has ended since.
         mine = (each for each in reversed(entries) if each.block is self and each in self._open)
@@ -139,14 +134,11 @@ class ContextBlock:
         return wrapped
 
 
+@dataclass(eq=False, slots=True)
 class _Entry:
     """One entry into a block."""
 
-    __slots__ = ("block", "is_open", "token")
-
-    token: Token[Any]
+    block: Any
+    is_open: bool = True
+    token: Token[Any] = field(init=False)
     """Restores the variable in the context of the entry."""
-
-    def __init__(self, block: Any) -> None:
-        self.block = block
-        self.is_open = True

@@ -15,7 +15,8 @@ from django.http import HttpRequest
 
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
-from trackmate.redaction import KnownSecrets, Redactor, redactor_for_request
+from trackmate.redaction.known_secrets import KnownSecrets
+from trackmate.redaction.redactor import Redactor, redactor_for_request
 
 Enrichment = Callable[[Activity], Activity | None]
 

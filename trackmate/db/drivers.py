@@ -5,9 +5,10 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
-from trackmate.db.deadlines import Deadline
+from django.db import OperationalError
 
 Release = Callable[[], object]
 """Restores what was overridden."""
@@ -20,6 +21,27 @@ READ, WRITE = 1, 2
 
 _IN, _OUT = getattr(select, "POLLIN", 1), getattr(select, "POLLOUT", 4)
 _EVENTS = (0, _IN, _OUT, _IN | _OUT)
+
+
+class DeadlineExceededError(OperationalError):
+    """The database did not respond in time; its connection is closed."""
+
+
+class Deadline:
+    """A point in time on the monotonic clock."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+        self.was_missed = False
+        """True once an operation was given up."""
+
+    def remaining(self) -> float:
+        """Return the remaining seconds. Raise DeadlineExceededError if there are none."""
+        seconds = self._end - monotonic()
+        if seconds <= 0:
+            self.was_missed = True
+            raise DeadlineExceededError("the database did not answer in time")
+        return seconds
 
 
 def _limit_psycopg(raw: Any, deadline: Deadline) -> Release | None:
@@ -133,7 +155,9 @@ def _busy_timeout(raw: Any) -> int:
     return int(milliseconds)
 
 
-LIMITS: dict[str, Callable[[Any, Deadline], Release | None]] = {
+Limit = Callable[[Any, Deadline], Release | None]
+
+LIMITS: dict[str, Limit] = {
     "postgresql": _limit_psycopg,
     "mysql": _limit_mysqlclient,
     "sqlite": _limit_sqlite,

@@ -35,11 +35,6 @@ _TAIL = re.compile(
 )
 
 
-def message_without_values(error: BaseException) -> str:
-    """Return the text of an error, without values if it is a database error."""
-    return primary_message(error) if is_database_error(error) else str(error)
-
-
 def is_database_error(error: BaseException) -> bool:
     """Return True for an error of Django's database layer or of a driver."""
     modules = {each.__module__.partition(".")[0] for each in type(error).__mro__}

@@ -7,17 +7,17 @@ the rest: connecting, a pool, a server or a network that does not respond.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 from threading import Thread
-from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from trackmate.db.deadlines import Deadline, DeadlineExceededError
-from trackmate.db.drivers import LIMITS, Release, override
+from trackmate.db.drivers import LIMITS, Deadline, DeadlineExceededError, Limit, Release, override
 from trackmate.db.transactions import is_in_transaction
 from trackmate.processes import at_fork
 
@@ -30,20 +30,10 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     is limited.
     """
 
-    __slots__ = (
-        "_connection",
-        "_deadline",
-        "_limit",
-        "_overrides",
-        "_previous_close",
-        "_release",
-        "_seconds",
-    )
-
     def __init__(self, connection: BaseDatabaseWrapper, seconds: float) -> None:
         self._connection = connection
         self._seconds = seconds
-        self._limit = LIMITS.get(connection.vendor)
+        self._limit: Limit = LIMITS.get(connection.vendor, lambda _raw, _deadline: None)
 
     def __enter__(self) -> None:
         self._deadline = Deadline(self._seconds)
@@ -55,14 +45,9 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
             override(self._connection, "_close", self._close),
         )
         if self._connection.connection is not None:
-            self._apply_limit(self._connection.connection)
+            self._release = self._limit(self._connection.connection, self._deadline)
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for release in self._overrides:
             release()
         self._release_limit()
@@ -74,7 +59,7 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
     def _connect(self, parameters: Any) -> Any:
         raw = _open_connection(self._connection, parameters, self._deadline)
         _opened[self._connection] = raw
-        self._apply_limit(raw)
+        self._release = self._limit(raw, self._deadline)
         return raw
 
     def _close(self) -> Any:
@@ -86,10 +71,6 @@ class time_limit:  # noqa: N801 (used like contextlib.suppress)
         release, self._release = self._release, None
         if release is not None:
             release()
-
-    def _apply_limit(self, raw: Any) -> None:
-        if self._limit is not None:
-            self._release = self._limit(raw, self._deadline)
 
 
 def limit_time(alias: str, seconds: float) -> AbstractContextManager[None]:
@@ -156,10 +137,8 @@ def _open_connection(connection: BaseDatabaseWrapper, parameters: Any, deadline:
     if connection.vendor == "sqlite":
         return type(connection).get_new_connection(connection, parameters)
     # Drivers have no limit for DNS, and libpq none below two seconds.
-    attempt = _ConnectionAttempt(
-        lambda: type(connection).get_new_connection(connection, parameters)
-    )
-    return attempt.result(deadline.remaining())
+    connect = partial(type(connection).get_new_connection, connection, parameters)
+    return _connect_in_thread(connect, deadline.remaining())
 
 
 class _PoolWithDeadline:
@@ -182,32 +161,25 @@ class _PoolWithDeadline:
         return self._connection.pool.getconn(self._deadline.remaining())  # type: ignore[attr-defined]
 
 
-class _ConnectionAttempt:
-    """Connecting in a separate thread, which can be given up."""
+def _connect_in_thread(connect: Callable[[], Any], seconds: float) -> Any:
+    """Return a new connection. Raise DeadlineExceededError after `seconds`."""
+    attempt: Future[Any] = Future()
 
-    def __init__(self, connect: Callable[[], Any]) -> None:
-        self._connect = connect
-        self._raw: Any = None
-        self._error: BaseException | None = None
-        self._is_given_up = False
-        self._thread = Thread(target=self._run, name="trackmate-connect", daemon=True)
-
-    def result(self, seconds: float) -> Any:
-        """Return the connection. Raise DeadlineExceededError after `seconds`."""
-        self._thread.start()
-        self._thread.join(seconds)
-        if self._thread.is_alive():
-            self._is_given_up = True
-            raise DeadlineExceededError("the connection to the database timed out")
-        if self._error is not None:
-            raise self._error
-        return self._raw
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._raw = self._connect()
+            raw = connect()
         except BaseException as error:  # noqa: BLE001 (raised by result())
-            self._error = error
-        if self._is_given_up and self._raw is not None:
+            if attempt.set_running_or_notify_cancel():
+                attempt.set_exception(error)
+            return
+        if attempt.set_running_or_notify_cancel():
+            attempt.set_result(raw)
+        else:
             with suppress(Exception):
-                self._raw.close()
+                raw.close()
+
+    Thread(target=run, name="trackmate-connect", daemon=True).start()
+    wait([attempt], seconds)
+    if attempt.cancel():
+        raise DeadlineExceededError("the connection to the database timed out")
+    return attempt.result()

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 from django.utils.module_loading import import_string
 
@@ -33,10 +33,8 @@ __all__ = [
 ]
 
 
-class Processor(Protocol):
-    """The type of a processor: `Activity -> Activity | None`."""
-
-    def __call__(self, activity: Activity, /) -> Activity | None: ...
+Processor = Callable[[Activity], Activity | None]
+"""The type of a processor."""
 
 
 @per_settings

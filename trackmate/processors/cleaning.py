@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from trackmate.activity import Activity, Target, as_plain_str
-from trackmate.redaction import MASK, MAX_TEXT, Sanitizer, clean_line, clean_lines
+from trackmate.activity import Activity, as_plain_str
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, truncate
 
 LENGTHS = {
     "source": 16,
@@ -37,18 +39,11 @@ def clean(activity: Activity) -> Activity:
         if (value := getattr(activity, name)) is not None:
             cleaned[name] = Sanitizer()(value)
     if activity.remarks:
-        cleaned["remarks"] = clean_lines(activity.remarks, MAX_TEXT)
-    if activity.target:
-        cleaned["target"] = _clean_target(activity.target)
+        cleaned["remarks"] = clean_text(truncate(activity.remarks, MAX_TEXT))
+    if target := activity.target:
+        key, text = clean_line(target.object_id, 255), clean_line(target.object_repr, 255)
+        cleaned["target"] = replace(target, object_id=key, object_repr=text)
     return activity.replace(**cleaned) if cleaned else activity
-
-
-def _clean_target(target: Target) -> Target:
-    return replace(
-        target,
-        object_id=clean_line(target.object_id, 255),
-        object_repr=clean_line(target.object_repr, 255),
-    )
 
 
 def without_payload(activity: Activity, reason: str) -> Activity:

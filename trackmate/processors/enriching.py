@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trackmate.activity import Activity
-from trackmate.context import current_scope
+from trackmate.context.scope import current_scope
 from trackmate.enums import Source
 
 _FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")

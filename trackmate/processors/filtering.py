@@ -10,7 +10,7 @@ from django.conf import settings as django_settings
 
 from trackmate.activity import Activity
 from trackmate.conf import get_settings, per_settings
-from trackmate.context import Scope, current_scope
+from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import Source, Status
 
 Rule = str | re.Pattern[str]
@@ -36,15 +36,11 @@ def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
         return True
     if method in settings.EXCLUDE_METHODS:
         return True
-    names = _route_names(scope)
+    match = scope and scope.request.resolver_match
+    names = (match.view_name, *match.app_names) if match else ()
     if "trackmate" in names or _matches(settings.EXCLUDE_PATHS, path, names):
         return True
     return bool(settings.INCLUDE_PATHS) and not _matches(settings.INCLUDE_PATHS, path, names)
-
-
-def _route_names(scope: Scope | None) -> Sequence[str]:
-    match = scope and scope.request.resolver_match
-    return (match.view_name, *match.app_names) if match else ()
 
 
 def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
@@ -59,8 +55,9 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
 @per_settings
 def _ignored_paths() -> tuple[str, ...]:
     # Unset, Django returns the root of the site, which would exclude everything.
-    urls = [_explicit_setting(name) for name in ("STATIC_URL", "MEDIA_URL")]
-    paths = (_without_prefix(url) for url in urls if url not in ("", "/"))
+    names = ("STATIC_URL", "MEDIA_URL")
+    urls = [getattr(django_settings._wrapped, name, None) for name in names]
+    paths = (_without_prefix(url) for url in urls if url and url != "/")
     return ("/favicon.ico", *filter(None, paths))
 
 
@@ -72,10 +69,6 @@ def _without_prefix(url: str) -> str:
     if url.startswith("/") and not url.startswith(prefix):
         return ""
     return "/" + url.removeprefix(prefix)
-
-
-def _explicit_setting(name: str) -> str:
-    return getattr(django_settings._wrapped, name, "") or ""
 
 
 def sample(activity: Activity) -> Activity | None:

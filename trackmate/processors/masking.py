@@ -7,23 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from trackmate.activity import Activity, Target
-from trackmate.context import Scope, current_scope
+from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, Source
-from trackmate.redaction import (
-    MASK,
-    MAX_TEXT,
-    KnownSecrets,
-    Redactor,
-    Sanitizer,
-    get_redactor,
-    is_about_authentication,
-    keyed_hash,
-    truncate,
-)
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
+from trackmate.redaction.redactor import Redactor, get_redactor
+from trackmate.redaction.routes import is_about_authentication
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import MAX_TEXT, keyed_hash, truncate
 
 WITHHELD = "[withheld: the data of the request are not known]"
 """Replaces a text that may quote request data that trackmate could not read."""
-
 
 _NOT_CAPTURED = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
 """The placeholder for a body that is not captured."""
@@ -38,7 +31,9 @@ def redact(activity: Activity) -> Activity:
         if (value := getattr(activity, name)) is not None:
             masked[name] = redactor.mask_data(value, may_be_quoted=name == "data")
     if activity.response is not None:
-        masked["response"] = _response_redactor(redactor, activity).mask_data(activity.response)
+        is_error = (activity.status_code or 0) >= FIRST_ERROR_STATUS
+        for_response = replace(redactor, is_response=True, is_error=is_error)
+        masked["response"] = for_response.mask_data(activity.response)
     if isinstance(activity.extra, dict):
         masked["extra"] = _mask_extra(redactor, activity.extra)
     elif activity.extra is not None:
@@ -68,16 +63,9 @@ def redact(activity: Activity) -> Activity:
 def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:
     if scope is None:
         return get_redactor(is_authentication=is_about_authentication(activity.action))
-    redactor = scope.redactor
-    if activity is scope.request_activity or redactor.is_authentication:
-        return redactor
-    about = is_about_authentication(activity.action)
-    return replace(redactor, is_authentication=True) if about else redactor
-
-
-def _response_redactor(redactor: Redactor, activity: Activity) -> Redactor:
-    is_error = (activity.status_code or 0) >= FIRST_ERROR_STATUS
-    return replace(redactor, is_response=True, is_error=is_error)
+    if activity is scope.request_activity or not is_about_authentication(activity.action):
+        return scope.redactor
+    return replace(scope.redactor, is_authentication=True)
 
 
 def _mask_extra(redactor: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +100,10 @@ def mask_known_secrets(activity: Activity, secrets: KnownSecrets) -> Activity:
     if activity.extra and (texts := _free_texts(activity.extra)):
         rest = {name: value for name, value in activity.extra.items() if name not in texts}
         masked["extra"] = {**rest, **secrets.mask(texts)}
-    for name in _maskable_names(activity):
+    # The fields whose text the project may have built from request data.
+    action = () if activity.action == activity.route else ("action",)
+    actor = () if activity.actor_id is not None else ("actor_label",)
+    for name in ("action_type", "request_id", *action, *actor):
         text = getattr(activity, name)
         if text and (without := secrets.mask_name(text)) != text:
             masked[name] = without
@@ -120,13 +111,6 @@ def mask_known_secrets(activity: Activity, secrets: KnownSecrets) -> Activity:
         text = secrets.mask(activity.target.object_repr)
         masked["target"] = replace(activity.target, object_repr=text)
     return activity.replace(**masked) if masked else activity
-
-
-def _maskable_names(activity: Activity) -> tuple[str, ...]:
-    """Return the fields whose text the project may have built from request data."""
-    action = () if activity.action == activity.route else ("action",)
-    actor = () if activity.actor_id is not None else ("actor_label",)
-    return ("action_type", "request_id", *action, *actor)
 
 
 def _withhold_texts(activity: Activity) -> Activity:

@@ -97,25 +97,17 @@ _NAMED_BY = re.compile(r"\b(?:id|key|name|type)\s?=\s?[\"']?([\w.\[\]-]{1,64})",
 _VALUE_OF_TAG = re.compile(r"\b(?:content|value)\s?=\s?(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'>]+))")
 
 _IS_NAME = re.compile(r"\s{0,3}[:=]")
+_HINTS = ("=", ":", "<", " -", "ass", "PASS", "pwd", "dentif", "DENTIF", "→", "：")  # noqa: RUF001
 
 Span = tuple[int, int]
 
 
 def may_assign(text: str) -> bool:
     """Return False for most texts, which contain no names of values."""
-    # A hot path, so there is no loop.
     return (
-        "=" in text
-        or ":" in text
-        or "<" in text
-        or ("-" in text and (" -" in text or text.startswith("-")))
+        any(hint in text for hint in _HINTS)
+        or text.startswith("-")
         or ("," in text and ('"' in text or "'" in text))
-        or "ass" in text
-        or "PASS" in text
-        or "pwd" in text
-        or "dentif" in text
-        or "DENTIF" in text
-        or (not text.isascii() and ("→" in text or "：" in text))  # noqa: RUF001
     )
 
 
@@ -128,7 +120,6 @@ class AssignmentMasker:
     mask: str
 
     def __call__(self, text: str) -> str:
-        """Return `text` with the named secrets masked."""
         if "=" in text or ":" in text or "->" in text or "：" in text or "→" in text:  # noqa: RUF001
             text = self._mask_assignments(text)
         if "-" in text and _OPTION.search(text):
@@ -224,12 +215,9 @@ class AssignmentMasker:
         value = text[slice(*span)].strip("\\\"' ")
         if not value or (is_prose and _is_remark(value)):
             return False
-        if (
-            level == Sensitivity.SECRET
-            and name.endswith(("s", "S"))
-            and not value.strip("0123456789.,")
-        ):
-            return False  # a count: "tokens: 1,024"
+        is_count = name.endswith(("s", "S")) and not value.strip("0123456789.,")
+        if is_count and level == Sensitivity.SECRET:
+            return False  # "tokens: 1,024"
         if not self.classifier.is_secret(level, name, value):
             return False
         self.remember(value)
@@ -248,29 +236,20 @@ class AssignmentMasker:
         """Mask the values after the matches of a pattern that are names of secrets."""
         spans: list[Span] = []
         for found in pattern.finditer(text):
-            level = self._level_of_words(found[1])
+            is_phrase = found[1].lower() == "identified by"
+            level = Sensitivity.ALWAYS if is_phrase else self.classifier.names.sensitivity(found[1])
             if level < least or (spans and found.start() < spans[-1][1]):
                 continue
             quoted = _QUOTED.match(text, found.end())
             value = quoted or _RUN.match(text, found.end())
-            if (
-                value is None
-                or _IS_NAME.match(text, value.end())
-                or _MASKED.match(text, value.start())
-            ):
+            if value is None or _MASKED.match(text, value.start()):
                 continue
             span = _quoted_span(quoted) if quoted else value.span()
-            if is_name(text[slice(*span)]):
+            if is_name(text[slice(*span)]) or _IS_NAME.match(text, value.end()):
                 continue
             if self._is_secret(level, found[1], text, span, is_prose=quoted is None):
                 spans.append(span)
         return self._mask_spans(text, spans)
-
-    def _level_of_words(self, words: str) -> int:
-        names = self.classifier.names
-        if words.lower() == "identified by":
-            return Sensitivity.ALWAYS
-        return names.sensitivity(words)
 
     # --- elements
 
@@ -295,12 +274,9 @@ class AssignmentMasker:
     def _add(self, spans: list[Span], text: str, name: str, span: Span) -> None:
         level = self.classifier.names.sensitivity(name)
         value = text[slice(*span)].strip() if span[0] >= 0 else ""
-        is_masked = not value or _MASKED.match(value)
-        if (
-            level >= Sensitivity.SECRET
-            and not is_masked
-            and self._is_secret(level, name, text, span)
-        ):
+        if level < Sensitivity.SECRET or not value or _MASKED.match(value):
+            return
+        if self._is_secret(level, name, text, span):
             spans.append(span)
 
     def _mask_spans(self, text: str, spans: list[Span]) -> str:
@@ -323,9 +299,5 @@ def _is_remark(value: str) -> bool:
 
 
 def _quoted_span(quoted: re.Match[str]) -> Span:
-    """Return the span inside the quotes."""
-    return next(
-        quoted.span(group)
-        for group in range(2, quoted.re.groups + 1, 2)
-        if quoted[group] is not None
-    )
+    groups = range(2, quoted.re.groups + 1, 2)
+    return next(quoted.span(group) for group in groups if quoted[group] is not None)

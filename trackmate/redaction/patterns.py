@@ -162,33 +162,23 @@ _ISSUERS = (
 )
 """Prefixes and lengths of card numbers; EANs, IMEIs and phone numbers are shorter."""
 
-
 _PLAIN = re.compile(
     r"(?:[A-Z]{0,2}[^\W\dA-Z_]{1,19}+|[A-Z]|\d{1,2})"
     r"(?:(?:[.,]? |[.@+'-])(?:[A-Z]{0,2}[^\W\dA-Z_]{1,19}+|[A-Z]|\d{1,2}))*+[.!?]?"
 )
 """Words, names and short numbers, as in most fields."""
 
-
 _DIGIT = re.compile(r"\d")
+_SIGN = re.compile(r"[=:/%<]|--|eyJ")
+"""Part of everything that the patterns match in a short text, except for codes."""
 
 
 def cannot_match(text: str) -> bool:
     """Return True if no pattern can match, as in most short texts."""
-    # A hot path, so there is no loop.
     if len(text) > SHORT:
         return len(text) <= LINE and _PLAIN.fullmatch(text) is not None
-    return (
-        "=" not in text
-        and ":" not in text
-        and "/" not in text
-        and "%" not in text
-        and "<" not in text
-        and "--" not in text
-        and "eyJ" not in text
-        # "OTP 4829", "2FA 482913"
-        and (" " not in text or _DIGIT.search(text) is None)
-    )
+    # "OTP 4829", "2FA 482913"
+    return not _SIGN.search(text) and (" " not in text or _DIGIT.search(text) is None)
 
 
 def mask_known_formats(text: str, mask: str) -> str:
@@ -265,14 +255,10 @@ def _mask_credential(found: re.Match[str], mask: str) -> str:
     if scheme == "bearer":
         is_secret = not credential.isalpha() or len(credential) > LONGEST_WORD
     elif scheme == "basic":
-        is_secret = _is_basic(credential)
+        is_secret = b":" in _decoded(credential)
     else:
         is_secret = looks_random(credential, MIN_RANDOM)
     return f"{found[1]}{found[2]}{mask}" if is_secret else found[0]
-
-
-def _is_basic(credential: str) -> bool:
-    return b":" in _decoded(credential)
 
 
 def basic_auth_password(header: str) -> str:
@@ -330,18 +316,6 @@ _DATABASE_HINTS = (
     "entr",
 )
 _CODE_HINTS = (
-    *(
-        "code",
-        "otp",
-        "pass",
-        "pin ",
-        "2fa",
-        "mfa",
-        "factor",
-        "one time",
-        "one-time",
-        "tan ",
-        "tan:",
-    ),
-    *("codice", "wort", "cv", " to ", "digo "),
+    *("code", "otp", "pass", "pin ", "2fa", "mfa", "factor", "one time", "one-time", "tan "),
+    *("tan:", "codice", "wort", "cv", " to ", "digo "),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlencode
@@ -17,9 +17,14 @@ from trackmate.redaction.detection.classifier import SecretClassifier, Siblings
 from trackmate.redaction.detection.names import SecretNames, Sensitivity, is_identifier
 from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
-from trackmate.redaction.operations import find_operation
 from trackmate.redaction.patterns import cannot_match, mask_cards, mask_known_formats
-from trackmate.redaction.routes import Argument, SiteRoutes, is_about_authentication, route_words
+from trackmate.redaction.routes import (
+    Argument,
+    SiteRoutes,
+    find_operation,
+    is_about_authentication,
+    route_words,
+)
 from trackmate.redaction.sanitizer import Sanitizer
 from trackmate.redaction.text import MAX_TEXT
 from trackmate.redaction.urls import RELATIVE_URL, URL_IN_TEXT, UrlParts, path_variants
@@ -51,7 +56,6 @@ class CleanTextCache(set[Hashable]):
     MAX_LENGTH = 512
 
     def remember(self, text: str, *context: Hashable) -> None:
-        """Remember a text, with the context that affects the result."""
         if len(text) > self.MAX_LENGTH:
             return
         if len(self) >= self.MAX_TEXTS:
@@ -82,7 +86,6 @@ class Redactor:
 
     @property
     def classifier(self) -> SecretClassifier:
-        """The classifier for names and values."""
         return SecretClassifier(self.names, self.is_authentication, self.is_response, self.is_error)
 
     # --- texts
@@ -126,11 +129,8 @@ class Redactor:
             if data is not None:
                 safe = self._next_layer().mask_data(data)
                 return text if safe == data else str(json.dumps(safe, ensure_ascii=False))
-        if (
-            "&" in text
-            and _FORM.fullmatch(text)
-            and (form := self._next_layer().mask_query(text)) != text
-        ):
+        is_form = "&" in text and _FORM.fullmatch(text)
+        if is_form and (form := self._next_layer().mask_query(text)) != text:
             return form
         if "%" in text and _ENCODED.search(text):
             decoded = unquote_plus(text) if " " not in text else unquote(text)
@@ -176,15 +176,13 @@ class Redactor:
             about = self._leads_to_authentication(raw_path)
             query = f"?{self._next_layer(is_authentication=about).mask_query(query[1:])}"
         if fragment:
-            fragment = f"#{self._mask_fragment(fragment[1:])}"
+            is_url = fragment.startswith(("#/", "#!/")) and self.layers
+            inner = self._next_layer()
+            mask = inner.mask_url if is_url else inner.mask_text
+            fragment = f"#{mask(fragment[1:])}"
         for pattern in self.patterns:
             origin = pattern.sub(MASK, origin)
         return f"{origin}{path}{query}{fragment}"
-
-    def _mask_fragment(self, fragment: str) -> str:
-        if fragment.startswith(("/", "!/")) and self.layers:
-            return self._next_layer().mask_url(fragment)
-        return self._next_layer().mask_text(fragment)
 
     def _is_path(self, path: str) -> bool:
         """Return True for "//invite/..." if it is a path of the site with an extra slash."""
@@ -237,10 +235,7 @@ class Redactor:
         masked = mask_known_formats(path, MASK)
         if "=" in masked or ":" in masked:
             # Each segment by itself: ";jsessionid=..." ends with it.
-            parts = masked.split("/")
-            masked = "/".join(
-                self._mask_assignments(part, MASK) if part else part for part in parts
-            )
+            masked = "/".join(self._mask_assignments(part, MASK) for part in masked.split("/"))
         masked = mask_cards(masked, MASK, is_path=True)
         for pattern in self.patterns:
             masked = pattern.sub(MASK, masked)
@@ -299,7 +294,6 @@ class Redactor:
         )
 
     def mask_query(self, query: str) -> str:
-        """Return a query string with secret values masked."""
         context = ("query", self.is_authentication, self.site and self.site.key)
         if (query, *context) in self.clean_texts:
             return query
@@ -307,13 +301,9 @@ class Redactor:
         # The query of a URL in a response is not a response itself.
         redactor = replace(self._about(dict(pairs)), is_response=False, is_error=False)
         classifier = redactor.classifier
-        siblings = classifier.siblings(dict(pairs))
+        siblings = Siblings(self.names, dict(pairs))
         masked = [
-            (
-                redactor._mask_name(name, value),
-                redactor._mask_parameter(classifier, name, value, siblings),
-            )
-            for name, value in pairs
+            redactor._mask_parameter(classifier, name, value, siblings) for name, value in pairs
         ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
@@ -322,17 +312,16 @@ class Redactor:
 
     def _mask_parameter(
         self, classifier: SecretClassifier, name: str, value: str, siblings: Siblings
-    ) -> str:
+    ) -> tuple[str, str]:
+        # "/activate?4f9d2b7c61e8..."
+        is_credential = not value and self._looks_like_credential(name)
+        masked_name = URL_MASK if is_credential else self.mask_text(name)
         level = classifier.level(name, value, 0, siblings)
         is_secret = level and classifier.is_secret(level, name, value, siblings)
         if is_secret or (self._looks_like_credential(value) and not is_identifier(name)):
             self.known_secrets.add(value)
-            return URL_MASK
-        return self.mask_text(value, mask=URL_MASK)
-
-    def _mask_name(self, name: str, value: str) -> str:
-        # "/activate?4f9d2b7c61e8..."
-        return URL_MASK if not value and self._looks_like_credential(name) else self.mask_text(name)
+            return masked_name, URL_MASK
+        return masked_name, self.mask_text(value, mask=URL_MASK)
 
     def _looks_like_credential(self, value: str) -> bool:
         """Return True for random values in the context of authentication."""
@@ -379,7 +368,6 @@ class Redactor:
         return MASK
 
     def mask_header(self, name: str, value: str) -> str:
-        """Return the value of a header, masked."""
         if name in self.names:
             return self.mask(value)
         if " " in value:
@@ -405,21 +393,18 @@ LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 
 
 @per_settings
-def _redactor_factory() -> Callable[..., Redactor]:
+def _configured_fields() -> dict[str, Any]:
     settings = get_settings()
-    names = SecretNames(settings.REDACT_KEYS, settings.REDACT_EXEMPT)
-    patterns = tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS)
-    clean = CleanTextCache()
-
-    def create(**values: Any) -> Redactor:
-        return Redactor(names=names, patterns=patterns, clean_texts=clean, **values)
-
-    return create
+    return {
+        "names": SecretNames(settings.REDACT_KEYS, settings.REDACT_EXEMPT),
+        "patterns": tuple(re.compile(pattern) for pattern in settings.REDACT_PATTERNS),
+        "clean_texts": CleanTextCache(),
+    }
 
 
 def get_redactor(**values: Any) -> Redactor:
     """Return a redactor for the settings, with fields for one request."""
-    return _redactor_factory()(**values)
+    return Redactor(**_configured_fields(), **values)
 
 
 def redactor_for_request(request: HttpRequest, **values: Any) -> Redactor:

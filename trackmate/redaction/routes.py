@@ -1,4 +1,4 @@
-"""The routes of a site, and what they capture from a path."""
+"""The routes of a site, what they capture from a path, and operations named in request data."""
 
 from __future__ import annotations
 
@@ -45,6 +45,28 @@ _COMPOUND = re.compile(
 )
 """Compound words: "passwordreset", "verifyemail"."""
 
+OPERATION_NAMES = ("operationName", "method", "action")
+MAX_OPERATION, MAX_BATCH = 64, 10
+"""Maximum length of an operation's name, and number of operations of a batch."""
+_FIRST_FIELD = re.compile(
+    r"\s*(?:(?:mutation|query)\b\s*(\w{0,64})[^{]{0,2000})?\{\s*(?:\w{1,64}\s*:\s*)?(\w{1,64})"
+)
+"""The name of a GraphQL query and its first field."""
+
+
+def find_operation(data: Any) -> str:
+    """Return the names of the operation, or "" if there is none."""
+    if type(data) is list:
+        return " ".join(find_operation(each) for each in data[:MAX_BATCH] if type(each) is dict)
+    if type(data) is not dict:
+        return ""
+    named = [data[name] for name in OPERATION_NAMES if name in data]
+    names = [name for name in named if isinstance(name, str) and len(name) <= MAX_OPERATION]
+    query = data.get("query")
+    if isinstance(query, str) and "{" in query and (found := _FIRST_FIELD.match(query)):
+        names += [found[1] or "", found[2]]
+    return " ".join(names)
+
 
 MAX_LOOKUPS = 500
 """Maximum number of paths that are resolved for one request, since resolving takes time."""
@@ -61,7 +83,6 @@ class SiteRoutes:
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> SiteRoutes:
-        """Return the routes for a request."""
         return cls(
             getattr(request, "urlconf", None),
             request.META.get("SCRIPT_NAME", ""),
@@ -110,7 +131,7 @@ class SiteRoutes:
     def _candidates(self, path: str) -> Iterator[tuple[str | None, str, str]]:
         """Yield the languages, prefixes and paths to try for a path."""
         slash = "" if path.endswith("/") else "/"
-        if not _uses_language_prefixes(self._urlconf):
+        if not is_language_prefix_patterns_used(self._urlconf or settings.ROOT_URLCONF)[0]:
             yield from ((None, "", path), (None, "", path + slash))[: 1 + bool(slash)]
             return
         default = self._language or settings.LANGUAGE_CODE
@@ -123,11 +144,6 @@ class SiteRoutes:
                     yield language, added, added + path + slash
 
 
-def _uses_language_prefixes(urlconf: Any) -> bool:
-    used, _default_too = is_language_prefix_patterns_used(urlconf or settings.ROOT_URLCONF)
-    return used
-
-
 def _active(language: str | None) -> Any:
     return translation.override(language) if language else nullcontext()
 
@@ -137,9 +153,9 @@ def _resolve_arguments(path: str, urlconf: Any) -> tuple[list[Argument], str] | 
         match = resolve(path, urlconf)
     except Resolver404:
         return None
-    return (
-        captured_arguments(path, match, urlconf) if match.args or match.kwargs else []
-    ), route_words(match)
+    has_arguments = match.args or match.kwargs
+    arguments = captured_arguments(path, match, urlconf) if has_arguments else []
+    return arguments, route_words(match)
 
 
 def route_words(match: ResolverMatch) -> str:
@@ -154,9 +170,8 @@ def captured_arguments(path: str, match: ResolverMatch, urlconf: Any) -> list[Ar
     The match has converted values, so the patterns are matched again.
     """
     names = set(getattr(match, "captured_kwargs", None) or match.kwargs)
-    found = _captured(
-        get_resolver(urlconf).url_patterns, path.removeprefix("/"), path.startswith("/")
-    )
+    patterns = get_resolver(urlconf).url_patterns
+    found = _captured(patterns, path.removeprefix("/"), int(path.startswith("/")))
     if found is not None and (not names or names <= {each.name for each in found}):
         return found
     # A custom pattern: search for its arguments in the path.

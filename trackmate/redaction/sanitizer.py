@@ -23,7 +23,7 @@ MAX_NODES = 2_000
 """Maximum number of keys and items of a JSON value."""
 MAX_DEPTH = 20
 """Maximum depth of a JSON value."""
-MAX_INT = 2**63
+_BIGINT = 2**63
 """PostgreSQL's jsonb accepts larger integers, other readers of JSON do not."""
 HARMLESS = 12
 """Maximum length of an identifier that no pattern matches."""
@@ -58,7 +58,10 @@ class Sanitizer:
         if value is None or value is True or value is False:
             return value
         if isinstance(value, int):
-            return self._integer(value)
+            if not -_BIGINT <= value < _BIGINT:
+                # Python does not convert more than 4,300 digits.
+                return f"[integer of {value.bit_length()} bits]"
+            return self._number(value) if self.is_thorough or value > 10**12 else int(value)
         if isinstance(value, float):
             if not math.isfinite(value):
                 return str(value)
@@ -88,12 +91,6 @@ class Sanitizer:
         self.characters -= len(text)
         return self.text(text if text.isprintable() else clean_text(text))
 
-    def _integer(self, value: int) -> Any:
-        if -MAX_INT <= value < MAX_INT:
-            return self._number(value) if self.is_thorough or value > 10**12 else int(value)
-        # Python does not convert more than 4,300 digits.
-        return f"[integer of {value.bit_length()} bits]"
-
     def _number(self, value: float) -> Any:
         # It may be a card number.
         masked = self.text(str(value))
@@ -114,7 +111,7 @@ class Sanitizer:
                 key_text = name[-MAX_NAME:]
                 name = text(clean_line(name, MAX_NAME))
             if classifier and (inherited or classifier.names.is_relevant(key_text)):
-                siblings = siblings or classifier.siblings(value)
+                siblings = siblings or Siblings(classifier.names, value)
                 if inherited >= Sensitivity.SECRET and _looks_generated(key_text):
                     # {"tokens": {"4f9d2b7c": "active"}}
                     name = self.mask(key_text)
@@ -185,15 +182,13 @@ class Sanitizer:
             result.append(self.mask(item) if is_secret else self(item, depth, level, name))
         return result
 
-    def _within_bounds(self, items: Any) -> list[Any]:
+    def _within_bounds(self, items: Any) -> Any:
         kept = items[: max(0, self.nodes)]
         self.nodes -= len(items)
-        self.is_complete = self.is_complete and len(kept) == len(items)
-        return (
-            kept
-            if len(kept) == len(items)
-            else [*kept, _missing_marker(len(items) - len(kept), items[-1])]
-        )
+        if len(kept) == len(items):
+            return kept
+        self.is_complete = False
+        return [*kept, _missing_marker(len(items) - len(kept), items[-1])]
 
     def _other(self, value: Any) -> Any:
         if isinstance(value, (bytes, bytearray, memoryview)):

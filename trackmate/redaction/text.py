@@ -1,8 +1,10 @@
-"""Cleaning and cutting texts, so that a column, a log and a page can take them."""
+"""Cleaning, cutting and hashing texts, so that a column, a log and a page can take them."""
 
 from __future__ import annotations
 
 import re
+
+from django.utils.crypto import salted_hmac
 
 MAX_TEXT = 10_000
 """Characters of one string."""
@@ -30,11 +32,6 @@ def clean_line(text: str, length: int) -> str:
     return text if text.isprintable() else _UNCLEAN_IN_LINE.sub(REPLACEMENT, text)
 
 
-def clean_lines(text: str, length: int) -> str:
-    """Clean a text of several lines, and truncate it to `length` characters."""
-    return clean_text(truncate(text, length))
-
-
 def truncate(text: str, length: int) -> str:
     """Truncate a text to about `length` characters, and append the number of missing ones."""
     # Do not truncate the marker of a text that was truncated before.
@@ -45,3 +42,9 @@ def truncate(text: str, length: int) -> str:
 
 MARKER = 32
 """Maximum length of "… [123 more]"."""
+
+
+def keyed_hash(value: str, purpose: str) -> str:
+    """Return a hash of 32 hex digits, keyed with `SECRET_KEY` and a purpose."""
+    message = value.encode(errors="replace")
+    return salted_hmac(f"trackmate.{purpose}", message, algorithm="sha256").hexdigest()[:32]

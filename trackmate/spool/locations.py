@@ -39,11 +39,11 @@ def find_left_behind() -> list[Path]:
     """
     _root, current = _directories()
     directories = sorted(current.parent.glob(f"*-{'[0-9a-f]' * DIGITS}"))
-    return [path for path in directories if path != current and _has_segments(path)]
-
-
-def _has_segments(directory: Path) -> bool:
-    return any(any(directory.rglob(f"*{name}")) for name in (OPEN, SEALED))
+    return [
+        path
+        for path in directories
+        if path != current and any(any(path.rglob(f"*{name}")) for name in (OPEN, SEALED))
+    ]
 
 
 def get_spools() -> Iterator[tuple[str, Spool]]:

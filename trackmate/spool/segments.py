@@ -39,7 +39,6 @@ LOCK_SECONDS = 0.05
 MEASURE_SECONDS = 1.0
 """How long the size of the spool is cached."""
 
-
 MAX_BYTES, MIN_FREE_BYTES = 1024**3, 64 * 1024**2
 
 
@@ -174,8 +173,11 @@ class Spool:
     def replay(self) -> Iterator[Segment]:
         """Yield the segments that no other process replays, the oldest first, each locked until the
         next one."""
+        path = self.directory / OPEN
         with _wrap_errors():
-            self._seal()
+            with suppress(FileNotFoundError, PermissionError), locked(path) as descriptor:
+                if descriptor is not None:
+                    self._rename_open()
             names = sorted(name for name in self._names() if name.endswith(SEALED))
         for path in map(self.directory.joinpath, names):
             try:
@@ -238,12 +240,6 @@ class Spool:
     def _rejected_files(self) -> list[Path]:
         return sorted(path for path, _size in self._files() if path.name.endswith(REJECTED))
 
-    def _seal(self) -> None:
-        path = self.directory / OPEN
-        with suppress(FileNotFoundError, PermissionError), locked(path) as descriptor:
-            if descriptor is not None:
-                self._rename_open()
-
     def _rename_open(self) -> None:
         (self.directory / OPEN).rename(self.directory / _new_name())
 
@@ -256,9 +252,13 @@ def _new_name() -> str:
     return f"{uuid7(datetime.now(UTC)).hex}{SEALED}"
 
 
+def to_line(activity: Activity) -> str:
+    """Return an activity as a line of JSON."""
+    return json.dumps(activity.to_dict(), default=str)
+
+
 def _to_lines(activities: Iterable[Activity]) -> bytes:
-    lines = (json.dumps(activity.to_dict(), default=str) for activity in activities)
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{to_line(each)}\n" for each in activities).encode()
 
 
 def _ownership_problem(directory: Path) -> str | None:

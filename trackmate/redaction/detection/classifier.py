@@ -61,10 +61,6 @@ class SecretClassifier:
     is_response: bool = False
     is_error: bool = False
 
-    def siblings(self, siblings: Mapping[Any, Any]) -> Siblings:
-        """Return the siblings of the values of a mapping."""
-        return Siblings(self.names, siblings)
-
     def level(self, name: str, value: Any, inherited: int, siblings: Siblings) -> int:
         """Return how sensitive a value is: by its name, a name-value pair, or its container."""
         level: int = self.names.sensitivity(name)
@@ -183,10 +179,10 @@ class Siblings:
 
     def _is_label(self, value: Any) -> bool:
         """Return True for a text to read, such as the label of a field."""
-        return isinstance(value, str) and (
-            _is_prose(value)
-            or (value.isalpha() and self._names.sensitivity(value) >= Sensitivity.SECRET)
-        )
+        if not isinstance(value, str):
+            return False
+        is_name = value.isalpha() and self._names.sensitivity(value) >= Sensitivity.SECRET
+        return is_name or _is_prose(value)
 
     def _level_of_text(self, word: str, text: str) -> int:
         if word == "path":
@@ -237,18 +233,13 @@ class Siblings:
             context = context_of(name if len(name) <= MAX_NAME else name[-MAX_NAME:])
             if not context or not isinstance(other, str) or is_blank(other):
                 continue
-            if context is CodeContext.AUTHENTICATION or (
-                _OPENS_ACCOUNT.get(context, _never)(other)
-            ):
+            opens_account = _OPENS_ACCOUNT.get(context)
+            if context is CodeContext.AUTHENTICATION or (opens_account and opens_account(other)):
                 return True, True
             is_for_account |= context is CodeContext.ACCOUNT or (
                 context is CodeContext.METHOD and other.lower() in SECOND_FACTORS
             )
         return False, is_for_account
-
-
-def _never(_value: str) -> bool:
-    return False
 
 
 _OPENS_ACCOUNT: dict[CodeContext, Callable[[str], bool]] = {
@@ -263,8 +254,5 @@ def _is_prose(value: str) -> bool:
 
 
 def _strings(naming: Any) -> list[str]:
-    return [
-        each
-        for each in (naming if isinstance(naming, LISTS) else [naming])
-        if isinstance(each, str)
-    ]
+    items = naming if isinstance(naming, LISTS) else [naming]
+    return [each for each in items if isinstance(each, str)]

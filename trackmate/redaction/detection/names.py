@@ -6,37 +6,12 @@ import re
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 from unicodedata import normalize
 from urllib.parse import unquote
 
+from trackmate.redaction.detection import vocabulary as terms
 from trackmate.redaction.detection.pairs import pair_role
-from trackmate.redaction.detection.vocabulary import (
-    ABOUT,
-    ABOUT_LIKELY,
-    ABOUT_PHRASES,
-    ACCOUNT_NAMES,
-    ALWAYS_PHRASES,
-    ALWAYS_WORDS,
-    COMMON_FIELD_NAMES,
-    CONTEXTUAL_WORDS,
-    HARMLESS_BEFORE,
-    HARMLESS_PASS_WORDS,
-    HARMLESS_PHRASES,
-    HARMLESS_WORDS,
-    IDENTIFIER_WORDS,
-    IDENTIFYING,
-    LIKELY_WORDS,
-    METHOD_WORDS,
-    NAMES_OF_FIELDS,
-    OAUTH_PARAMETERS,
-    PRIMARY_KEY_WORDS,
-    QUESTION_WORDS,
-    REPEAT_WORDS,
-    SECRET_PARTS,
-    SECRET_PHRASES,
-    SECRET_WORDS,
-    UNSPECIFIC_WORDS,
-)
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
@@ -103,7 +78,7 @@ class SecretNames:
         custom = [words_of(name) for name in more]
         self._custom_words = frozenset(words[0] for words in custom if len(words) == 1)
         self._custom_phrases = frozenset(words for words in custom if len(words) > 1)
-        phrases = (ALWAYS_PHRASES, SECRET_PHRASES, self._custom_phrases)
+        phrases = (terms.ALWAYS_PHRASES, terms.SECRET_PHRASES, self._custom_phrases)
         self._ends = frozenset(words[-1].removesuffix("s") for each in phrases for words in each)
         self._exempt = frozenset(words_of(name) for name in exempt)
         # Bounded, since names come from clients.
@@ -126,41 +101,40 @@ class SecretNames:
         words, level = words_of(name), self._sensitivity(name)
         if level == Sensitivity.CONTEXTUAL or not words:
             return CodeContext.NONE
-        pairs = {words[at : at + 2] for at in range(len(words) - 1)}
-        if (level >= Sensitivity.SECRET and UNSPECIFIC_WORDS.isdisjoint(words)) or (
-            words[:1] in OAUTH_PARAMETERS or not OAUTH_PARAMETERS.isdisjoint(pairs)
-        ):
+        is_parameter = not terms.OAUTH_PARAMETERS.isdisjoint((words[:1], *pairwise(words)))
+        is_specific = terms.UNSPECIFIC_WORDS.isdisjoint(words)
+        if is_parameter or (is_specific and level >= Sensitivity.SECRET):
             return CodeContext.AUTHENTICATION
         if words in _BY_VALUE:
             return _BY_VALUE[words]
-        if words[-1] in METHOD_WORDS:
+        if words[-1] in terms.METHOD_WORDS:
             return CodeContext.METHOD
-        return CodeContext.NONE if ACCOUNT_NAMES.isdisjoint(words) else CodeContext.ACCOUNT
+        return CodeContext.NONE if terms.ACCOUNT_NAMES.isdisjoint(words) else CodeContext.ACCOUNT
 
     def is_metadata(self, name: str) -> bool:
         """Return True for metadata of a secret: `type`, `min_length`, `enabled`."""
         words = words_of(name)
         # Not "name", which clients choose, for example for files.
         return bool(words) and (
-            (words[-1] in ABOUT and words[-1] != "name") or words[0] in QUESTION_WORDS
+            (words[-1] in terms.ABOUT and words[-1] != "name") or words[0] in terms.QUESTION_WORDS
         )
 
     def is_password_repeat(self, name: str) -> bool:
         """Return True for the second field of a password: `confirm`, `retype`."""
         words = words_of(_last_part(name))
-        return len(words) == 1 and words[0] in REPEAT_WORDS
+        return len(words) == 1 and words[0] in terms.REPEAT_WORDS
 
     def is_list_of_names(self, name: str) -> bool:
         """Return True for lists of names: `required`, `order_by`, `scopes`."""
         words = words_of(name)
-        return not NAMES_OF_FIELDS.isdisjoint(words[-1:] if len(words) == 1 else words)
+        return not terms.NAMES_OF_FIELDS.isdisjoint(words[-1:] if len(words) == 1 else words)
 
     def is_field_name(self, text: str) -> bool:
         """Return True for the name of a field, as in ["password", "email"]."""
         is_short = len(text) < MAX_NAME and text.replace("_", "").replace("-", "").isalpha()
         return is_short and (
             self.sensitivity(text) >= Sensitivity.SECRET
-            or not COMMON_FIELD_NAMES.isdisjoint(words_of(text))
+            or not terms.COMMON_FIELD_NAMES.isdisjoint(words_of(text))
         )
 
     def _may_end_phrase(self, name: str) -> bool:
@@ -173,9 +147,9 @@ class SecretNames:
         for size in (3, 2):
             phrase = words[-size:]
             both = (phrase, (*phrase[:-1], phrase[-1].removesuffix("s"))) if phrase else ()
-            if any(each in self._custom_phrases or each in ALWAYS_PHRASES for each in both):
+            if any(each in self._custom_phrases or each in terms.ALWAYS_PHRASES for each in both):
                 return Sensitivity.ALWAYS
-            if any(each in SECRET_PHRASES for each in both):
+            if any(each in terms.SECRET_PHRASES for each in both):
                 return Sensitivity.SECRET
         return Sensitivity.HARMLESS
 
@@ -201,11 +175,13 @@ class SecretNames:
         both = (words, (*words[:-1], words[-1].removesuffix("s")))
         if _has_word_or_phrase(both, self._custom_words, self._custom_phrases):
             return Sensitivity.ALWAYS
-        if _is_metadata(words) or _has_harmless_phrase(words):
+        if _is_harmless(words):
             return Sensitivity.HARMLESS
-        if _has_word_or_phrase(both, ALWAYS_WORDS, ALWAYS_PHRASES):
+        if _has_word_or_phrase(both, terms.ALWAYS_WORDS, terms.ALWAYS_PHRASES):
             return Sensitivity.ALWAYS
-        if _has_word_or_phrase(both, SECRET_WORDS, SECRET_PHRASES) or _has_secret_part(words):
+        if _has_word_or_phrase(both, terms.SECRET_WORDS, terms.SECRET_PHRASES) or _has_secret_part(
+            words
+        ):
             return Sensitivity.SECRET
         return _less_than_secret(both[1])
 
@@ -213,33 +189,32 @@ class SecretNames:
 def is_primary_key(name: str) -> bool:
     """Return True for the primary key of a secret, which is no secret itself: `token_id`."""
     words = words_of(name)
-    return words[-1:] != () and words[-1] in PRIMARY_KEY_WORDS and not _is_session(words)
+    is_session = any("sess" in word for word in words)
+    return bool(words) and words[-1] in terms.PRIMARY_KEY_WORDS and not is_session
 
 
 def is_identifier(name: str) -> bool:
     """Return True for names of identifiers, whose values may be random: `slug`, `uidb64`."""
-    return name.lower().rpartition("_")[2] in IDENTIFIER_WORDS
+    return name.lower().rpartition("_")[2] in terms.IDENTIFIER_WORDS
 
 
-def _is_metadata(words: tuple[str, ...]) -> bool:
-    """Return True for the metadata of a secret: `token_type`, `max_tokens`."""
+def _is_harmless(words: tuple[str, ...]) -> bool:
+    """Return True for phrases, and the metadata of a secret: `token_type`, `max_tokens`."""
     if len(words) == 1:
         return False
     last = words[-1]
-    if last in ABOUT or words[0] in QUESTION_WORDS or words[-2:] in ABOUT_PHRASES:
+    if any(pair in terms.HARMLESS_PHRASES for pair in pairwise(words)):
         return True
-    if last in ABOUT_LIKELY and not LIKELY_WORDS.isdisjoint(words[:-1]):
+    if last in terms.ABOUT or words[0] in terms.QUESTION_WORDS or words[-2:] in terms.ABOUT_PHRASES:
         return True
-    before = HARMLESS_BEFORE.get(last, frozenset()) if last not in CONTEXTUAL_WORDS else frozenset()
+    if last in terms.ABOUT_LIKELY and not terms.LIKELY_WORDS.isdisjoint(words[:-1]):
+        return True
+    before = (
+        terms.HARMLESS_BEFORE.get(last, frozenset())
+        if last not in terms.CONTEXTUAL_WORDS
+        else frozenset()
+    )
     return not before.isdisjoint(words[:-1])
-
-
-def _has_harmless_phrase(words: tuple[str, ...]) -> bool:
-    return any(words[at : at + 2] in HARMLESS_PHRASES for at in range(len(words) - 1))
-
-
-def _is_session(words: tuple[str, ...]) -> bool:
-    return any("sess" in word for word in words)
 
 
 def _last_part(name: str) -> str:
@@ -282,22 +257,24 @@ def _has_secret_part(words: tuple[str, ...]) -> bool:
     if any(
         "pwd" in word
         or word.endswith("pw")
-        or (word.endswith("pass") and word not in HARMLESS_PASS_WORDS)
+        or (word.endswith("pass") and word not in terms.HARMLESS_PASS_WORDS)
         for word in words
     ):
         return True
-    squashed = "".join(word for word in words if word not in HARMLESS_WORDS)
+    squashed = "".join(word for word in words if word not in terms.HARMLESS_WORDS)
     # Without separators: "pass_word" matches, too.
-    return any(part in squashed for part in SECRET_PARTS)
+    return any(part in squashed for part in terms.SECRET_PARTS)
 
 
 def _less_than_secret(words: tuple[str, ...]) -> Sensitivity:
-    likely = [position for position, word in enumerate(words) if word in LIKELY_WORDS]
+    likely = [position for position, word in enumerate(words) if word in terms.LIKELY_WORDS]
     if likely:
-        is_certain = any(words[at + 1 : at + 2] and words[at + 1] in IDENTIFYING for at in likely)
+        is_certain = any(
+            words[at + 1 : at + 2] and words[at + 1] in terms.IDENTIFYING for at in likely
+        )
         return Sensitivity.SECRET if is_certain else Sensitivity.LIKELY
     last = words[-1]
-    if last not in CONTEXTUAL_WORDS:
+    if last not in terms.CONTEXTUAL_WORDS:
         return Sensitivity.HARMLESS
-    is_harmless = not HARMLESS_BEFORE.get(last, frozenset()).isdisjoint(words[:-1])
+    is_harmless = not terms.HARMLESS_BEFORE.get(last, frozenset()).isdisjoint(words[:-1])
     return Sensitivity.HARMLESS if is_harmless else Sensitivity.CONTEXTUAL

@@ -11,26 +11,24 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-_NAMING = frozenset(
-    """
+from trackmate.redaction.detection.vocabulary import words
+
+_NAMING = words("""
     attribute code column columns field fields header headers id k key keys label name names option
     param parameter params path property question setting slug title type var variable
-    """.split()  # noqa: SIM905 (a list to read)
-)
+""")
 """Names of fields that contain the name of another one."""
-LABELS = frozenset(("code", "id", "key", "label", "question", "slug", "title", "type"))
+LABELS = words("code id key label question slug title type")
 """Those that may contain a text to read, as may the other field."""
-_VALUES = frozenset(
-    """
+_VALUES = words("""
     answer content current data default input new old previous rows string text v val value values
-    """.split()  # noqa: SIM905
-)
+""")
 """Names of the other fields..."""
 _WHOLE = frozenset(("from", "to"))
 """... or as the whole name..."""
 _TIMES = frozenset(("new", "old", "previous", "current"))
 """... without these prefixes: `old_value`."""
-LOOSE = frozenset("content current data new old previous rows string text".split())  # noqa: SIM905
+LOOSE = words("content current data new old previous rows string text")
 """Names that may be next to a label without being its value."""
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")

@@ -62,13 +62,12 @@ def looks_random(text: str, length: int = LONG) -> bool:
     if len(text) < length or not text.isascii() or " " in text:
         return False
     # Bounded, since the client chooses the length.
-    text = text[:LONGEST]
-    text = _UUID.sub("", text)
-    parts = _SIGNS.split(text)
+    parts = _SIGNS.split(_UUID.sub("", text[:LONGEST]))
     joined = "".join(parts)
     if not joined.isalnum() or joined.isdigit() or len(set(joined)) < FEW:
         return False
-    if len(joined) >= length - SLACK and (_is_hexadecimal(joined) or _is_random(parts)):
+    is_hexadecimal = not joined.isalpha() and _HEX.fullmatch(joined.lower())
+    if len(joined) >= length - SLACK and (is_hexadecimal or _is_random(parts)):
         return True
     # With a prefix: "live_4f9d2b7c61e8".
     return any(len(part) >= LONG // 2 and _is_mixed(part) for part in parts)
@@ -83,10 +82,6 @@ def _is_random(parts: list[str]) -> bool:
     share = sum(pair in _COMMON for pair in pairs) / len(pairs)
     # The more the types of characters change, the more common pairs are allowed.
     return share < (0.8 if changes >= 0.3 else 0.7 if changes >= 0.12 else 0.55)  # noqa: PLR2004 (measured)
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return not text.isalpha() and _HEX.fullmatch(text.lower()) is not None
 
 
 def _is_mixed(part: str) -> bool:
@@ -142,7 +137,6 @@ def is_message(text: str, *, any_prose: bool) -> bool:
 
 
 def is_uuid(text: str) -> bool:
-    """Return True for a UUID."""
     return _UUID.fullmatch(text) is not None
 
 

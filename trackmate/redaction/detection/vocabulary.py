@@ -9,7 +9,7 @@ Words are in lower case and without accents.
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -17,7 +17,7 @@ def _phrases(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(tuple(phrase.split()) for phrase in text.split(","))
 
 
-PASSWORDS = _words("""
+PASSWORDS = words("""
     passcode passphrase passw passwd password passwrd paswd pswd pswrd psw pw pword pwd
     adgangskode clave contrasena contrasenia contrasenya einmalpasswort geslo haslo hasło heslo
     jelszo kennwort kodeord losenord lozinka mdp motdepasse motpasse palavrapasse parola parole
@@ -27,13 +27,11 @@ PASSWORDS = _words("""
 """)
 """Words for a password."""
 
-ALWAYS_WORDS = PASSWORDS | _words(
-    """
+ALWAYS_WORDS = PASSWORDS | words("""
     aktivierungscode bestaetigungscode bestatigungscode ccno ccv cryptogramme csc cvc cvd cvn cvv
     einmalcode freischaltcode iban itan kartennummer kartenprufnummer mnemonic mtan otp pin psk puk
     sicherheitscode ssn totp zugangscode
-    """
-)
+""")
 """Words whose values are secret, even numbers. The last word of a name may be in the plural."""
 
 ALWAYS_PHRASES = _phrases("""
@@ -52,7 +50,7 @@ ALWAYS_PHRASES = _phrases("""
 """)
 """The same for adjacent words."""
 
-SECRET_WORDS = _words("""
+SECRET_WORDS = words("""
     assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
     geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame sessionid sid
     sig signature token xsrf zugangsdaten
@@ -80,20 +78,12 @@ SECRET_PHRASES = _phrases("""
 """)
 """The same for adjacent words."""
 
-SECRET_PARTS = (
-    "apikey",
-    "authorization",
-    "credential",
-    "passwd",
-    "password",
-    "secret",
-    "sessid",
-    "sessionid",
-    "token",
-)
+SECRET_PARTS = words("""
+    apikey authorization credential passwd password secret sessid sessionid token
+""")
 """A name that contains one of these anywhere is secret..."""
 
-HARMLESS_WORDS = _words("""
+HARMLESS_WORDS = words("""
     passwordless secretariat secretaries secretary tokenization tokenize tokenized tokenizer
     tokenizers unauthorized
 """)
@@ -103,22 +93,20 @@ HARMLESS_PHRASES = _phrases("""
     cookie consent, map pin, push pin, secret ballot, secret santa, season pass, top secret
 """)
 
-HARMLESS_PASS_WORDS = _words("""
-    bypass compass encompass overpass pass surpass trespass underpass
-""")
+HARMLESS_PASS_WORDS = words("bypass compass encompass overpass pass surpass trespass underpass")
 """Words that end with "pass", but not for a password as in `userpass`."""
 
-LIKELY_WORDS = _words("auth session ticket")
+LIKELY_WORDS = words("auth session ticket")
 """Words whose values are secret unless they are words or numbers: `session: "Spring"`."""
 
-IDENTIFYING = _words("code cookie hash header key secret string token value")
+IDENTIFYING = words("code cookie hash header key secret string token value")
 """Words that make a likely secret a certain one: `session_key`, `auth_token`."""
 
-CONTEXTUAL_WORDS = _words("code codigo hash key mfa seed tan tfa")
+CONTEXTUAL_WORDS = words("code codigo hash key mfa seed tan tfa")
 """Last words of names whose values are secret if random, or in the context of authentication."""
 
 HARMLESS_BEFORE = {
-    "code": _words("""
+    "code": words("""
         airport area bank bar bic branch brand category class color colour cost country county
         coupon course currency customer department dial dialing dialling discount district error
         exit fiscal fips hs hsn http iata icao icd iso item lang language line locale location
@@ -127,27 +115,26 @@ HARMLESS_BEFORE = {
         sort source state station status store style subject swift tax tracking unit vat
         warehouse zip zone
     """),
-    "hash": _words("""
+    "hash": words("""
         asset blob block build chunk commit content document file git image info integrity media
-        md merkle parent perceptual query row schema sha style template transaction tree
-        tx
+        md merkle parent perceptual query row schema sha style template transaction tree tx
     """),
-    "key": _words("""
+    "key": words("""
         arrow attribute business cache child column composite config content ctrl dict dimension
         field file foreign form function group hash hot i18n idempotency index issue item jira
         join json lookup map menu merge message meta natural object option order page parent
         partition primary project public query range react record row s setting shift short site
         sort storage surrogate tab table translation unique
     """),
-    "signature": _words("email mail"),
-    "token": _words("bos cls eos mask pad sep stop unk"),
-    "tokens": _words("""
+    "signature": words("email mail"),
+    "token": words("bos cls eos mask pad sep stop unk"),
+    "tokens": words("""
         audio cached completion context input max output prompt reasoning remaining total used
     """),
 }
 """Words before them that make a value harmless: `country_code`, `sort_key`."""
 
-ABOUT = _words("""
+ABOUT = words("""
     age algorithm algorithms backend backends brand budget channel class color colour company
     count counts country created date days enabled endpoint expired expires expiry fee figs format
     hours index issuer label length level lifetime limit max maxage method methods min minutes mode
@@ -163,19 +150,19 @@ ABOUT_PHRASES = _phrases("""
 """)
 """... or with one of these..."""
 
-ABOUT_LIKELY = _words("""
+ABOUT_LIKELY = words("""
     category comment day description duration end group kind notes number owner price priority
     room source speaker start subject time title topic user
 """)
 """The same for likely words: `session_title`, `ticket_price`."""
 
-PRIMARY_KEY_WORDS = _words("id ids pk")
+PRIMARY_KEY_WORDS = words("id ids pk")
 """Last words of the primary keys of secrets: `token_id`."""
 
-QUESTION_WORDS = _words("accepts can count has is max min num requires total")
+QUESTION_WORDS = words("accepts can count has is max min num requires total")
 """... or its first words: `has_usable_password`, `max_tokens`."""
 
-AUTHENTICATION = _words("""
+AUTHENTICATION = words("""
     2fa activate activation aktivieren anmelden anmeldung auth authenticate authentication
     authenticator authorise authorize authtoken bestaetigen callback cas confirm confirmation
     connexion contrasena einladung forgot inscription invitation invitations invite invites join
@@ -192,25 +179,25 @@ OAUTH_PARAMETERS = _phrases("""
 """)
 """Parameters of OAuth 2.0 and second factors: a `code` next to one is secret."""
 
-UNSPECIFIC_WORDS = _words("""
+UNSPECIFIC_WORDS = words("""
     assertion authenticity bearer card ccv cookie cookies csc csrf csrfmiddlewaretoken csrftoken
     cvc cvn cvv iban number requestverificationtoken sid signature ssn verification xsrf
 """)
 """Words of secrets that may be in any form, and so say nothing about a `code` in it."""
 
-METHOD_WORDS = _words("channel device factor method type via")
+METHOD_WORDS = words("channel device factor method type via")
 """Last words of names for the method of a second factor."""
 
-REPEAT_WORDS = _words("again confirm confirmation reenter repeat repeated retype retyped verify")
+REPEAT_WORDS = words("again confirm confirmation reenter repeat repeated retype retyped verify")
 """Names of the second field for a password."""
 
-PICTURES = _words("avatar background banner icon logo photo picture thumbnail")
+PICTURES = words("avatar background banner icon logo photo picture thumbnail")
 """Words for pictures that are not QR codes."""
 
-ACCOUNT_NAMES = _words("email login mail mobile phone user username")
+ACCOUNT_NAMES = words("email login mail mobile phone user username")
 """Words for an account: digits next to one are a one-time code."""
 
-SECOND_FACTORS = _words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
+SECOND_FACTORS = words("2fa app authenticator backup email mfa otp recovery sms totp u2f webauthn")
 """Values for the method of a second factor: `{"method": "totp", "code": ...}`."""
 
 LOGIN_NAMES = (
@@ -220,35 +207,31 @@ LOGIN_NAMES = (
 )
 """First or last words of fields for the name of an account, the most certain first."""
 
-LOGIN_SECRETS = _words("credential credentials passe pin secret")
+LOGIN_SECRETS = words("credential credentials passe pin secret")
 """Further names of the password in login forms."""
 
-NOT_ACCOUNT_NAMES = _words("agent group language locale role subject timezone type")
+NOT_ACCOUNT_NAMES = words("agent group language locale role subject timezone type")
 """Last words of other fields: `user_agent`."""
 
-NAMES_OF_FIELDS = _words("""
+NAMES_OF_FIELDS = words("""
     columns exclude excluded fields filters groups include keys methods names only order ordering
     permissions required scope scopes select sort tags
 """)
 """Last words of lists of names, in which no item is the value of another one."""
 
-REMARKS = frozenset(
-    """
+REMARKS = words("""
     a above an below denied empty expired he invalid it missing n/a optional pending required
     revoked see she that the they this to unknown we wrong you
-    """.split()  # noqa: SIM905 (a list to read)
-)
+""")
 """Words in place of a secret: "token: expired", "token: the smallest unit"."""
 
-GUIDANCE = _words("""
-    forgotten must oublié please see should siehe vergessen voir
-""")
+GUIDANCE = words("forgotten must oublié please see should siehe vergessen voir")
 """First words in place of a password: "password: see the manual"."""
 
-COMMON_FIELD_NAMES = _words("email mail name user username")
+COMMON_FIELD_NAMES = words("email mail name user username")
 """The most frequent names next to the name of a secret."""
 
-IDENTIFIER_WORDS = _words("""
+IDENTIFIER_WORDS = words("""
     commit date day digest id ids month name number object pk pks ref rev revision sha slug
     slugs uid uidb36 uidb64 uuid uuids version week year
 """)
