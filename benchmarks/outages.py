@@ -262,7 +262,7 @@ def top_up(environment: dict[str, str], number: int) -> None:
     code = f"""
 import benchmarks.outage_site, datetime
 from trackmate.activity import Activity
-from trackmate.spool import get_spool
+from trackmate.spool.locations import get_spool
 spool = get_spool("?")
 for start in range(0, {number}, 500):
     spool.append([Activity.now(source="request", action="plain/", action_type="Read",

@@ -72,9 +72,15 @@ def main(arguments: list[str]) -> int:
         print(f"Measuring on {vendor}", flush=True)
         try:
             with VENDORS[vendor](options) as url:
-                found.append(_measure(url, options))
+                measured = _measure(url, options)
+                if options.compare_rollups:
+                    print(_compared(measured), flush=True)
+                else:
+                    found.append(measured)
         except NoDatabaseError as reason:
             print(f"Skipped {vendor}: {reason}", file=sys.stderr)
+    if options.compare_rollups:
+        return 0
     if not found:
         return 1
     text = page(found)
@@ -112,6 +118,24 @@ def _table(pages: list[dict], yardsticks: dict[str, float]) -> str:
     return "\n".join([head, *(_line(page, paces) for page in pages)])
 
 
+def _compared(measured: dict) -> str:
+    """Return a table of pages with and without rollups, as multiples of the other table too."""
+    table = measured["table"]
+    head = (
+        f"{measured['rollups']}\n\ndjango-tables2: 50 rows of eight columns in {table:.0f} ms."
+        "\n\n"
+        "| page | with, ms | of that table | without, ms | of that table | gain |\n"
+        "|---|--:|--:|--:|--:|--:|"
+    )
+    lines = [
+        f"| {page['title']} | {page['with']:.0f} | {page['with'] / table:.1f} "
+        f"| {page['without']:.0f} | {page['without'] / table:.1f} "
+        f"| {page['without'] / page['with']:.1f} |"
+        for page in measured["pages"]
+    ]
+    return "\n".join([head, *lines])
+
+
 def _line(page: dict, paces: list[float]) -> str:
     """Return a line of the table; a goal that is met at the pace of its own machine says so."""
     goal, p95 = page["goal"], page["p95"]
@@ -132,7 +156,13 @@ def _verdict(p95: float, at_pace: list[float], goal: int) -> str:
 
 def _measure(url: str, options: argparse.Namespace) -> dict:
     """Let a process of its own make the history and ask the pages, for Django has one setting."""
-    order = {"rows": options.rows, "days": DAYS, "rounds": options.rounds, "only": options.only}
+    order = {
+        "rows": options.rows,
+        "days": DAYS,
+        "rounds": options.rounds,
+        "only": options.only,
+        "compare_rollups": options.compare_rollups,
+    }
     with tempfile.TemporaryDirectory() as spool:
         environment = {"DEMO_DATABASE_URL": url, "DEMO_SPOOL_DIR": spool}
         process = subprocess.run(
@@ -178,6 +208,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="leave the databases there for the next time; PostgreSQL's needs a server that stays, "
         "in TRACKMATE_BENCH_POSTGRES_URL",
+    )
+    parser.add_argument(
+        "--compare-rollups", action="store_true", help="time pages with and without rollups instead"
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this file")
     return parser.parse_args(arguments)

@@ -31,12 +31,12 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.template.backends.django import DjangoTemplates  # noqa: E402
-from django.test import Client, RequestFactory  # noqa: E402
+from django.test import Client, RequestFactory, override_settings  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from benchmarks import scale_history  # noqa: E402
 from trackmate import selectors, suppress  # noqa: E402
-from trackmate.dashboard.windows import written  # noqa: E402
+from trackmate.dashboard.time_ranges import written  # noqa: E402
 from trackmate.models import ActivityLog  # noqa: E402
 
 LOOP = """<table>{% for row in rows %}<tr>
@@ -90,7 +90,7 @@ class Site:
             "wsgi.input": BytesIO(),
             "wsgi.errors": sys.stderr,
         }
-        if "/figures/" in path:
+        if "/facets/" in path:
             environ["HTTP_HX_REQUEST"] = "true"
         started = perf_counter_ns()
         response = self.handler(environ, lambda *_args: None)
@@ -122,6 +122,11 @@ def main() -> None:
     rollups = _roll_up()
     asked = [page for page in _pages(end, order["days"]) if order["only"] in page.title]
     site = Site()
+    if order["compare_rollups"]:
+        with override_settings(TRACKMATE={**settings.TRACKMATE, "QUERY_TIMEOUT": 60_000}):
+            compared = _compare_rollups(site, order["rounds"])
+        print(json.dumps({"rollups": rollups, **compared}))
+        return
     times = {page.title: [] for page in asked}
     queries = {page.title: site.queries(page.urls) for page in asked}
     yardsticks = _yardsticks()
@@ -144,6 +149,26 @@ def main() -> None:
         "pages": [_figures(page, times[page.title], queries[page.title]) for page in asked],
     }
     print(json.dumps(answer))
+
+
+def _compare_rollups(site: Site, rounds: int) -> dict:
+    """Time pages with and without rollups, and the table of eight columns between them."""
+    use, times = selectors.rollups_for, {}
+    ways = {"with": use, "without": lambda *_args: selectors.RollupSet()}
+    table, measured = _yardsticks(EightColumns)["table"], []
+    for turn in range(rounds):
+        for title, url in random.sample(list(COMPARED.items()), len(COMPARED)):
+            for way, selectors.rollups_for in ways.items():
+                if way == "with" or not turn % 3:
+                    times.setdefault(title, {}).setdefault(way, []).append(site.ask(url) / 1e6)
+            measured.append(_time_of(table) / 1e6)
+    return {
+        "table": statistics.median(measured),
+        "pages": [
+            {"title": title, **{way: statistics.median(each) for way, each in times[title].items()}}
+            for title in COMPARED
+        ],
+    }
 
 
 def _pages(end, days: int) -> list[Page]:
@@ -172,7 +197,7 @@ def _pages(end, days: int) -> list[Page]:
         Page(title="object page", urls=(f"/trackmate/object/desk.order/{object_id}/",), goal=QUICK),
         Page(title="one activity", urls=(f"{explorer}{deep}/",)),
         Page(
-            title="explorer and its figures, 24 h", urls=(explorer, f"{explorer}figures/"), goal=DAY
+            title="explorer and its facets, 24 h", urls=(explorer, f"{explorer}facets/"), goal=DAY
         ),
         Page(title="overview, 24 h", urls=(url(overview, range="24h"),), goal=DAY),
         Page(title="overview, 7 days", urls=(url(overview, range="7d"),)),
@@ -191,6 +216,17 @@ def _pages(end, days: int) -> list[Page]:
     ]
 
 
+COMPARED = {
+    f"{name}, {label}": f"{path}?range={key}"
+    for name, path in {
+        "overview": "/trackmate/",
+        "facets": "/trackmate/activity/facets/",
+    }.items()
+    for key, label in {"24h": "24 h", "7d": "7 days", "30d": "30 days"}.items()
+}
+"""Pages that are timed with and without rollups."""
+
+
 class PlainTable(tables.Table):
     action_time = tables.Column()
     actor_label = tables.Column()
@@ -198,7 +234,14 @@ class PlainTable(tables.Table):
     status = tables.Column()
 
 
-def _yardsticks() -> dict[str, Callable[[], object]]:
+class EightColumns(PlainTable):
+    action_type = tables.Column()
+    object_repr = tables.Column()
+    execution_time = tables.Column()
+    ip_address = tables.Column()
+
+
+def _yardsticks(table_class=PlainTable) -> dict[str, Callable[[], object]]:
     """Return what shows a page's worth of rows by other means: how fast this machine is."""
     rows = list(ActivityLog.objects.order_by("-pk")[: selectors.PAGE_SIZE])
     folder = Path(tables.__file__).parent / "templates"
@@ -210,7 +253,7 @@ def _yardsticks() -> dict[str, Callable[[], object]]:
     request = RequestFactory().get("/")
     return {
         "template": lambda: template.render({"rows": rows}),
-        "table": lambda: table.render({"table": PlainTable(rows), "request": request}),
+        "table": lambda: table.render({"table": table_class(rows), "request": request}),
     }
 
 
@@ -222,9 +265,9 @@ def _time_of(show: Callable[[], object]) -> int:
 
 def _roll_up() -> str:
     started = perf_counter_ns()
-    made = selectors.fill_all("default")
+    built = selectors.build_all("default")
     seconds = (perf_counter_ns() - started) / 1e9
-    return f"{made:,} rollups were made before, in {seconds:.0f} s." if made else ""
+    return f"{built:,} rollups were built before, in {seconds:.0f} s." if built else ""
 
 
 def _stand_still():

@@ -13,7 +13,7 @@ class ActionType(TextChoices):
     DELETE = "Delete", _("Delete")
     LOGIN = "Login", _("Login")
     LOGOUT = "Logout", _("Logout")
-    LOGIN_FAILED = "Login Failed", _("Login Failed")
+    LOGIN_FAILED = "Login Failed", _("Failed login")
 
 
 OTHER = "Other"

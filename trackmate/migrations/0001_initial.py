@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="LateChange",
+            name="Invalidation",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("first", models.BigIntegerField()),
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("look", models.JSONField(default=dict)),
+                ("display_options", models.JSONField(default=dict)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
@@ -56,19 +56,16 @@ class Migration(migrations.Migration):
             name="Rollup",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("length", models.PositiveIntegerField()),
+                ("hours", models.PositiveSmallIntegerField()),
                 ("start", models.BigIntegerField()),
-                ("claim", models.UUIDField()),
-                ("claimed_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("entries", models.PositiveIntegerField(default=0)),
-                ("figures", models.TextField(null=True)),
+                ("format", models.PositiveSmallIntegerField(default=1)),
+                ("size", models.PositiveIntegerField(default=0)),
+                ("counts", models.TextField(null=True)),
             ],
             options={
                 "default_permissions": (),
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("length", "start"), name="trackmate_rollup_once"
-                    )
+                    models.UniqueConstraint(fields=("hours", "start"), name="trackmate_rollup_once")
                 ],
             },
         ),

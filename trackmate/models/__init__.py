@@ -1,9 +1,9 @@
-"""The tables: the log itself, and what is counted of it, and what people keep for themselves."""
+"""The tables: the activity log, its rollups, and what users save for themselves."""
 
 from trackmate.enums import ActionType, Status
-from trackmate.models.log import ActivityLog
-from trackmate.models.personal import Preference, SavedView
-from trackmate.rollups import LateChange, Rollup
+from trackmate.models.activity_log import ActivityLog
+from trackmate.models.rollups import Invalidation, Rollup
+from trackmate.models.user_settings import Preference, SavedView
 
 CREATE = ActionType.CREATE
 READ = ActionType.READ
@@ -26,7 +26,7 @@ __all__ = [
     "SUCCESS",
     "UPDATE",
     "ActivityLog",
-    "LateChange",
+    "Invalidation",
     "Preference",
     "Rollup",
     "SavedView",

@@ -1,96 +1,94 @@
-"""Answers about rows.
+"""Queries of the activity log.
 
-Each takes a queryset that is already limited to what a person may see, and returns plain frozen
-values; nothing here counts a whole table or skips rows to reach a page.
+Each takes a queryset that is limited already to what a user may see, and returns frozen values.
+None counts a whole table, or skips rows to reach a page.
 """
 
-from trackmate.selectors.counts import (
-    LATENCIES,
+from trackmate.selectors.aggregates import (
     TOP,
     Bucket,
+    Figure,
     Summary,
     Top,
-    facets,
     facets_of,
     histogram,
-    latencies,
     percentile,
-    summary,
     top,
+    value_expression,
 )
-from trackmate.selectors.filling import fill, fill_all, forget
-from trackmate.selectors.loading import Rolled
-from trackmate.selectors.orders import CLOCK, NEWEST_FIRST, Order
-from trackmate.selectors.pages import (
+from trackmate.selectors.grouping import LATENCIES
+from trackmate.selectors.keyset import ALL_KEYS, CLOCK, NEWEST_FIRST, KeyRange, Order, Rows
+from trackmate.selectors.period import PeriodStats, periods, rollups_for
+from trackmate.selectors.rollups.builder import build_all, build_rollups, clear
+from trackmate.selectors.rollups.reader import RollupSet
+from trackmate.selectors.rows import (
     LISTED,
+    NEW_CAP,
     PAGE_SIZE,
     PAYLOAD,
-    TICK_CAP,
-    Ends,
-    Neighbours,
+    Adjacent,
+    NewActivities,
     Page,
-    Rows,
-    Tick,
-    companions,
+    SeenRange,
+    adjacent,
+    count_new,
     count_up_to,
-    ends,
     every_row,
     is_empty,
-    neighbours,
     newest,
     object_types,
     oldest,
     one,
     page,
+    related,
+    seen_range,
     stream,
-    tick,
 )
-from trackmate.selectors.stretch import Stretch
-from trackmate.selectors.summed import rolled, stretches
 
 __all__ = [
+    "ALL_KEYS",
     "CLOCK",
     "LATENCIES",
     "LISTED",
     "NEWEST_FIRST",
+    "NEW_CAP",
     "PAGE_SIZE",
     "PAYLOAD",
-    "TICK_CAP",
     "TOP",
+    "Adjacent",
     "Bucket",
-    "Ends",
-    "Neighbours",
+    "Figure",
+    "KeyRange",
+    "NewActivities",
     "Order",
     "Page",
-    "Rolled",
+    "PeriodStats",
+    "RollupSet",
     "Rows",
-    "Stretch",
+    "SeenRange",
     "Summary",
-    "Tick",
     "Top",
-    "companions",
+    "adjacent",
+    "build_all",
+    "build_rollups",
+    "clear",
+    "count_new",
     "count_up_to",
-    "ends",
     "every_row",
-    "facets",
     "facets_of",
-    "fill",
-    "fill_all",
-    "forget",
     "histogram",
     "is_empty",
-    "latencies",
-    "neighbours",
     "newest",
     "object_types",
     "oldest",
     "one",
     "page",
     "percentile",
-    "rolled",
+    "periods",
+    "related",
+    "rollups_for",
+    "seen_range",
     "stream",
-    "stretches",
-    "summary",
-    "tick",
     "top",
+    "value_expression",
 ]

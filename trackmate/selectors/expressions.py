@@ -1,4 +1,4 @@
-"""Expressions that the counts are made of."""
+"""Expressions for counting rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Place(Func):
-    """How many of some ascending bounds a column's value is not below.
+class BucketIndex(Func):
+    """The number of ascending bounds that a column's value has reached.
 
-    It is compared with the bound between these, half of the remaining ones at a time, which every
-    database does alike and quickly; functions that truncate times are neither.
+    A binary search in SQL. All databases run it alike and fast, unlike functions that truncate
+    times.
     """
 
     def __init__(self, column: str, bounds: Sequence[Any]) -> None:
@@ -22,41 +22,40 @@ class Place(Func):
         self.bounds = tuple(bounds)
 
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_context: Any) -> Any:
-        """Return the comparisons, written at once: as expressions of Django's they take longer to
-        write than the database takes to count."""
+        """Return nested CASE expressions, as text: compiling expressions of Django for them would
+        take longer than the query."""
         column = self.get_source_expressions()[0]
         text, _params = compiler.compile(column)
         field = column.output_field
         values = [field.get_db_prep_value(bound, connection) for bound in self.bounds]
         params: list[Any] = []
 
-        def place(first: int, last: int) -> str:
+        def search(first: int, last: int) -> str:
             if first == last:
                 return str(first)
             middle = (first + last) // 2
             params.append(values[middle])
             return (
-                f"CASE WHEN {text} < %s THEN {place(first, middle)}"
-                f" ELSE {place(middle + 1, last)} END"
+                f"CASE WHEN {text} < %s THEN {search(first, middle)}"
+                f" ELSE {search(middle + 1, last)} END"
             )
 
-        return place(0, len(values)), params
+        return search(0, len(values)), params
 
 
-class Unindexed(Func):
-    """A column whose index is of no use here: rows are chosen by their time.
+class WithoutIndex(Func):
+    """A column that the database reads without its index, since the rows are found by time.
 
-    SQLite knows no statistics, takes any index that gives it groups in order, and then reads all
-    of it.
+    SQLite has no statistics: it takes any index that groups rows, and reads all of it.
     """
 
     arity = 1
 
     def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_context: Any) -> Any:
-        """Return the column itself."""
+        """Return the column."""
         return compiler.compile(self.get_source_expressions()[0])
 
     def as_sqlite(self, compiler: Any, connection: Any, *_args: Any, **_context: Any) -> Any:
-        """Return the column with a sign that changes nothing, as SQLite's manual advises."""
+        """Return the column with a unary "+", as SQLite's manual recommends."""
         text, params = self.as_sql(compiler, connection)
         return f"+{text}", params

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from trackmate.backends.base import BaseBackend
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.pipeline import get_backend
-from trackmate.redaction import clean_line
-from trackmate.spool import find_left_behind
+from trackmate.redaction.text import clean_line
+from trackmate.spool.locations import find_left_behind
 
 
 class Command(BaseCommand):

@@ -1,7 +1,7 @@
-"""What people keep for themselves: views that they have saved, and how they like their lists.
+"""What users save for themselves: views and display options.
 
-As in the log, links to users are free of constraints: nothing here stands in the way when a user
-is deleted, and all of it lives in the database of the log, wherever the users are.
+As in the log, foreign keys to users have no constraints: a user can be deleted, and all of it is
+in the database of the log, wherever the users are.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from django.db import models
 
 
 class SavedView(models.Model):
-    """A question to the log that somebody has given a name."""
+    """A named query of the activity list."""
 
-    # Said here, so that no DEFAULT_AUTO_FIELD of a project changes it.
+    # Named here, so that no DEFAULT_AUTO_FIELD of a project changes it.
     id = models.BigAutoField(primary_key=True)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -31,10 +31,10 @@ class SavedView(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        # Whose view it is decides what one may do with it; the admin does not show it.
+        # The owner decides, not a permission; the admin does not show them.
         default_permissions = ()
         constraints = (
-            # Its index serves the views of a person.
+            # Its index finds the views of a user.
             models.UniqueConstraint(fields=["owner", "name"], name="trackmate_view_name"),
         )
 
@@ -43,7 +43,7 @@ class SavedView(models.Model):
 
 
 class Preference(models.Model):
-    """How one person likes lists to look, as parameters of their addresses."""
+    """A user's display options, as query parameters."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -52,7 +52,7 @@ class Preference(models.Model):
         db_constraint=False,
         related_name="+",
     )
-    look = models.JSONField(default=dict)
+    display_options = models.JSONField(default=dict)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -1,26 +1,24 @@
-"""The log itself: one row for each activity, written once and never updated."""
+"""The activity log: one row for each activity, written once and never updated."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, router
-from django.db.models.base import ModelState
-from django.db.models.signals import post_init, pre_init
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from trackmate.activity import actor_name
 from trackmate.enums import ActionType, Source, Status
 from trackmate.fields import AwareDateTimeField, FarGenericForeignKey, UUIDv7Field
 from trackmate.indexes import SparseIndex
-from trackmate.querysets import ActivityLogQuerySet
-from trackmate.rollups import noted
+from trackmate.models.querysets import ActivityLogQuerySet, key_of
+from trackmate.models.rollups import invalidate_rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from contextlib import AbstractContextManager
 
     from django.db.models.fields.mixins import FieldCacheMixin
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
 class ActivityLog(models.Model):
     """One activity: who did what, when, from where, and how it went.
 
-    The primary key is a UUIDv7 made from `action_time`: newest first is `-id`, a range of time is
-    a range of ids, a page cursor is an id. Links are free of constraints, so that deleting a user,
-    an object or a content type never touches history.
+    The primary key is a UUIDv7 made from `action_time`: newest first is `-id`, a time range is a
+    range of ids, a page cursor is an id. Foreign keys have no constraints, so that deleting a user,
+    an object or a content type never changes the log.
     """
 
     id = UUIDv7Field(primary_key=True, clock="action_time", editable=False)
@@ -125,70 +123,38 @@ class ActivityLog(models.Model):
         return f"{self.action_time:%Y-%m-%d %H:%M:%S} {who}: {self.action or self.action_type}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store a new row, naming its actor and object as they are called now.
+        """Store a new row with the names that its actor and object have now.
 
-        A failed login has failed, whether or not that was said.
+        A failed login is always stored as failed.
         """
         if self._state.adding:
             if self.action_type == ActionType.LOGIN_FAILED:
                 self.status = Status.FAILED
             self.actor_label = self.actor_label or self._name_of("actor")
             self.object_repr = self.object_repr or self._name_of("content_object")
-        with self._noted(kwargs.get("using")):
+        with self._invalidation(kwargs.get("using")):
             super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Remove this row."""
-        with self._noted(kwargs.get("using")):
+        """Delete this row."""
+        with self._invalidation(kwargs.get("using")):
             return super().delete(*args, **kwargs)
 
     @property
     def who(self) -> str:
-        """The actor as people read it: by name, else by key; "anonymous" made a request without
-        either, and of a command that says no more nobody is known."""
+        """The actor's name, else its key; "anonymous" for a request without an actor, and nothing
+        for a command without one."""
         if self.actor_label or self.actor_id is not None:
-            return self.actor_label or f"#{self.actor_id}"
+            return actor_name(self.actor_label) or f"#{self.actor_id}"
         return str(_("anonymous")) if self.method else ""
 
-    @classmethod
-    def from_db(
-        cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any
-    ) -> Self:
-        """Make a row out of what was read of it.
-
-        Django looks for each column of the model among those that were read, which for a list, that
-        reads half of them, takes twice as long as the rest. Its way is for those who do something
-        of their own when a row is made.
-        """
-        if _is_made_in_an_own_way(cls):
-            return super().from_db(db, field_names, values, **options)
-        row = cls.__new__(cls)
-        row._state = state = ModelState()
-        state.adding, state.db = False, db
-        if options.get("fetch_mode") is not None:
-            state.fetch_mode = options["fetch_mode"]
-        vars(row).update(zip(field_names, values, strict=True))
-        return row
-
-    def _noted(self, using: str | None) -> AbstractContextManager[None]:
-        """Return what tells the rollups of a change of this row."""
-        key = self._meta.pk
-        # A key of the same moment stands for the one that a new row gets.
-        moment = key.get_pk_value_on_save(self) if self.pk is None else key.to_python(self.pk)
-        return noted([moment], using or router.db_for_write(type(self), instance=self))
+    def _invalidation(self, using: str | None) -> AbstractContextManager[None]:
+        """Return a context manager that invalidates the rollups covering this row."""
+        alias = using or router.db_for_write(type(self), instance=self)
+        return invalidate_rollups([key_of(self)], alias)
 
     def _name_of(self, link: str) -> str:
-        """Name what a link points to if it is at hand; nothing is fetched for its name."""
+        """Return the name of a related object that is loaded already; nothing is fetched."""
         field = cast("FieldCacheMixin", self._meta.get_field(link))
         target = field.get_cached_value(self, default=None)
         return "" if target is None else str(target)[:255]
-
-
-def _is_made_in_an_own_way(model: type[ActivityLog]) -> bool:
-    """Say whether a project's class has more columns or an own beginning, or somebody listens."""
-    if model._meta.concrete_model is not ActivityLog or model.__init__ is not models.Model.__init__:
-        return True
-    # Few projects listen to any model, and to look who listens to this one takes a while.
-    if not (pre_init.receivers or post_init.receivers):
-        return False
-    return pre_init.has_listeners(model) or post_init.has_listeners(model)

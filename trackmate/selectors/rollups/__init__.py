@@ -1,0 +1,1 @@
+"""Rollups: pre-aggregated counts for past hours and days."""
