@@ -8,8 +8,7 @@ from django.core.checks import Tags, register
 from django.core.signals import got_request_exception
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.capture import auth, errors, exports
-from trackmate.checks import check_trackmate
+from trackmate.capture import receivers
 from trackmate.signals import activities_exported
 
 
@@ -21,9 +20,11 @@ class TrackmateConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the receivers, each with a `dispatch_uid`."""
-        user_logged_in.connect(auth.on_login, dispatch_uid="trackmate.login")
-        user_logged_out.connect(auth.on_logout, dispatch_uid="trackmate.logout")
-        user_login_failed.connect(auth.on_login_failed, dispatch_uid="trackmate.login_failed")
-        got_request_exception.connect(errors.on_exception, dispatch_uid="trackmate.exception")
-        activities_exported.connect(exports.on_export, dispatch_uid="trackmate.exported")
+        from trackmate.checks import check_trackmate  # noqa: PLC0415 (needs the models)
+
+        user_logged_in.connect(receivers.on_login, dispatch_uid="trackmate.login")
+        user_logged_out.connect(receivers.on_logout, dispatch_uid="trackmate.logout")
+        user_login_failed.connect(receivers.on_login_failed, dispatch_uid="trackmate.login_failed")
+        got_request_exception.connect(receivers.on_exception, dispatch_uid="trackmate.exception")
+        activities_exported.connect(receivers.on_export, dispatch_uid="trackmate.exported")
         register(check_trackmate, Tags.compatibility)

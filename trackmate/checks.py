@@ -23,6 +23,9 @@ from trackmate.conf import (
     setting_types,
     suggestion_for,
 )
+from trackmate.dashboard.dimensions import BUILT_IN, RESERVED, Dimension
+from trackmate.dashboard.http import login
+from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
@@ -49,6 +52,7 @@ def check_trackmate(**_kwargs: Any) -> list[CheckMessage]:
         *_check_urls(),
         *_check_database(),
         *_check_loading(),
+        *_check_dimensions(),
     ]
 
 
@@ -164,12 +168,10 @@ def _check_urls() -> Iterable[CheckMessage]:
 
 
 def _check_login_page() -> Iterable[CheckMessage]:
-    from trackmate.dashboard import access  # noqa: PLC0415 (of models, which come after the apps)
-
     if get_settings().DASHBOARD_ACCESS is not None:
         return
-    url = access.login_url()
-    if not access.leads_somewhere(url):
+    url = login.login_url()
+    if not login.is_page(url):
         yield Warning(
             f"Who opens the dashboard without having logged in is sent to {url}, where there is "
             "no page.",
@@ -229,6 +231,37 @@ def _check_loading() -> Iterable[CheckMessage]:
         except re.error as error:
             yield _unusable("REDACT_PATTERNS", pattern, error)
     yield from _check_backend()
+
+
+def _check_dimensions() -> Iterable[CheckMessage]:
+    names, keys = {*BUILT_IN}, {key for each in BUILT_IN.values() for key in each.keys}
+    for path in get_settings().DIMENSIONS:
+        try:
+            dimension: Any = import_string(path)
+        except BROKEN as error:
+            yield _unusable("DIMENSIONS", path, error)
+            continue
+        if not isinstance(dimension, Dimension):
+            yield _unusable("DIMENSIONS", path, "it is not a Dimension")
+            continue
+        for name in dict.fromkeys((dimension.name, *dimension.keys)):
+            if not re.fullmatch("[A-Za-z_]+", name):
+                yield _wrong_name(path, name, "has other characters than letters and _")
+        for name in sorted({dimension.name} & names | {*dimension.keys} & keys):
+            yield _wrong_name(path, name, "is taken by another dimension")
+        is_reserved = dimension.name in RESERVED or hasattr(ActivityLog, dimension.name)
+        if is_reserved and dimension.name not in names:
+            yield _wrong_name(path, dimension.name, "is reserved")
+        names.add(dimension.name)
+        keys.update(dimension.keys)
+
+
+def _wrong_name(path: str, name: str, reason: str) -> CheckMessage:
+    return Error(
+        f"{SETTING}['DIMENSIONS']: the name {name!r} of {path!r} {reason}.",
+        hint="Give the dimension another `name` and other `keys`.",
+        id="trackmate.E005",
+    )
 
 
 def _check_path(name: str, path: object) -> Iterable[CheckMessage]:

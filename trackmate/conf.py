@@ -137,10 +137,14 @@ class Settings:
     which a person sees, in the dashboard and in the admin."""
 
     DASHBOARD_WINDOW: int = 86_400
-    """Time range that the dashboard opens with, in seconds."""
+    """Default time range of the dashboard, in seconds."""
 
     DASHBOARD_REFRESH: int = 5
-    """Seconds between two looks of the live dashboard for newer rows; 0 turns it off."""
+    """Seconds between two checks of the live dashboard for new activity; 0 turns them off."""
+
+    DIMENSIONS: Sequence[str] = ()
+    """More things to search, show and count activities by: dotted paths of
+    `trackmate.dashboard.dimensions.Dimension` instances."""
 
     TABLE_COLUMNS: Sequence[Dotted] = ()
     """More columns for the lists of the dashboard: callables `(row, request)`, or their dotted
@@ -148,7 +152,7 @@ class Settings:
 
     DETAIL_PANELS: Sequence[Dotted] = ()
     """More panels for the page of an activity: callables `(row, request)`, or their dotted paths,
-    that return a title and what stands under it, or None."""
+    that return a title and the content, or None."""
 
     EXPORT_MAX_ROWS: int = 100_000
     """Most activities that one export holds, the newest first."""

@@ -2,40 +2,44 @@
 
 from django.urls import path, register_converter
 
-from trackmate.dashboard.addresses import RouteConverter, ValueConverter
-from trackmate.dashboard.exports import ExportView
-from trackmate.dashboard.look_form import LookView
-from trackmate.dashboard.shelf import SavedViewsView
-from trackmate.dashboard.views import (
+from trackmate.dashboard.http.converters import RouteConverter, ValueConverter
+from trackmate.dashboard.views.activities import (
     ActivityListView,
-    DetailView,
-    FiguresView,
-    OverviewView,
-    SuggestView,
-    TickView,
+    FilterFormView,
+    NewActivitiesView,
 )
+from trackmate.dashboard.views.detail import DetailView
+from trackmate.dashboard.views.exports import ExportView
+from trackmate.dashboard.views.facets import FacetsView
+from trackmate.dashboard.views.overview import OverviewView
+from trackmate.dashboard.views.preferences import DisplayView
+from trackmate.dashboard.views.saved_views import SavedViewsView
+from trackmate.dashboard.views.suggestions import SuggestionsView
 
 register_converter(ValueConverter, "trackmate_value")
 register_converter(RouteConverter, "trackmate_route")
 
+list_of = ActivityListView.as_view
+
 app_name = "trackmate"
 urlpatterns = [
     path("", OverviewView.as_view(), name="index"),
-    path("activity/", ActivityListView.as_view(), name="activity"),
-    path("activity/tick/", TickView.as_view(), name="tick"),
-    path("activity/figures/", FiguresView.as_view(), name="figures"),
-    path("activity/suggest/", SuggestView.as_view(), name="suggest"),
+    path("activity/", list_of(), name="activity"),
+    path("activity/tick/", NewActivitiesView.as_view(), name="tick"),
+    path("activity/filters/", FilterFormView.as_view(), name="filters"),
+    path("activity/facets/", FacetsView.as_view(), name="facets"),
+    path("activity/suggestions/", SuggestionsView.as_view(), name="suggestions"),
     path("activity/export/", ExportView.as_view(), name="export"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
-    path("activity/look/", LookView.as_view(), name="look"),
+    path("activity/display/", DisplayView.as_view(), name="display"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
     path("views/", SavedViewsView.as_view(), name="views"),
-    path("actor/<trackmate_value:value>/", ActivityListView.as_view(kind="actor"), name="actor"),
-    path("object/<trackmate_value:value>/", ActivityListView.as_view(kind="object"), name="object"),
-    path("address/<str:value>/", ActivityListView.as_view(kind="address"), name="address"),
-    path(
-        "request/<trackmate_value:value>/", ActivityListView.as_view(kind="request"), name="request"
-    ),
-    # A route ends as it likes, and the root's is a slash.
-    path("route/<trackmate_route:value>", ActivityListView.as_view(kind="route"), name="route"),
+    path("actor/<trackmate_value:value>/", list_of(entity_type="actor"), name="actor"),
+    path("object/<trackmate_value:value>/", list_of(entity_type="object"), name="object"),
+    path("address/<str:value>/", list_of(entity_type="address"), name="address"),
+    path("request/<trackmate_value:value>/", list_of(entity_type="request"), name="request"),
+    # A route may or may not end with a slash.
+    path("route/<trackmate_route:value>", list_of(entity_type="route"), name="route"),
+    # Dimensions of a project.
+    path("by/<slug:entity_type>/<trackmate_value:value>/", list_of(), name="entity"),
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 
-from trackmate.dashboard.history import LIMIT, history
+from trackmate.dashboard.object_history import MAX_EVENTS, load_history
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -16,14 +16,14 @@ register = template.Library()
 
 
 @register.inclusion_tag("trackmate/history.html", takes_context=True)
-def trackmate_history(context: Context, instance: Model, limit: int = LIMIT) -> dict[str, Any]:
+def trackmate_history(context: Context, instance: Model, limit: int = MAX_EVENTS) -> dict[str, Any]:
     """Show the newest activities of an object.
 
-    Who sees the page sees them: show it only to people who may. With a `request` in the context,
+    Everybody who sees the page sees them. With a `request` in the context,
     `DASHBOARD_QUERYSET` limits the rows, those with `trackmate.view_payload` see which fields
     changed, and those who may open the dashboard get a link to it.
 
     >>> {% load trackmate %}
     ... {% trackmate_history order limit=5 %}
     """
-    return {"history": history(instance, context.get("request"), limit=limit)}
+    return {"history": load_history(instance, context.get("request"), limit=limit)}

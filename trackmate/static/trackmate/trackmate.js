@@ -4,17 +4,18 @@
 const IDLE_AFTER = 30 * 60_000; // a page left open must not keep its session alive
 
 const find = (id) => document.getElementById(id);
+const LANGUAGE = document.documentElement.lang;
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const on = (kinds, act, root = document, options) => kinds.split(" ").forEach((kind) => root.addEventListener(kind, act, options));
 const set = (element, values) => Object.entries(values).forEach(([name, value]) => element?.setAttribute(name, value));
-const turn = ({ firstElementChild: usual, lastElementChild: turned }, isTurned) => [usual.hidden, turned.hidden] = [isTurned, !isTurned];
+const turn = ({ firstElementChild: first, lastElementChild: second }, isTurned) => [first.hidden, second.hidden] = [isTurned, !isTurned];
 const send = (id, kind) => find(id)?.dispatchEvent(new Event(kind));
 const stored = (act) => { try { return act(sessionStorage); } catch {} };
 
-/* Live: news, while somebody looks. */
+/* Live updates, while somebody is looking. */
 
-let timer, failures = 0, lastSaid = 0, follows = false;
+let timer, failures = 0, lastAnnounced = 0, follows = false;
 const failed = new Set(); // out of date
 let lastSign = Date.now();
 let paused = stored((kept) => kept.tmPaused) === "true";
@@ -65,10 +66,10 @@ function showState() {
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
-function showNews() {
+function announceNew() {
 	const news = find("tm-show");
-	if (news && Date.now() - lastSaid > 2e4) {
-		lastSaid = Date.now();
+	if (news && Date.now() - lastAnnounced > 2e4) {
+		lastAnnounced = Date.now();
 		find("tm-status").textContent = news.textContent;
 	}
 	if (follows && !isReading()) news?.click();
@@ -100,9 +101,16 @@ on("htmx:before:swap", (e) => {
 	drawer.scrollTop = 0;
 });
 
+// A list that was requested before the fields were opened comes without them.
+on("htmx:before:morph:node", (e) => {
+	const [old, replacement] = [e.detail.oldNode, e.detail.newNode];
+	if (old.id === "tm-fields" && one("[name=filters]", old) && !one("[name=filters]", replacement)) e.preventDefault();
+});
+
 on("htmx:after:swap", (e) => {
 	begin();
-	if (isTick(e)) return showNews();
+	if (e.detail.ctx.target === document.body) syncDrawer();
+	if (isTick(e)) return announceNew();
 	if (document.activeElement === document.body && !e.detail.ctx.sourceElement?.matches?.("body, form")) {
 		one("#tm-rows, #tm-overview")?.focus({ preventScroll: true });
 	}
@@ -116,7 +124,7 @@ on("pointerdown keydown scroll", ({ target }) => {
 	if (wasIdle) tick();
 }, window, { passive: true });
 
-/* The server settles what a field says, until it is changed. */
+/* Fields show what the server has rendered, until somebody changes them. */
 
 let changed = false;
 
@@ -134,7 +142,7 @@ on("input", ({ target }) => {
 	changed = true;
 	send(form.id, "htmx:abort"); // it would undo this
 	if (target.matches("input:not([type=radio])")) typedFrom ??= location.href;
-	else settle();
+	else commitTyping();
 });
 
 // Dates begin with the range that is shown, and ask for nothing new.
@@ -150,7 +158,7 @@ on("input", (e) => {
 
 let typedFrom;
 
-function settle() {
+function commitTyping() {
 	const now = location.href;
 	if (typedFrom && typedFrom !== now) {
 		history.replaceState(history.state, "", typedFrom);
@@ -159,33 +167,85 @@ function settle() {
 	typedFrom = undefined;
 }
 
-on("submit", settle);
-on("focusout", () => document.hasFocus() && settle()); // not of the whole window
-on("popstate", () => typedFrom = undefined, window);
+on("submit", commitTyping);
+on("focusout", () => document.hasFocus() && commitTyping()); // not of the whole window
+on("popstate", () => {
+	typedFrom = undefined;
+	send("tm-filters", "htmx:abort"); // a late response must not undo Back
+}, window);
 on("htmx:before:history:update", ({ detail }) => {
 	if (typedFrom && detail.sourceElement.matches("form")) detail.history.type = "replace";
-	else settle();
+	else commitTyping();
 });
 
 on("htmx:config:request", (e) => {
 	const { request: { body }, sourceElement } = e.detail.ctx;
 	if (sourceElement.matches("form")) changed = false;
-	// News are of the list that is shown; in the form another may be half written.
-	if (isTick(e)) for (const [name, value] of new URLSearchParams(location.search)) if (name !== "anyway") body.set(name, value);
-	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "" && name !== "was") body.delete(name);
+	// These are about the list that is shown; the form may have half of another.
+	if (isTick(e) || sourceElement.matches("[hx-trigger='tm:open']")) for (const [name, value] of new URLSearchParams(location.search)) if (!/^(extended|filters|open)$/.test(name)) body.set(name, value);
+	for (const [name, value] of [...(body?.entries?.() ?? [])]) if (value === "") body.delete(name);
 	if (sourceElement.matches("form") && body.get("range") !== "custom") ["start", "end"].forEach((name) => body.delete(name));
 });
 
-/* Buttons, keys, the drawer. */
+/* The open activity is in the address: `open=<id>`. */
 
 const isHeld = (e) => e.ctrlKey || e.metaKey || e.altKey;
 const opened = () => one("tr[data-tm-open]");
+// Nothing but an ID: it becomes part of an address whose content is put into the page.
+const openId = () => /[?&]open=([\da-f-]{36})(?:&|$)/.exec(location.search)?.[1];
+
+function addressWith(id) {
+	const address = new URL(location);
+	id ? address.searchParams.set("open", id) : address.searchParams.delete("open");
+	return address.href;
+}
+
+// Entries of the history that differ in the open activity show the same list.
+let listAddress;
+let hasEntry = false; // the open activity, of its own
+
+function load(id) {
+	const row = find(`tm-row-${id}`);
+	opened()?.removeAttribute("data-tm-open");
+	if (row) row.dataset.tmOpen = "";
+	const href = row ? one(".tm-open", row).href : `${find("tm-drawer").dataset.url}${id}/`;
+	htmx.ajax("GET", href, { source: "#tm-drawer-body" });
+}
 
 function open(link) {
-	opened()?.removeAttribute("data-tm-open");
-	link.closest("tr").dataset.tmOpen = "";
-	htmx.ajax("GET", link.href, { source: "#tm-drawer-body" });
+	const id = link.closest("tr").id.slice("tm-row-".length);
+	const wasOpen = !!openId();
+	history[wasOpen ? "replaceState" : "pushState"](history.state, "", addressWith(id));
+	hasEntry ||= !wasOpen;
+	load(id);
 }
+
+function syncDrawer() {
+	const drawer = find("tm-drawer");
+	if (!drawer) return;
+	const id = openId();
+	if (!id) drawer.close();
+	else if (!drawer.open || one("[data-tm-detail]", drawer)?.dataset.tmDetail !== id) load(id);
+}
+
+on("popstate", () => {
+	hasEntry = false;
+	syncDrawer();
+}, window);
+on("htmx:before:history:restore", (e) => addressWith() === listAddress && e.preventDefault());
+on("close", ({ target }) => {
+	if (target.id !== "tm-drawer") return;
+	send("tm-drawer-body", "htmx:abort");
+	if (!openId()) return;
+	if (!hasEntry) return history.replaceState(history.state, "", addressWith());
+	// Chromium takes the focus away a moment after a script has gone back.
+	const [{ activeElement }, sign] = [document, lastSign];
+	const focus = () => sign === lastSign && activeElement.focus({ preventScroll: true });
+	on("popstate", () => setTimeout(focus, 50), window, { once: true });
+	history.back();
+}, document, true);
+
+/* Buttons and keys. */
 
 function step(by) {
 	const links = all("#tm-rows .tm-open");
@@ -218,7 +278,24 @@ function ask(button, isAsked) {
 	if (isAsked) button.focus(); // Safari does not by itself
 }
 
-function press(id) {
+async function copyLink(button) {
+	try {
+		await navigator.clipboard.writeText(location.href);
+		find("tm-status").textContent = button.dataset.done;
+	} catch {} // where there is no clipboard, the button does nothing
+}
+
+function changeTheme({ dataset: { path } }) {
+	const { dataset } = document.documentElement;
+	const isDark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+	dataset.theme = isDark ? "light" : "dark";
+	document.cookie = `trackmate_theme=${dataset.theme}; path=${path}; max-age=31536000; samesite=lax`;
+}
+
+function press(button) {
+	const id = button?.id;
+	if (id === "tm-theme") return changeTheme(button);
+	if (id === "tm-copy-link") return copyLink(button);
 	if (id === "tm-pause") paused = !paused && !isIdle();
 	else if (id === "tm-follow") follows = !follows;
 	else return;
@@ -227,9 +304,16 @@ function press(id) {
 	tick();
 }
 
+// A click anywhere on a row opens it, but not one on a link, or one that ends a selection.
+function linkOfRow(target) {
+	const link = target.closest("#tm-rows .tm-open");
+	if (link || target.closest("a, button") || !getSelection().isCollapsed) return link;
+	return one(".tm-open", target.closest("#tm-rows tbody tr") ?? document.createElement("i"));
+}
+
 on("click", (e) => {
 	const { target } = e;
-	const link = target.closest("#tm-rows .tm-open");
+	const link = linkOfRow(target);
 	const button = target.closest("button");
 	if (link && !isHeld(e) && !e.shiftKey) {
 		e.preventDefault();
@@ -244,13 +328,22 @@ on("click", (e) => {
 	} else if (button?.value === "delete" && e.detail > 1) {
 		e.preventDefault(); // of a double click
 	} else {
-		press(button?.id);
+		press(button);
 	}
 });
 on("focusout", ({ target }) => target.value === "delete" && ask(target, false));
 
 on("change", schedule);
-on("close", () => send("tm-drawer-body", "htmx:abort"), document, true);
+
+// A menu closes by a click beside it.
+on("pointerdown", ({ target }) => {
+	if (!list()?.contains(target)) for (const menu of all(".tm-menu[open]")) menu.open = menu.contains(target);
+});
+
+// A menu gets its content when it is opened.
+on("toggle", ({ target }) => {
+	if (target.open) all("[hx-trigger='tm:open']", target).forEach((part) => part.dispatchEvent(new Event("tm:open")));
+}, document, true);
 
 const KEYS = { "/": "#tm-filters [name=q]", "?": "#tm-keys", p: "#tm-pause" };
 const areKeysOff = () => document.body.dataset.tmKeys === "off";
@@ -258,7 +351,12 @@ const areKeysOff = () => document.body.dataset.tmKeys === "off";
 on("keydown", (e) => {
 	const { key, target } = e;
 	if (e.isComposing) return;
-	if (target.dataset?.tmSuggest) return goOn(e);
+	const menu = target.closest?.(".tm-menu[open]");
+	if (key === "Escape" && menu && list()?.hidden !== false) {
+		menu.open = false;
+		return menu.firstElementChild.focus();
+	}
+	if (target.dataset?.tmSuggest) return handleSuggestionKey(e);
 	if (key === "Escape" && target.value === "delete") return ask(target, false);
 	if (isHeld(e) || areKeysOff() || target.matches("input, select, textarea")) return;
 	const by = { j: 1, k: -1 }[key];
@@ -270,7 +368,30 @@ on("keydown", (e) => {
 	if (wanted.matches("button")) wanted.click();
 });
 
-/* The brush: thumbs around a time. */
+/* The chart: its readout, and thumbs around a time range. */
+
+function readOut(plot, bars) {
+	const output = one(".tm-readout", plot.closest("figure"));
+	const { tmSentence, tmSummary } = output.dataset;
+	if (!bars.length) return output.textContent = tmSummary;
+	if (bars.length === 1) return output.textContent = bars[0].getAttribute("aria-label");
+	const sum = (name) => bars.reduce((total, bar) => total + Number(bar.dataset[name]), 0).toLocaleString(LANGUAGE);
+	const [first, last] = [bars[0], bars.at(-1)].map((bar) => new URL(bar.href.baseVal, location).searchParams);
+	const time = `${first.get("start")} – ${last.get("end")}`.replaceAll("T", " ");
+	output.textContent = tmSentence.replace("{time}", time).replace("{count}", sum("count")).replace("{failed}", sum("failed"));
+}
+
+for (const kind of ["pointerover", "focusin"]) on(kind, ({ target }) => {
+	const plot = target.closest?.(".tm-plot");
+	const bar = target.closest?.(".tm-bars a");
+	if (bar) readOut(plot, [bar]);
+	else plot?.tmReadOut?.();
+});
+for (const kind of ["pointerout", "focusout"]) on(kind, ({ target, relatedTarget }) => {
+	const plot = target.closest?.(".tm-plot");
+	if (plot && !plot.contains(relatedTarget)) plot.tmReadOut?.();
+});
+
 
 function brush(plot) {
 	let bars, layer, band, thumbs, ends;
@@ -286,13 +407,14 @@ function brush(plot) {
 		layer.hidden = bars.length < 2;
 		band.hidden = ends[1] - ends[0] === bars.length;
 		Object.assign(band.style, { insetInlineStart: first, inlineSize: `calc(${last} - ${first})` });
+		plot.tmReadOut();
 		thumbs.forEach((thumb, side) => {
 			thumb.style.insetInlineStart = [first, last][side];
 			set(thumb, { "aria-valuemax": bars.length, "aria-valuenow": ends[side], "aria-valuetext": times()[side].replace("T", " ") });
 		});
 	}
 
-	function look() {
+	function go() {
 		const wanted = href(ends[0]);
 		wanted.searchParams.set("end", times()[1]);
 		location = wanted;
@@ -328,7 +450,7 @@ function brush(plot) {
 		draw();
 	}, plot);
 	on("pointerup pointercancel", ({ type }) => {
-		if (moved && type === "pointerup") look();
+		if (moved && type === "pointerup") go();
 		held = undefined;
 	}, plot);
 	on("dragstart", (e) => e.preventDefault(), plot);
@@ -340,8 +462,9 @@ function brush(plot) {
 		if (side < 0 || by === undefined) return;
 		e.preventDefault();
 		move(side, ends[side] + by);
-		by ? draw() : look();
+		by ? draw() : go();
 	}, plot);
+	plot.tmReadOut = () => readOut(plot, ends[1] - ends[0] < bars.length ? bars.slice(...ends) : []);
 	plot.tmBegin = () => {
 		bars = all("a", plot);
 		layer = one(".tm-brush", plot);
@@ -356,16 +479,16 @@ function brush(plot) {
 const list = () => find("tm-options");
 const chosen = () => one("[aria-selected]", list());
 
-let field, asking;
+let field, pending;
 
 function suggest() {
-	clearTimeout(asking);
-	const mine = asking = setTimeout(async () => {
+	clearTimeout(pending);
+	const mine = pending = setTimeout(async () => {
 		const { dataset, value, selectionStart } = field;
 		const query = new URLSearchParams({ name: dataset.tmSuggest, q: value, at: selectionStart });
 		const answer = await fetch(`${list().dataset.url}?${query}`, { headers: { "HX-Request": "true" } }).catch(() => null);
 		const html = answer?.ok ? await answer.text() : "";
-		if (mine === asking) showOptions(html.trim());
+		if (mine === pending) showOptions(html.trim());
 	}, 150);
 }
 
@@ -380,7 +503,7 @@ function showOptions(html) {
 }
 
 function close() {
-	asking = clearTimeout(asking);
+	pending = clearTimeout(pending);
 	if (list()?.hidden === false) showOptions("");
 }
 
@@ -409,7 +532,7 @@ on("input", ({ target, isTrusted }) => {
 	if (!isTrusted || target !== field) return;
 	/\S$/.test(field.value.slice(0, field.selectionStart)) ? suggest() : close();
 });
-function goOn(e) {
+function handleSuggestionKey(e) {
 	const { key } = e;
 	const isOpen = !list().hidden;
 	if (key === "ArrowDown") isOpen ? choose(1) : suggest();
@@ -428,10 +551,20 @@ on("mousedown click", (e) => {
 	if (e.type === "click") accept(option);
 });
 
+// Headings stick to the window where the table need not scroll sideways.
+function fitTables() {
+	for (const part of all("#tm-rows .tm-scroll")) part.classList.toggle("tm-fits", part.scrollWidth <= part.clientWidth + 1);
+}
+
+on("resize", fitTables, window);
+
 function begin() {
 	showFields();
 	schedule();
 	find("tm-keys").hidden = areKeysOff();
+	for (const id of ["tm-theme", "tm-copy-link"]) if (find(id)) find(id).hidden = false;
+	listAddress = addressWith();
+	fitTables();
 	for (const plot of all(".tm-plot:has(.tm-brush[hidden])")) {
 		if (!plot.tmBegin) brush(plot);
 		plot.tmBegin();
@@ -439,4 +572,5 @@ function begin() {
 }
 
 begin();
+syncDrawer();
 }
