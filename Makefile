@@ -40,7 +40,7 @@ test-packages: .venv-packages/installed ## Run the tests beside other packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.tenants.settings -n 1 tests/tenants
 
 test-oldest: .venv-oldest/installed ## Run the tests of lists and pages on the oldest versions of what trackmate depends on
-	.venv-oldest/bin/python -m pytest -n auto --dist worksteal $(addprefix tests/test_,access.py admin.py dashboard.py looks.py query.py)
+	.venv-oldest/bin/python -m pytest -n auto --dist worksteal $(addprefix tests/test_,access.py admin.py dashboard.py display_options.py query.py)
 
 packaging: .venv/installed ## Build the wheel and try it in a new project
 	$(BIN)/python -m pytest -m packaging

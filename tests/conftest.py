@@ -11,13 +11,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from playwright.sync_api import expect, sync_playwright
 
-from tests.rows import person
+from tests.factories import person
 from tests.servers import application_server
 from tools.checkers import VARIABLE as CHECKERS_VARIABLE
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE
 from trackmate import diagnostics
-from trackmate.spool import get_spool
+from trackmate.spool.locations import get_spool
 from trackmate.testing import capture_activities
 
 CHROMIUM_FLAGS = (

@@ -9,11 +9,14 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
-from tests.pages import FRAGMENT, url_names
-from tests.rows import activity, person
-from trackmate.dashboard.access import login_url, to_login
-from trackmate.dashboard.history import history
+from tests.factories import activity, person
+from tests.urls_under_test import FRAGMENT, url_names
+from trackmate.dashboard.http import login
+from trackmate.dashboard.http.login import login_url, redirect_to_login_page
+from trackmate.dashboard.object_history import load_history
 from trackmate.models import ActivityLog
+
+User = get_user_model()
 
 pytestmark = [
     pytest.mark.django_db,
@@ -57,15 +60,17 @@ def address_of(name):
         "index": reverse("trackmate:index"),
         "activity": reverse("trackmate:activity"),
         "detail": reverse("trackmate:detail", args=[row.pk]),
-        "figures": reverse("trackmate:figures"),
+        "facets": reverse("trackmate:facets"),
+        "filters": reverse("trackmate:filters"),
         "views": reverse("trackmate:views"),
-        "look": reverse("trackmate:look"),
-        "suggest": reverse("trackmate:suggest") + "?q=actor:",
+        "display": reverse("trackmate:display"),
+        "suggestions": reverse("trackmate:suggestions") + "?q=actor:",
         "actor": reverse("trackmate:actor", args=["ann"]),
         "object": reverse("trackmate:object", args=["shop.order/1"]),
         "route": reverse("trackmate:route", args=["orders/"]),
         "address": reverse("trackmate:address", args=["10.2.3.4"]),
         "request": reverse("trackmate:request", args=["r"]),
+        "entity": reverse("trackmate:entity", args=["actor", "ann"]),
         "export": reverse("trackmate:export", args=["ndjson"]),
         "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
         "admin list": reverse("admin:trackmate_activitylog_changelist"),
@@ -84,11 +89,13 @@ CLOSED = dict.fromkeys(("staff", "payload", "exporter"), 403)
 READABLE = {**TO_LOGIN, **CLOSED, "user": 302, "viewer": 200, "superuser": 200}
 EXPORTS = {**DASHBOARD, "staff": 403, "payload": 403, "viewer": 403}
 WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
-PAGES = ("index", "activity", "detail", "tick", "figures", "suggest", "views")
-PLACES = ("actor", "object", "route", "address", "request")
+PAGES = ("index", "activity", "detail", "tick", "facets", "suggestions", "views", "display")
+ENTITY_PAGES = ("actor", "object", "route", "address", "request", "entity")
+REDIRECT = dict.fromkeys(OPEN, 302)
 MATRIX = {
-    **dict.fromkeys((*PAGES, *PLACES), (DASHBOARD, FRAGMENTS)),
-    "look": tuple({**each, **dict.fromkeys(OPEN, 405)} for each in (DASHBOARD, FRAGMENTS)),
+    **dict.fromkeys((*PAGES, *ENTITY_PAGES), (DASHBOARD, FRAGMENTS)),
+    # As a page it redirects to the list with all filters.
+    "filters": ({**DASHBOARD, **REDIRECT}, FRAGMENTS),
     "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),
@@ -196,9 +203,16 @@ def test_without_an_admin_the_projects_login_page_is_believed(settings):
     assert login_url() == settings.LOGIN_URL
 
 
+def test_signing_out_needs_a_page_for_it(settings):
+    assert login.logout_url(User(is_staff=True)) == "/admin/logout/"
+    assert login.logout_url(User(is_staff=False)) == ""
+    settings.ROOT_URLCONF = "trackmate.urls"
+    assert login.logout_url(User(is_staff=True)) == ""
+
+
 def test_a_project_without_users_sends_to_the_login():
     request = RequestFactory().get("/trackmate/")
-    assert to_login(request, HtmxDetails(request)).url.startswith("/admin/login/")
+    assert redirect_to_login_page(request, HtmxDetails(request)).url.startswith("/admin/login/")
 
 
 def only_office(request):
@@ -240,9 +254,9 @@ def test_a_project_limits_the_rows_of_every_page(client, settings):
     assert client.get(change).status_code == 302
     tick = client.get(reverse("trackmate:tick"), {"since": str(own.pk)}, headers=FRAGMENT)
     assert tick.status_code == 204
-    for address in ("/trackmate/", "/trackmate/activity/figures/", "/trackmate/request/r/"):
+    for address in ("/trackmate/", "/trackmate/activity/facets/", "/trackmate/request/r/"):
         page = client.get(address).content.decode()
-        assert f"{own.pk}"[:8] in page or "1, 0 failed" in page
+        assert f"tm-row-{own.pk}" in page or 'data-tm-summary="1 activities,' in page
         assert str(other.pk) not in page
 
 
@@ -307,7 +321,7 @@ WRONG_RULES = {
     united: "a union",
     dictionaries: "values",
     listed: "list",
-    of_others: "no queryset of activities",
+    of_others: "not a queryset of activities",
     forgotten: "NoneType",
 }
 
@@ -332,7 +346,7 @@ def test_a_rule_that_is_wrong_leaves_a_page_of_the_project_as_it_is(rf, settings
     settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_QUERYSET": sliced}
     request = rf.get("/")
     request.user = superuser()
-    assert history(request.user, request).failed
+    assert load_history(request.user, request).failed
     assert "sliced returned a slice" in caplog.text
 
 

@@ -4,13 +4,13 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import expect
 
-from tests.sights import PAGES, world
+from tests.page_states import PAGES, world
 
-pytest_plugins = ["tests.browsing"]
+pytest_plugins = ["tests.browser"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.urls("tests.sights"),
+    pytest.mark.urls("tests.page_states"),
 ]
 
 MEDIA = {"color_scheme": "light", "forced_colors": "none", "reduced_motion": "no-preference"}
@@ -22,7 +22,7 @@ EVERY_MODE = {
     "320 px, with reduced motion": (NARROW, {"reduced_motion": "reduce"}),
 }
 TWO_MODES = {"light": (WIDE, {}), "dark, 320 px": (NARROW, {"color_scheme": "dark"})}
-IN_EVERY_MODE = ["overview", "explorer, every filter", "activity", "actor", "figures"]
+IN_EVERY_MODE = ["overview", "explorer, every filter", "activity", "actor", "facets"]
 """Between them, these pages have every part that a page can have."""
 # By its tags, axe also runs what it leaves out by default, such as the size of targets.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
@@ -39,8 +39,8 @@ def axe(checkers):
 
 
 @pytest.fixture
-def look(settings, static_root, live_server, log_in, page, axe, complaints):
-    """Open one sight, and return a function that asks axe."""
+def open_state(settings, static_root, live_server, log_in, page, axe, complaints):
+    """Open a page in one of its states, and return a function that asks axe."""
     known = world()
     settings.STATIC_ROOT = static_root
 
@@ -49,9 +49,8 @@ def look(settings, static_root, live_server, log_in, page, axe, complaints):
         log_in(page, get_user_model().objects.get(username=sight.who))
         response = page.goto(live_server.url + sight.address.format(**known))
         assert response.status == sight.status
-        expect(page.locator("#tm-figures > .tm-hidden > .tm-button")).to_have_count(
-            0
-        )  # they have come
+        # The histogram has arrived.
+        expect(page.locator("#tm-facets > .tm-hidden > .tm-button")).to_have_count(0)
         page.evaluate(axe)
         return lambda: page.evaluate(ASK, [sight.part, RULES])
 
@@ -70,18 +69,18 @@ def problems(page, ask, modes):
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in IN_EVERY_MODE])
-def test_axe_finds_nothing(page, look, name):
-    assert not problems(page, look(PAGES[name]), TWO_MODES)
+def test_axe_finds_nothing(page, open_state, name):
+    assert not problems(page, open_state(PAGES[name]), TWO_MODES)
 
 
 @pytest.mark.parametrize("name", IN_EVERY_MODE)
-def test_axe_finds_nothing_in_any_mode(page, look, name):
-    assert not problems(page, look(PAGES[name]), EVERY_MODE)
+def test_axe_finds_nothing_in_any_mode(page, open_state, name):
+    assert not problems(page, open_state(PAGES[name]), EVERY_MODE)
 
 
 @pytest.mark.parametrize("name", IN_EVERY_MODE)
-def test_axe_finds_nothing_from_right_to_left(settings, page, look, name):
+def test_axe_finds_nothing_from_right_to_left(settings, page, open_state, name):
     settings.LANGUAGE_CODE = "ar"
-    ask = look(PAGES[name])
+    ask = open_state(PAGES[name])
     assert page.get_attribute("html", "dir") == "rtl"
     assert not problems(page, ask, {"right to left": (WIDE, {})})

@@ -10,7 +10,7 @@ from django.test import AsyncClient
 from rest_framework.authtoken.models import Token
 from rest_framework_simplejwt.tokens import AccessToken
 
-from trackmate.redaction import keyed_hash
+from trackmate.redaction.text import keyed_hash
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db(transaction=True)]
 

@@ -10,8 +10,11 @@ from django.test import RequestFactory
 from django.urls import include, path, re_path, register_converter
 
 from trackmate import track
-from trackmate.context import Scope
-from trackmate.redaction import MASK, SiteRoutes, get_redactor, redactor_for_request, routes
+from trackmate.context.scope import Scope
+from trackmate.redaction import routes
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.redactor import get_redactor, redactor_for_request
+from trackmate.redaction.routes import SiteRoutes
 
 RANDOM = "9944b09199c62bcf9418ad846dd0e4bb"
 UUID = "018f3b1c-7e2a-7c3d-9b4e-5f6a7b8c9d0e"

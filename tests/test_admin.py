@@ -11,10 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.pages import text_of
-from tests.rows import SCRIPT, activities, activity, hostile_activity, person, user_page
+from tests.factories import SCRIPT, activities, activity, hostile_activity, person, user_page
 from tests.shop.models import Order
 from tests.slow import slow_log
+from tests.urls_under_test import text_of
 from trackmate import admin as trackmate_admin
 from trackmate.models import ActivityLog
 
@@ -53,7 +53,7 @@ def test_a_list_counts_no_table_and_asks_nothing_for_a_row(admin_client, number)
 
 
 def test_pages_end_where_the_counting_does(admin_client, monkeypatch):
-    monkeypatch.setattr(trackmate_admin, "COUNTED", 60)
+    monkeypatch.setattr(trackmate_admin, "MAX_ROWS", 60)
     rows = activities(70)
     first, second = (admin_client.get(LIST, {"p": page}) for page in (1, 2))
     assert keys_in(first) + keys_in(second) == [str(row.pk) for row in rows[:60]]

@@ -10,7 +10,7 @@ from django.test import AsyncClient, RequestFactory
 from trackmate import bind
 from trackmate.activity import Target
 from trackmate.diagnostics import counts
-from trackmate.redaction import keyed_hash
+from trackmate.redaction.text import keyed_hash
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 

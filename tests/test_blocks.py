@@ -9,7 +9,7 @@ import pytest
 
 from trackmate import bind, suppress, track, tracking
 from trackmate.activity import Activity
-from trackmate.context import apply_context, is_suppressed
+from trackmate.context.binding import apply_context, is_suppressed
 
 
 def actor():

@@ -14,7 +14,7 @@ from django.utils.translation import override
 
 from trackmate.backends.dummy import DummyBackend
 from trackmate.checks import check_trackmate
-from trackmate.dashboard.access import login_url
+from trackmate.dashboard.http.login import login_url
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 BARE_URLS = "django.contrib.auth.urls"

@@ -9,7 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.contrib.contenttypes.prefetch import GenericPrefetch
 from django.db import connection
 
-from tests.rows import person
+from tests.factories import person
 from tests.shop.models import Blob, Country, Invoice, Order, RushOrder, Seat
 from trackmate import track
 from trackmate.models import ActivityLog

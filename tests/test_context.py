@@ -9,14 +9,8 @@ from django.test import RequestFactory
 
 from trackmate import bind, suppress, track
 from trackmate.activity import Activity
-from trackmate.context import (
-    Scope,
-    apply_context,
-    current_scope,
-    enter_scope,
-    is_suppressed,
-    leave_scope,
-)
+from trackmate.context.binding import apply_context, is_suppressed
+from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 
 pytestmark = pytest.mark.users
 

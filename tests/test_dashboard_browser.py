@@ -9,19 +9,16 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tests.rows import activities, activity, at, hostile_activity, person, user_page
+from tests.dashboard_page import chips, filter_field, live_state, query_line, row
+from tests.factories import activities, activity, at, hostile_activity, person, user_page
 from trackmate.models import SavedView
 
-pytest_plugins = ["tests.browsing"]
+pytest_plugins = ["tests.browser"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("quick"),
 ]
-
-
-def row(page, stored):
-    return page.locator(f"#tm-row-{stored.pk}")
 
 
 def test_news_wait_until_they_are_asked_for(page, visit):
@@ -33,7 +30,7 @@ def test_news_wait_until_they_are_asked_for(page, visit):
     expect(row(page, new[0])).to_have_count(0)
     page.locator("#tm-show").click()
     expect(row(page, new[0])).to_be_visible()
-    expect(page.locator("#tm-pill")).to_be_empty()
+    expect(page.locator("#tm-new")).to_be_empty()
     expect(page.locator("#tm-rows")).to_be_focused()
     later = activity()
     expect(page.locator("#tm-show")).to_contain_text("1 new")
@@ -45,7 +42,7 @@ def test_pause_stops_asking_and_resume_asks_at_once(page, visit):
     activity()
     page.clock.install()
     visit(page)
-    state = page.locator("[data-tm-state]")
+    state = live_state(page)
     expect(state).to_have_text("Live")
     with page.expect_response("**/tick/**"):
         pass
@@ -71,11 +68,11 @@ def test_a_page_that_rests_offers_to_resume(page, visit, address, press):
     activity()
     page.clock.install()
     visit(page, address)
-    state = page.locator("[data-tm-state]")
+    state = live_state(page)
     expect(state).to_have_text("Live")
     expect(page.locator(".tm-bars")).to_be_visible()
     page.clock.fast_forward("31:00")
-    expect(state).to_have_text("Paused while you are away")
+    expect(state).to_have_text("Paused (inactive)")
     resume = page.get_by_role("button", name="Resume")
     if press == "click":
         resume.click()
@@ -88,7 +85,7 @@ def test_a_page_that_rests_offers_to_resume(page, visit, address, press):
 
 
 def filter_by_hand(page):
-    page.locator("#tm-filters").get_by_label("Actor").fill("n")
+    filter_field(page, "Actor").fill("n")
     page.wait_for_url("**actor=n")
 
 
@@ -120,7 +117,7 @@ def test_a_paused_page_offers_to_resume_whatever_is_swapped(page, visit, address
     expect(pause).to_have_count(0)
     swap(page)
     expect(resume).to_be_visible()
-    expect(page.locator("[data-tm-state]")).not_to_have_text("Live")
+    expect(live_state(page)).not_to_have_text("Live")
     page.keyboard.press("Escape")
     page.locator("h1").first.click()
     page.keyboard.press("p")
@@ -131,16 +128,18 @@ def test_a_paused_page_offers_to_resume_whatever_is_swapped(page, visit, address
 def test_a_filter_narrows_while_one_types_and_back_undoes_it(page, visit):
     ann, bob = activity(actor_label="ann"), activity(actor_label="bob")
     visit(page)
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
+    filter_field(page, "Actor").fill("ann")
     expect(row(page, bob)).to_have_count(0)
     expect(row(page, ann)).to_be_visible()
     assert page.url.endswith("/trackmate/activity/?range=24h&actor=ann")
-    expect(page.locator("#tm-filters").get_by_label("Actor")).to_be_focused()
+    expect(filter_field(page, "Actor")).to_be_focused()
     page.keyboard.press("Enter")
     page.go_back()
     expect(row(page, bob)).to_be_visible()
-    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("")
-    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    expect(chips(page)).to_have_count(0)
+    expect(filter_field(page, "Actor")).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(live_state(page)).to_have_text("Live")
     news = activity()
     expect(page.locator("#tm-show")).to_contain_text("1 new")
     page.locator("#tm-show").click()
@@ -158,8 +157,7 @@ def test_news_are_those_that_match(page, visit):
 def test_a_message_comes_and_goes_beside_its_field(page, visit):
     kept = activity(ip_address="10.2.3.4")
     visit(page)
-    page.get_by_text("More filters").click()
-    field = page.locator("#tm-filters").get_by_label("Address")
+    field = filter_field(page, "Address")
     field.fill("10.2.3")
     expect(page.locator("#tm-error-address")).to_contain_text("neither an address nor a network")
     expect(field).to_have_attribute("aria-invalid", "true")
@@ -188,7 +186,7 @@ def test_dates_begin_with_the_range_that_is_shown(
     monkeypatch.setattr("django.utils.timezone.now", lambda: now)
     activity(request_id="r", ago=60)
     visit(page, address)
-    expect(page.locator("[data-tm-state]")).to_be_visible()
+    expect(live_state(page)).to_be_visible()
     rows = page.locator("#tm-rows tr, #tm-overview .tm-card").all_inner_texts()
     url, asked = page.url, []
     page.on("request", lambda request: asked.append(request.url))
@@ -222,12 +220,12 @@ def test_a_date_that_is_changed_narrows_and_one_that_is_gone_does_nothing(
     page.locator(".tm-segment", has_text="Custom").click()
     begin = page.get_by_label("From")
     begin.fill("")
-    expect(page.locator("#tm-error-start")).to_have_text("Say from when.")
+    expect(page.locator("#tm-error-start")).to_have_text("Enter a start date.")
     expect(texts).to_have_text(before, use_inner_text=True)
     begin.fill(f"{timezone.localtime() - timedelta(days=2):%Y-%m-%dT%H:%M:%S}")
     expect(page).to_have_url(re.compile("range=custom&start="))
     expect(page.locator("#tm-error-start")).to_be_empty()
-    expect(page.locator(".tm-bars title").first).to_be_attached()
+    expect(page.locator(".tm-bars a").first).to_be_attached()
     if "activity" in address:
         expect(page.locator(shown)).to_have_count(2)
     else:
@@ -236,15 +234,15 @@ def test_a_date_that_is_changed_narrows_and_one_that_is_gone_does_nothing(
     page.wait_for_function(f"history.length === {entries + 1}")
 
 
-def test_the_look_is_changed_of_the_list_that_is_shown(page, visit):
+def test_display_options_change_the_list_that_is_shown(page, visit):
     kept = activity(actor_label="ann")
     visit(page, "/trackmate/activity/?actor=ann")
-    line = page.get_by_label("Search")
+    line = query_line(page)
     line.fill("status:")
     expect(page.locator("#tm-error-q")).not_to_be_empty()
-    page.locator("summary", has_text="Look").click()
-    page.get_by_label("Lines").select_option("compact")
-    page.get_by_role("button", name="Apply and remember").click()
+    page.locator("summary", has_text="Display").click()
+    page.get_by_label("Row height").select_option("compact")
+    page.get_by_role("button", name="Apply and save").click()
     expect(page.locator("#tm-rows[data-density=compact]")).to_be_visible()
     expect(row(page, kept)).to_be_visible()
 
@@ -255,25 +253,25 @@ def test_pages_turn_and_the_oldest_is_not_live(page, visit):
     page.get_by_role("link", name="Older").click()
     expect(row(page, rows[-1])).to_be_visible()
     expect(row(page, rows[0])).to_have_count(0)
-    expect(page.locator("[data-tm-state]")).to_have_text("Not live on this page")
+    expect(live_state(page)).to_have_text("Not live on this page")
     page.get_by_role("link", name="Newest").click()
     expect(row(page, rows[0])).to_be_visible()
-    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    expect(live_state(page)).to_have_text("Live")
 
 
 def test_what_the_list_shows_is_saved_as_it_is_then(page, visit):
     ann, bob = activity(actor_label="ann"), activity(actor_label="bob")
     visit(page, "/trackmate/activity/?range=7d")
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
+    filter_field(page, "Actor").fill("ann")
     expect(row(page, bob)).to_have_count(0)
     page.get_by_text("Save this view").click()
     page.get_by_label("Name").fill("What Ann did")
-    page.get_by_label("Open the list with it").check()
+    page.get_by_label("Make this my default").check()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/trackmate/activity/?range=7d&actor=ann")
     link = page.get_by_role("link", name="What Ann did")
     expect(link).to_have_attribute("aria-current", "true")
-    page.locator("#tm-filters").get_by_label("Actor").fill("")
+    filter_field(page, "Actor").fill("")
     expect(row(page, bob)).to_be_visible()
     expect(link).not_to_have_attribute("aria-current", "true")
     link.click()
@@ -291,7 +289,7 @@ def test_what_one_types_for_a_view_outlasts_a_change_of_filters(page, visit):
     visit(page)
     page.get_by_text("Save this view").click()
     page.get_by_label("Name").fill("Half a na")
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
+    filter_field(page, "Actor").fill("ann")
     expect(row(page, rows[1])).to_have_count(0)
     expect(page.get_by_label("Name")).to_have_value("Half a na")
     expect(page.locator("#tm-view-query")).to_have_value("range=24h&actor=ann")
@@ -302,8 +300,8 @@ def test_one_menu_is_open_at_a_time(page, visit):
     visit(page)
     page.get_by_text("Save this view").click()
     expect(page.get_by_label("Name")).to_be_visible()
-    page.locator("summary", has_text="Look").click()
-    expect(page.get_by_label("Lines")).to_be_visible()
+    page.locator("summary", has_text="Display").click()
+    expect(page.get_by_label("Row height")).to_be_visible()
     expect(page.get_by_label("Name")).to_be_hidden()
 
 
@@ -328,7 +326,7 @@ def test_views_are_changed_and_deleted_without_javascript(open_page, visit):
 
 
 @pytest.fixture
-def shelf(page, visit):
+def saved_views(page, visit):
     """Open the page of the saved views of somebody who has two."""
     visit(page, "/trackmate/views/")
     owner = get_user_model().objects.get(username="staff")
@@ -346,13 +344,13 @@ def deletion(page, name):
 
 
 @pytest.mark.parametrize("press", ["click", "Enter", "Space"])
-def test_a_view_is_deleted_by_a_second_press(shelf, press):
-    button = deletion(shelf, "Nights")
+def test_a_view_is_deleted_by_a_second_press(saved_views, press):
+    button = deletion(saved_views, "Nights")
     for name in ("Delete Nights", "Delete? Nights"):
         expect(button).to_have_accessible_name(name)
         button.click() if press == "click" else button.press(press)
-    expect(shelf.get_by_text("The view was deleted.")).to_be_visible()
-    expect(shelf.get_by_role("article")).to_have_count(1)
+    expect(saved_views.get_by_text("The view was deleted.")).to_be_visible()
+    expect(saved_views.get_by_role("article")).to_have_count(1)
     expect(button).to_have_count(0)
 
 
@@ -366,23 +364,23 @@ def test_a_view_is_deleted_by_a_second_press(shelf, press):
     ],
     ids=["Tab", "Escape", "a click elsewhere", "another view"],
 )
-def test_a_button_that_asked_and_is_left_asks_again(shelf, leave):
-    button = deletion(shelf, "Nights")
+def test_a_button_that_asked_and_is_left_asks_again(saved_views, leave):
+    button = deletion(saved_views, "Nights")
     button.click()
-    expect(shelf.locator("#tm-status")).to_have_text("Delete? Nights")
-    leave(shelf)
+    expect(saved_views.locator("#tm-status")).to_have_text("Delete? Nights")
+    leave(saved_views)
     expect(button).to_have_accessible_name("Delete Nights")
     button.click()
     expect(button).to_have_accessible_name("Delete? Nights")
-    expect(shelf.get_by_role("article")).to_have_count(2)
+    expect(saved_views.get_by_role("article")).to_have_count(2)
 
 
-def test_a_double_click_deletes_nothing(shelf):
-    button = deletion(shelf, "Days")
+def test_a_double_click_deletes_nothing(saved_views):
+    button = deletion(saved_views, "Days")
     button.dblclick()
     expect(button).to_have_accessible_name("Delete? Days")
     button.click()
-    expect(shelf.get_by_role("article")).to_have_count(1)
+    expect(saved_views.get_by_role("article")).to_have_count(1)
 
 
 def test_an_activity_opens_and_leads_back_to_its_row(page, visit):
@@ -411,10 +409,10 @@ def test_a_failing_server_is_asked_less_often_and_forgiven(page, visit, complain
     activity()
     visit(page)
     page.route("**/tick/**", lambda route: route.fulfill(status=503, body="no"))
-    expect(page.locator("[data-tm-state]")).to_have_text("Trying again")
+    expect(live_state(page)).to_have_text("Reconnecting")
     expect(page.locator("#tm-toast")).to_be_empty()
     page.unroute("**/tick/**")
-    expect(page.locator("[data-tm-state]")).to_have_text("Live", timeout=20_000)
+    expect(live_state(page)).to_have_text("Live", timeout=20_000)
     complaints.clear()
 
 
@@ -424,15 +422,15 @@ def test_a_failed_filter_says_so(page, visit, complaints):
     page.route(
         "**/trackmate/activity/?*q=*", lambda route: route.fulfill(status=500, body="<b>host</b>")
     )
-    page.get_by_label("Search").fill("x")
+    query_line(page).fill("x")
     message = page.get_by_role("alert")
-    expect(message).to_contain_text("That did not work")
+    expect(message).to_contain_text("Update failed")
     expect(row(page, stored)).to_be_visible()
     with page.expect_response("**/tick/**"):
         pass
     page.wait_for_timeout(100)
-    expect(message).to_contain_text("That did not work")  # news do not make the list right
-    page.get_by_label("Search").fill("")
+    expect(message).to_contain_text("Update failed")  # news do not make the list right
+    query_line(page).fill("")
     expect(message).to_be_empty()
     complaints.clear()
 
@@ -471,8 +469,10 @@ def test_without_javascript_everything_but_the_live_list_is_there(open_page, vis
     rows = activities(60, actor_label="ann")
     page = visit(open_page(java_script_enabled=False))
     expect(page.locator("#tm-live-controls")).to_be_hidden()
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
-    page.get_by_role("button", name="Apply").click()
+    page.locator("#tm-filters summary").click()
+    page.get_by_role("link", name="Show all filters").click()
+    filter_field(page, "Actor").fill("ann")
+    page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="Older").click()
     expect(row(page, rows[-1])).to_be_visible()
 
@@ -503,12 +503,12 @@ def test_the_histogram_comes_by_itself_and_follows_the_filters(page, visit):
     activities(3, actor_label="ann")
     activities(2, actor_label="bob")
     visit(page)
-    numbers = page.locator("#tm-figures").get_by_text("The same as a table")
+    numbers = page.locator("#tm-facets").get_by_text("Show as table")
     expect(numbers).to_be_visible()
-    expect(page.locator('.tm-bars a[aria-label*=": 5, 0 failed"]')).to_have_count(1)
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
-    expect(page.locator('.tm-bars a[aria-label*=": 3, 0 failed"]')).to_have_count(1)
-    page.locator('.tm-bars a[aria-label*=": 3, 0 failed"]').focus()
+    expect(page.locator('.tm-bars a[aria-label*=": 5 activities, 0 failed"]')).to_have_count(1)
+    filter_field(page, "Actor").fill("ann")
+    expect(page.locator('.tm-bars a[aria-label*=": 3 activities, 0 failed"]')).to_have_count(1)
+    page.locator('.tm-bars a[aria-label*=": 3 activities, 0 failed"]').focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("range=custom"))
     expect(page.locator("#tm-rows tbody tr")).to_have_count(3)
@@ -517,7 +517,7 @@ def test_the_histogram_comes_by_itself_and_follows_the_filters(page, visit):
 def test_the_overview_is_live_and_leads_into_the_log(page, visit):
     activity(status="Failed", action="went.wrong")
     visit(page, "/trackmate/")
-    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    expect(live_state(page)).to_have_text("Live")
     card = page.locator(".tm-card").filter(has_text="Failures")
     expect(card.locator("strong")).to_have_text("1")
     activity(status="Failed")
@@ -531,7 +531,7 @@ def test_the_overview_is_live_and_leads_into_the_log(page, visit):
 def test_a_time_is_drawn_on_the_overview_after_news_too(page, visit):
     activities(5, step=3600)
     visit(page, "/trackmate/")
-    begin = page.get_by_role("slider", name="Beginning of the time to look at")
+    begin = page.get_by_role("slider", name="Range start")
     expect(begin).to_be_visible()
     with page.expect_response(re.compile("/trackmate/$")):
         page.locator("#tm-live").dispatch_event("tm:tick")
@@ -563,7 +563,7 @@ def test_a_narrow_screen_scrolls_nothing_but_tables(page, visit, address):
     visit(page, address)
     if "request" in address:
         # Its few rows say more than any figure.
-        expect(page.locator("#tm-figures")).to_be_hidden()
+        expect(page.locator("#tm-facets")).to_be_hidden()
     else:
         expect(page.locator(".tm-bars").first).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
@@ -578,17 +578,17 @@ def test_dates_are_asked_for_a_range_of_dates_alone(page, visit, question):
     expect(page.locator("#id_start")).to_be_visible()
 
 
-def test_the_way_into_the_admin_comes_with_the_figures(page, visit, log_in):
+def test_the_way_into_the_admin_comes_with_the_facets(page, visit, log_in):
     ann = person("ann")
     activity(actor=ann)
     address = f"/trackmate/actor/%23{ann.pk}/"
     visit(page, address)
-    expect(page.locator("#tm-figures figure")).to_be_visible()
+    expect(page.locator("#tm-facets figure")).to_be_visible()
     expect(page.locator("#tm-admin")).to_be_empty()
     log_in(page, person("root", is_superuser=True, is_staff=True))
     page.reload()
-    link = page.locator("#tm-admin").get_by_role("link", name="open in the admin")
+    link = page.locator("#tm-admin").get_by_role("link", name="Open in the admin")
     expect(link).to_have_attribute("href", reverse(user_page("change"), args=[ann.pk]))
-    page.locator("#id_status").select_option("Failed")
+    filter_field(page, "Status").select_option("Failed")
     expect(page).to_have_url(re.compile("status=Failed"))
     expect(link).to_be_visible()

@@ -41,7 +41,7 @@ def show_news(page):
     """Ask what is new, and show it."""
     page.locator("#tm-live").dispatch_event("tm:tick")
     page.locator("#tm-show").click()
-    expect(page.locator("#tm-pill")).to_be_empty()
+    expect(page.locator("#tm-new")).to_be_empty()
 
 
 def test_a_day_at_the_desk_is_seen_live(url, open_page):
@@ -57,7 +57,7 @@ def test_a_day_at_the_desk_is_seen_live(url, open_page):
     log_in(clerk, url, "alice", "wrong")
     expect(clerk.get_by_text("Please enter a correct username and password")).to_be_visible()
     show_news(auditor)
-    expect(rows.filter(has_text="Login Failed")).to_have_count(1)
+    expect(rows.filter(has=auditor.locator("[data-type=login-failed]"))).to_have_count(1)
 
     log_in(clerk, url, "alice")
     place_order(clerk, url)

@@ -1,4 +1,4 @@
-"""Panels of the project's own on the page of an activity."""
+"""The project's panels on the page of an activity."""
 
 import re
 
@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
 
-from tests.pages import FRAGMENT, text_of
-from tests.rows import SCRIPT, activity, person
+from tests.factories import SCRIPT, activity, person
+from tests.urls_under_test import FRAGMENT, text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
@@ -84,7 +84,7 @@ def shown(client, configure):
     return show
 
 
-def test_a_text_is_a_text(shown):
+def test_a_text_is_escaped(shown):
     page = shown("tests.test_detail_panels.prose", remarks=SCRIPT)
     assert "<h2>Status</h2>" in page
     assert "&lt;/script&gt;" in page
@@ -93,7 +93,7 @@ def test_a_text_is_a_text(shown):
 
 
 @pytest.mark.parametrize("headers", [None, FRAGMENT])
-def test_facts_are_a_list_of_names_and_values(shown, headers):
+def test_fields_are_a_list_of_names_and_values(shown, headers):
     page = shown(facts, pairs, remarks=SCRIPT, headers=headers)
     assert "<dt>Number</dt><dd><bdi>17</bdi></dd>" in page
     assert "<dt>Page</dt><dd><bdi><b>b</b></bdi></dd>" in page
@@ -102,22 +102,22 @@ def test_facts_are_a_list_of_names_and_values(shown, headers):
     assert SCRIPT not in page
 
 
-def test_html_is_html_if_the_project_says_that_it_is_safe(shown):
+def test_safe_html_is_not_escaped(shown):
     page = shown(markup)
     assert '<p class="shop">safe</p>' in page
     assert SCRIPT not in page
 
 
-def test_a_panel_may_have_nothing_to_say(shown):
+def test_a_panel_may_be_empty(shown):
     before = shown()
     assert shown(nothing).count("<h2>") == before.count("<h2>")
 
 
 @pytest.mark.parametrize("panel", [broken, broken_query, unspeakable, of_another_form])
-def test_a_panel_that_fails_says_so_in_its_place(shown, caplog, panel):
+def test_a_panel_that_fails_shows_a_message(shown, caplog, panel):
     page = shown(panel, count_users, remarks="still here")
     assert f"<h2>{panel.__name__}</h2>" in page
-    assert "This panel of the project failed" in page
+    assert "This panel failed" in page
     assert "<h2>Users</h2>" in page
     assert "still here" in page
     [record] = caplog.records
@@ -125,12 +125,12 @@ def test_a_panel_that_fails_says_so_in_its_place(shown, caplog, panel):
     assert re.match(r"DETAIL_PANELS: .* failed: \w+ at .*\.py:\d+", record.getMessage())
 
 
-def test_a_panel_that_comes_from_nowhere_says_so_too(shown, caplog):
+def test_a_panel_that_cannot_be_imported_shows_a_message(shown, caplog):
     assert "<h2>nobody</h2>" in shown("tests.test_detail_panels.nobody")
     assert "tests.test_detail_panels.nobody" in caplog.text
 
 
-def test_a_panel_sees_the_payload_only_with_its_reader(shown, client):
+def test_a_panel_gets_the_payload_only_with_the_permission(shown, client):
     secret = {name: {"word": "opensesame"} for name in ("data", "response", "changes")}
     assert "None None None True" in shown(payload, **secret)
     client.force_login(person("reader", "view_payload", is_staff=True))

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from tests.pages import FRAGMENT, log_queries, text_of
-from tests.rows import SCRIPT, activities, activity, hostile_activity, person
-from trackmate.dashboard.trees import ITEMS
+from tests.factories import SCRIPT, activities, activity, hostile_activity, person
+from tests.urls_under_test import FRAGMENT, log_queries, text_of
+from trackmate.dashboard.detail.json_tree import MAX_ITEMS
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
@@ -66,12 +66,12 @@ def test_no_id_of_the_parts_is_one_of_the_list(reader):
     parts = ids_in(shown(reader, second, FRAGMENT))
     page = ids_in(text_of(reader.get("/trackmate/activity/")))
     assert {f"tm-row-{first.pk}", "tm-rows"} <= set(page)
-    assert {f"tm-same-{first.pk}", "tm-copy-json"} <= set(parts)
+    assert {f"tm-related-{first.pk}", "tm-snippet-json"} <= set(parts)
     assert set(parts).isdisjoint(page)
     assert len(parts) == len(set(parts))
 
 
-def test_what_is_not_there_is_told_beside_the_list_too(reader):
+def test_a_missing_activity_is_a_message(reader):
     response = reader.get(reverse("trackmate:detail", args=[NO_SUCH]), headers=FRAGMENT)
     assert response.status_code == 200
     assert "There is no such activity" in text_of(response)
@@ -79,7 +79,7 @@ def test_what_is_not_there_is_told_beside_the_list_too(reader):
 
 
 @pytest.mark.parametrize(("headers", "status"), [(None, 503), (FRAGMENT, 200)])
-def test_what_cannot_be_read_is_told_too(reader, headers, status):
+def test_an_unreadable_activity_is_a_message(reader, headers, status):
     row = activity()
 
     def fail(execute, sql, params, many, context):
@@ -94,10 +94,23 @@ def test_what_cannot_be_read_is_told_too(reader, headers, status):
     assert ("<html" in text_of(response)) == (headers is None)
 
 
-# What the same request did
+@pytest.mark.parametrize("part", ["related", "adjacent"])
+def test_an_error_of_any_kind_is_a_message_and_one_log_entry(reader, monkeypatch, caplog, part):
+    def fail(*_arguments, **_options):
+        raise ValueError("a fault of ours")
+
+    row = activity(request_id="r")
+    monkeypatch.setattr(f"trackmate.selectors.{part}", fail)
+    response = reader.get(reverse("trackmate:detail", args=[row.pk]))
+    assert response.status_code == (200 if part == "adjacent" else 503)
+    assert len([each for each in caplog.records if each.name == "trackmate"]) == 1
+    assert "a fault of ours" not in text_of(response)
 
 
-def test_companions_say_how_long_after_the_first_they_came(reader):
+# Related activities
+
+
+def test_related_activities_show_the_time_since_the_first(reader):
     began = timezone.now()
     row = activity(request_id="r", action_time=began, source="request")
     for milliseconds in (100, 1_500):
@@ -117,7 +130,7 @@ def test_an_offset_is_never_negative(reader):
 # Changes, trees
 
 
-def test_changed_words_are_told_to_eyes_and_to_screen_readers(reader):
+def test_changed_words_are_marked_for_eyes_and_screen_readers(reader):
     page = shown(
         reader, activity(changes={"note": ["a red house", "a blue house"], "x": [None, 5]})
     )
@@ -126,10 +139,10 @@ def test_changed_words_are_told_to_eyes_and_to_screen_readers(reader):
     assert '<bdi>x</bdi> <span class="tm-quiet">added</span>' in page
 
 
-def test_a_tree_that_ends_says_where_the_rest_is(reader):
-    notice = "All of it is in the copy as JSON."
-    assert notice in shown(reader, activity(data=list(range(ITEMS + 1))))
-    assert notice not in shown(reader, activity(data=list(range(ITEMS))))
+def test_a_tree_that_is_not_whole_points_to_the_snippet(reader):
+    notice = "The JSON snippet below is complete."
+    assert notice in shown(reader, activity(data=list(range(MAX_ITEMS + 1))))
+    assert notice not in shown(reader, activity(data=list(range(MAX_ITEMS))))
 
 
 # MariaDB takes 32 levels.
@@ -147,7 +160,7 @@ def test_very_deep_data_are_shown(reader, levels):
 
 
 @pytest.mark.parametrize("headers", [None, FRAGMENT])
-def test_nothing_of_the_payload_is_anywhere(staff, headers):
+def test_hidden_payload_is_nowhere(staff, headers):
     secret = {"opensesame": ["opensesame", "opensesame"]}
     row = activity(
         source="request",
@@ -162,9 +175,9 @@ def test_nothing_of_the_payload_is_anywhere(staff, headers):
         page = shown(staff, row, headers)
     assert "opensesame" not in page
     assert page.count("<code>trackmate.view_payload</code>") == 3
-    assert page.count("Without what you may not see.") == 2
+    assert page.count("Fields you cannot access are left out.") == 2
     assert page.count("Without the data that the request sent.") == 2
-    assert 'data-kind="word">true' in page
+    assert "<bdi>true</bdi>" in page
     # One statement asks whether there is something; another one would fetch it.
     [read] = [sql for sql in log_queries(captured) if "response" in sql]
     assert "has_response" in read
@@ -190,4 +203,4 @@ def test_hostile_parts_are_text(reader):
     assert SCRIPT not in parts
     assert "<script" not in parts
     assert "<img" not in parts
-    assert "tm-copy-curl" in parts
+    assert "tm-snippet-curl" in parts

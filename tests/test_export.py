@@ -21,16 +21,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
 
-from tests.pages import FRAGMENT, log_queries
-from tests.rows import activities, activity, at, person
+from tests.factories import activities, activity, at, person
 from tests.shop.models import Order
+from tests.urls_under_test import FRAGMENT, log_queries
 from trackmate import selectors
-from trackmate.dashboard import exports as exports_room
-from trackmate.dashboard.budget import BudgetExceededError
-from trackmate.dashboard.export import COLUMNS, harmless
-from trackmate.dashboard.formats import formats
+from trackmate.dashboard.db.statement_timeout import StatementTimeoutError
+from trackmate.dashboard.exports.formats import formats
+from trackmate.dashboard.exports.writers import escape_formula, export_columns
+from trackmate.dashboard.views import exports as exports_view
 from trackmate.models import ActivityLog
-from trackmate.selectors import PAYLOAD, pages
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
 
@@ -122,7 +121,7 @@ def test_a_table_holds_everything_but_the_payload(exporter):
         r'attachment; filename="activities-\d{8}-\d{6}\.csv"', response["Content-Disposition"]
     )
     [found] = table_of(response)
-    assert list(found) == [name for name in COLUMNS if name not in PAYLOAD]
+    assert list(found) == [*export_columns(lambda _dimension: True, with_payload=False)]
     assert found["id"] == str(row.pk)
     assert found["action_time"] == row.action_time.isoformat()
     assert (found["object_type"], found["object_id"]) == ("shop.order", "42")
@@ -131,15 +130,15 @@ def test_a_table_holds_everything_but_the_payload(exporter):
     assert "of the payload" not in repr(found)
 
 
-def test_the_payload_takes_its_own_permission(reader):
+def test_the_payload_needs_its_own_permission(reader):
     activity(data={"a": [1]}, changes={"b": [1, 2]})
     [found] = objects_of(reader.get(url_of("ndjson")))
-    assert list(found) == list(COLUMNS)
+    assert list(found) == [*export_columns(lambda _dimension: True, with_payload=True)]
     assert (found["data"], found["response"], found["changes"]) == ({"a": [1]}, None, {"b": [1, 2]})
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_format_holds_exactly_what_the_list_asks_for(exporter, kind):
+def test_every_format_contains_exactly_the_rows_of_the_list(exporter, kind):
     rows = activities(3, actor_label="ann", ip_address="10.2.3.4")
     activities(2, actor_label="bob")
     activity(actor_label="ann", ago=90_000)
@@ -149,7 +148,7 @@ def test_every_format_holds_exactly_what_the_list_asks_for(exporter, kind):
     assert found[kind == "xlsx" :] == [str(row.pk) for row in rows]
 
 
-def test_the_export_of_a_page_is_about_what_the_page_is_about(exporter):
+def test_the_export_of_an_entity_page_has_its_filter(exporter):
     row = activity(ip_address="10.2.3.4")
     activity(ip_address="10.9.9.9")
     offer = linked(exporter.get("/trackmate/address/10.2.3.4/"), "export/")
@@ -194,7 +193,7 @@ def test_no_cell_is_a_formula(exporter, kind, text):
 
 @pytest.mark.parametrize("value", ["a=1", "", "1 - 2", None, -1, 0.5, "a@b.example"])
 def test_what_is_no_formula_stays_as_it_is(value):
-    assert harmless(value) == value
+    assert escape_formula(value) == value
 
 
 def test_quotes_commas_and_line_feeds_survive(exporter):
@@ -208,7 +207,7 @@ def test_quotes_commas_and_line_feeds_survive(exporter):
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_rows_are_read_in_slices(exporter, monkeypatch, kind):
-    monkeypatch.setattr(pages, "STREAM_SLICE", 10)
+    monkeypatch.setattr("trackmate.selectors.rows.STREAM_SLICE", 10)
     activities(25)
     with CaptureQueriesContext(connection) as found:
         body_of(exporter.get(url_of(kind)))
@@ -217,9 +216,9 @@ def test_rows_are_read_in_slices(exporter, monkeypatch, kind):
     assert not [sql for sql in slices if "OFFSET" in sql or "COUNT(" in sql]
 
 
-def test_nothing_is_read_before_it_is_asked_for(exporter, django_assert_num_queries, monkeypatch):
-    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
-    monkeypatch.setattr(pages, "STREAM_SLICE", 2)
+def test_rows_are_read_when_they_are_sent(exporter, django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr("trackmate.dashboard.exports.streaming.BLOCK", 1)
+    monkeypatch.setattr("trackmate.selectors.rows.STREAM_SLICE", 2)
     activities(5)
     response = exporter.get(url_of("csv"))
     blocks = iter(response.streaming_content)
@@ -268,9 +267,9 @@ def test_an_export_is_an_activity_of_its_own(exporter):
     }
 
 
-def test_the_activity_of_an_export_says_its_time(exporter):
+def test_the_activity_of_an_export_contains_the_time_range(exporter):
     body_of(exporter.get(url_of("csv"), {"range": "custom", "start": "2026-11-01T10:00"}))
-    object_page = {"place": "object", "object": "shop.order/7"}
+    object_page = {"page": "object", "object": "shop.order/7"}
     ContentType.objects.get_for_model(Order)
     body_of(exporter.get(url_of("csv"), object_page))
     ever, custom = exports().order_by("-pk")
@@ -278,8 +277,8 @@ def test_the_activity_of_an_export_says_its_time(exporter):
     assert datetime.fromisoformat(custom.data["since"]) == at(2026, 11, 1, 10)
 
 
-def test_what_went_out_before_the_client_hung_up_is_on_the_record_too(exporter, monkeypatch):
-    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
+def test_an_export_that_the_client_aborts_is_recorded(exporter, monkeypatch):
+    monkeypatch.setattr("trackmate.dashboard.exports.streaming.BLOCK", 1)
     activities(5)
     response = exporter.get(url_of("ndjson"))
     next(iter(response.streaming_content))
@@ -290,7 +289,7 @@ def test_what_went_out_before_the_client_hung_up_is_on_the_record_too(exporter, 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_asgi_server_gets_it_block_by_block(monkeypatch):
-    monkeypatch.setattr("trackmate.dashboard.downloads.BLOCK", 1)
+    monkeypatch.setattr("trackmate.dashboard.exports.streaming.BLOCK", 1)
     activities(3)
     who = person("exporter", "export_activitylog", is_staff=True)
 
@@ -310,27 +309,26 @@ def test_an_asgi_server_gets_it_block_by_block(monkeypatch):
 # What is refused
 
 
-def test_the_page_of_an_export_says_what_would_be_in_the_file(exporter, configure):
+def test_the_page_of_an_export_shows_the_filters(exporter, configure):
     configure(EXPORT_MAX_ROWS=1_234, TRACK_REQUESTS=False, TRACK_AUTH=False)
-    question = {"place": "actor", "actor": "ann", "range": "7d", "q": 'method:POST "two words"'}
-    page = exporter.get(OFFER, question).content.decode()
+    params = {"page": "actor", "actor": "ann", "range": "7d", "q": 'method:POST "two words"'}
+    page = exporter.get(OFFER, params).content.decode()
     facts, *_help = re.findall(r'<dl class="tm-facts">.*?</dl>', page, re.DOTALL)
     assert dict(re.findall(r"<dt>(.*?)</dt><dd>(?:<bdi>)?(.*?)(?:</bdi>)?</dd>", facts)) == {
         "Actor": "ann",
         "Time": "the last 7 days",
-        "Method": "POST",
-        "Search": "&quot;two words&quot;",
+        "Search": "method:POST &quot;two words&quot;",
         "Rows": "0",
-        "Payload": "not in the file; that takes the permission <code>trackmate.view_payload</code>",
+        "Payload": "Not included: you need the permission <code>trackmate.view_payload</code>",
     }
     assert re.findall(r'export/([\w-]+)/\?[^"]*" download', page) == list(FORMATS)
     assert 'href="/trackmate/actor/ann/?range=7d&amp;' in page
 
 
-def test_the_page_of_an_export_says_conditions_in_the_words_of_the_form(exporter):
-    question = {"status": "Failed", "action_type": "Login", "source": "auth", "method": "GET"}
+def test_the_page_of_an_export_is_translated(exporter):
+    params = {"status": "Failed", "action_type": "Login", "source": "auth", "method": "GET"}
     with override("de"):
-        page = exporter.get(OFFER, question, headers={"accept-language": "de"}).content.decode()
+        page = exporter.get(OFFER, params, headers={"accept-language": "de"}).content.decode()
     said = dict(re.findall(r"<dt>(.*?)</dt><dd><bdi>(.*?)</bdi></dd>", page))
     assert said == {
         "Status": "Fehlgeschlagen",
@@ -343,18 +341,14 @@ def test_the_page_of_an_export_says_conditions_in_the_words_of_the_form(exporter
 @pytest.mark.parametrize(
     ("number", "said"), [(2, "2"), (3, "3"), (4, "the newest 3; there are more")]
 )
-def test_the_page_of_an_export_says_whether_all_rows_go_into_the_file(
-    exporter, configure, number, said
-):
+def test_the_page_of_an_export_shows_the_number_of_rows(exporter, configure, number, said):
     configure(EXPORT_MAX_ROWS=3, TRACK_REQUESTS=False, TRACK_AUTH=False)
     activities(number)
     assert f"<dt>Rows</dt><dd>{said}</dd>" in exporter.get(OFFER).content.decode()
 
 
-@pytest.mark.parametrize("error", [OperationalError, BudgetExceededError])
-def test_the_page_of_an_export_is_there_though_the_rows_cannot_be_counted(
-    exporter, monkeypatch, error
-):
+@pytest.mark.parametrize("error", [OperationalError, StatementTimeoutError])
+def test_the_page_of_an_export_without_a_count(exporter, monkeypatch, error):
     def broken(*_arguments):
         raise error
 
@@ -362,8 +356,8 @@ def test_the_page_of_an_export_is_there_though_the_rows_cannot_be_counted(
     assert "<dd>the newest 100,000 at most</dd>" in exporter.get(OFFER).content.decode()
 
 
-def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
-    assert "data, responses and changes are in the file" in reader.get(OFFER).content.decode()
+def test_the_page_of_an_export_shows_that_the_payload_is_included(reader):
+    assert "Includes request data, responses and changes" in reader.get(OFFER).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -376,7 +370,7 @@ def test_the_page_of_an_export_says_that_the_payload_will_be_in_it(reader):
     ],
 )
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
-def test_an_export_is_offered_to_those_who_may_take_it(client, exporter, url, headers):
+def test_the_link_to_the_export_needs_the_permission(client, exporter, url, headers):
     row = activity(actor_label="ann", ip_address="10.2.3.4", request_id="r")
     linked(exporter.get(url, headers=headers), "export/")
     client.force_login(person("looker", "view_payload", is_staff=True))
@@ -386,7 +380,7 @@ def test_an_export_is_offered_to_those_who_may_take_it(client, exporter, url, he
 
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
-def test_an_export_is_refused_to_those_who_may_not(staff, url):
+def test_an_export_needs_the_permission(staff, url):
     response = staff.get(url, {"actor": "ann"})
     assert response.status_code == 403
     page = response.content.decode()
@@ -395,14 +389,14 @@ def test_an_export_is_refused_to_those_who_may_not(staff, url):
     assert not exports().exists()
 
 
-def test_what_excel_takes_is_said_where_it_is_not_installed(exporter, monkeypatch):
-    monkeypatch.setattr(exports_room, "formats", lambda: {"csv": formats()["csv"]})
+def test_without_xlsxwriter_the_page_names_the_extra(exporter, monkeypatch):
+    monkeypatch.setattr(exports_view, "formats", lambda: {"csv": formats()["csv"]})
     page = exporter.get(OFFER).content.decode()
     assert '<code>python -m pip install "django-trackmate[xlsx]"</code>' in page
     assert "export/xlsx/" not in page
 
 
-def test_a_format_that_nobody_writes(exporter):
+def test_an_unknown_format(exporter):
     response = exporter.get(url_of("pdf"))
     assert response.status_code == 404
     text = "There is no format “pdf”, only csv, csv-bom, ndjson, xlsx."
@@ -410,7 +404,7 @@ def test_a_format_that_nobody_writes(exporter):
 
 
 @pytest.mark.parametrize("url", [OFFER, f"{OFFER}csv/"])
-def test_a_wrong_question_is_refused(exporter, url):
+def test_wrong_filters_are_refused(exporter, url):
     response = exporter.get(url, {"status_code": "many"})
     assert response.status_code == 400
     page = response.content.decode()
@@ -419,37 +413,37 @@ def test_a_wrong_question_is_refused(exporter, url):
     assert not exports().exists()
 
 
-def test_asking_for_the_head_of_a_file_takes_nothing_out(exporter):
+def test_a_head_request_is_not_recorded(exporter):
     response = exporter.head(url_of("csv"))
     assert (response.status_code, response["Content-Type"]) == (200, "text/csv; charset=utf-8")
     assert not exports().exists()
 
 
-@pytest.mark.parametrize("error", [OperationalError, BudgetExceededError])
-def test_a_log_that_cannot_be_read_is_said_before_anything_is_sent(exporter, monkeypatch, error):
-    def broken(_milliseconds):
+@pytest.mark.parametrize("error", [OperationalError, StatementTimeoutError])
+def test_an_unreadable_log_is_an_error_before_anything_is_sent(exporter, monkeypatch, error):
+    def broken(*_arguments, **_options):
         raise error
 
-    monkeypatch.setattr("trackmate.dashboard.downloads.within_budget", broken)
+    monkeypatch.setattr("trackmate.dashboard.exports.streaming.statement_timeout", broken)
     assert exporter.get(url_of("csv")).status_code == 503
     assert not exports().exists()
 
 
-def test_who_will_wait_does_so_for_the_whole_file(reader, monkeypatch):
+def test_an_extended_timeout_holds_for_the_whole_file(reader, monkeypatch):
     activities(120, data={"a": 1})
     given = []
 
-    def noted(alias, *, milliseconds):
+    def noted(_alias, *, milliseconds):
         given.append(milliseconds)
         return nullcontext()
 
-    monkeypatch.setattr("trackmate.dashboard.answers.time_budget", noted)
-    b"".join(reader.get(url_of("csv"), {"anyway": "1"}).streaming_content)
+    monkeypatch.setattr("trackmate.dashboard.exports.streaming.statement_timeout", noted)
+    b"".join(reader.get(url_of("csv"), {"extended": "1"}).streaming_content)
     assert given == [10_000] * 3
 
 
 def test_slices_with_the_payload_are_small(reader, monkeypatch):
-    monkeypatch.setattr(pages, "STREAM_SLICE", 20)
+    monkeypatch.setattr("trackmate.selectors.rows.STREAM_SLICE", 20)
     activities(5)
     with CaptureQueriesContext(connection) as found:
         assert len(objects_of(reader.get(url_of("ndjson")))) == 5

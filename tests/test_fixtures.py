@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
-from tests.rows import person
+from tests.factories import person
 from tests.shop.models import Order
 from trackmate.models import ActivityLog, Preference, SavedView
 
@@ -23,7 +23,7 @@ def log_with_gaps():
     ActivityLog.objects.create(actor=ann, content_object=Order.objects.create(number="1"))
     ActivityLog.objects.create(actor=bob, content_type=kind, object_id="7", object_repr="It")
     SavedView.objects.create(owner=bob, name="Errors")
-    Preference.objects.create(user=bob, look={"zone": "utc"})
+    Preference.objects.create(user=bob, display_options={"zone": "utc"})
     Order.objects.all().delete()
     kind.delete()
     bob.delete()

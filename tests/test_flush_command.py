@@ -12,8 +12,9 @@ from django.db import connection
 from trackmate.activity import Activity
 from trackmate.backends.inserts import MAX_ROWS
 from trackmate.models import ActivityLog
-from trackmate.spool import OPEN, Spool, get_spool, segments
-from trackmate.spool.locations import database_id
+from trackmate.spool import segments
+from trackmate.spool.locations import database_id, get_spool
+from trackmate.spool.segments import OPEN, Spool
 
 pytestmark = pytest.mark.database
 
@@ -32,7 +33,7 @@ import os, signal
 import django
 django.setup()
 from django.core.management import call_command
-from trackmate.spool import Segment
+from trackmate.spool.segments import Segment
 
 Segment.acknowledge = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 call_command("trackmate_flush")

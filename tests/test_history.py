@@ -13,9 +13,9 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
-from tests.pages import log_queries
-from tests.rows import SCRIPT, activities, activity, person
+from tests.factories import SCRIPT, activities, activity, person
 from tests.shop.models import Order
+from tests.urls_under_test import log_queries
 from trackmate.admin import HistoryMixin
 
 pytestmark = [

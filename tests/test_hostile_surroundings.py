@@ -15,11 +15,11 @@ from django.urls import set_script_prefix
 
 from tests.requests import answered
 from trackmate import bind, track, tracker
-from trackmate.context import Scope, enter_scope, leave_scope
+from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
-from trackmate.redaction import MASK
-from trackmate.spool import get_spool
+from trackmate.redaction.known_secrets import MASK
+from trackmate.spool.locations import get_spool
 
 OURS = "trackmate.middleware.TrackmateMiddleware"
 FORM = "application/x-www-form-urlencoded"

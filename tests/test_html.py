@@ -8,12 +8,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from tests.pages import text_of
-from tests.sights import FRAGMENTS, PAGES, world
+from tests.page_states import FRAGMENTS, PAGES, world
+from tests.urls_under_test import text_of
 from tools import machine
-from trackmate.dashboard.widgets import MomentInput
+from trackmate.dashboard.forms.fields import TimeInput
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sights")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.page_states")]
 
 # htmx reads these names, which the standard leaves to nobody.
 ALLOWED = r"Attribute “hx-[a-z:-]+” not allowed on element “[a-z]+” at this point\."
@@ -90,4 +90,4 @@ def complaints(folder, checkers):
     ],
 )
 def test_the_picker_gets_what_it_can_show(typed, shown):
-    assert MomentInput().format_value(typed) == shown
+    assert TimeInput().format_value(typed) == shown

@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.db import connection
 from django.db.migrations.state import ProjectState
 
-from tests.rows import activities
+from tests.factories import activities
 from tests.shop.models import Order
 from tests.test_docs import DOCS, blocks, section_of
 from trackmate.models import ActivityLog

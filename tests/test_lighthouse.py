@@ -13,7 +13,7 @@ pytest_plugins = ["tests.hostile.fixtures"]
 pytestmark = pytest.mark.lighthouse
 
 SCRIPT = Path(__file__).parent / "lighthouse.mjs"
-PAGES = ["", "activity/", "activity/figures/"]
+PAGES = ["", "activity/", "activity/facets/"]
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import pytest
 from django.utils.translation import gettext, ngettext, override
 from django.utils.translation.template import templatize
 
-from tests.rows import activity, person
+from tests.factories import activity, person
 
 PACKAGE = Path(__file__).parent.parent / "trackmate"
 LANGUAGES = ("de", "fr")
 MARKS = {"_", "gettext", "gettext_lazy", "ngettext"}
 STRING = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
-PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[ds]")
+PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[ds]|\{\w+\}")
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
 
@@ -64,15 +64,15 @@ def texts_of_the_package():
     return python | {text for path in templates for text in texts_of_template(path.read_text())}
 
 
-def test_every_language_is_looked_at():
+def test_every_language_is_tested():
     assert sorted(LANGUAGES) == sorted(path.name for path in (PACKAGE / "locale").iterdir())
 
 
 @each_language
-def test_a_catalogue_holds_every_text_of_the_package_and_no_other(language):
-    held = Counter(entry["msgid"] for entry in entries(language))
-    assert set(held) == texts_of_the_package()
-    assert set(held.values()) == {1}
+def test_a_catalogue_has_every_text_of_the_package_and_no_other(language):
+    found = Counter(entry["msgid"] for entry in entries(language))
+    assert set(found) == texts_of_the_package()
+    assert set(found.values()) == {1}
 
 
 @each_language
@@ -124,7 +124,7 @@ def test_the_header_names_the_language_and_nobody(language):
 
 
 @each_language
-def test_what_is_compiled_is_what_is_written(language):
+def test_the_compiled_catalogue_is_up_to_date(language):
     written = {}
     for entry in entries(language):
         texts = translations_of(entry)
@@ -132,27 +132,28 @@ def test_what_is_compiled_is_what_is_written(language):
             written |= {(entry["msgid"], form): text for form, text in enumerate(texts)}
         else:
             written[entry["msgid"]] = texts[0]
-    assert {text: said for text, said in compiled(language)._catalog.items() if text} == written
+    assert {key: text for key, text in compiled(language)._catalog.items() if key} == written
 
 
 @pytest.mark.parametrize(
-    ("language", "text", "said"),
+    ("language", "text", "translation"),
     [
         ("de", "Activity log", "Aktivitätsprotokoll"),
         ("de", "the last 24 hours", "letzte 24 Stunden"),
         ("de", "“%(text)s” is not a date and time.", "„%(text)s“ ist kein Datum mit Uhrzeit."),
-        ("fr", "Same request", "Même requête"),
+        ("de", "Unknown account (%(hash)s)", "Unbekanntes Konto (%(hash)s)"),
+        ("fr", "Failed login", "Connexion échouée"),
         ("fr", "the last 24 hours", "24 dernières heures"),
         ("fr", "Back to the list", "Retour à la liste"),
     ],
 )
-def test_django_finds_a_text(language, text, said):
+def test_django_finds_a_text(language, text, translation):
     with override(language):
-        assert gettext(text) == said
+        assert gettext(text) == translation
 
 
 @pytest.mark.parametrize(
-    ("language", "number", "said"),
+    ("language", "number", "translation"),
     [
         ("de", 0, "%d Stunden"),
         ("de", 1, "%d Stunde"),
@@ -162,9 +163,9 @@ def test_django_finds_a_text(language, text, said):
         ("fr", 2, "%d heures"),
     ],
 )
-def test_django_finds_the_plural_of_a_text(language, number, said):
+def test_django_finds_the_plural_of_a_text(language, number, translation):
     with override(language):
-        assert ngettext("%d hour", "%d hours", number) == said
+        assert ngettext("%d hour", "%d hours", number) == translation
 
 
 @pytest.mark.django_db
@@ -191,4 +192,4 @@ def test_the_dashboard_speaks_the_language_of_the_project(
     assert answer.status_code == 200
     assert f'<html lang="{language}" dir="ltr">' in page
     assert f'<h1 class="tm-title">{heading}</h1>' in page
-    assert f"<caption><span>{caption}</span></caption>" in page
+    assert f"<span>{caption}</span></caption>" in page

@@ -19,7 +19,7 @@ from trackmate.diagnostics import counts
 from trackmate.middleware import TrackmateMiddleware
 from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
-from trackmate.redaction import MASK
+from trackmate.redaction.known_secrets import MASK
 
 pytestmark = [pytest.mark.database, pytest.mark.users]
 

@@ -9,8 +9,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from django.db.models.signals import post_init
-from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from tests.shop.models import Country, Invoice, Order
@@ -263,43 +261,3 @@ def test_nobody_may_add_change_or_delete_rows():
 
 def test_statuses_are_translatable():
     assert Status.FAILED.label == "Failed"
-
-
-def heard(signal):
-    """Read a row while somebody listens for rows that are made, and return what he heard."""
-    found = []
-    signal.connect(lambda instance, **_more: found.append(instance), weak=False, dispatch_uid="t")
-    try:
-        return ActivityLog.objects.only("action").get(), found
-    finally:
-        signal.disconnect(dispatch_uid="t")
-
-
-def test_a_row_that_was_read_is_like_any_other(django_assert_num_queries):
-    stored = ActivityLog.objects.create(action="ship", path="/x", extra={"a": 1})
-    row = ActivityLog.objects.only("action", "actor").get()
-    assert (row._state.adding, row._state.db) == (False, "default")
-    assert row.get_deferred_fields() == {
-        field.attname for field in ActivityLog._meta.concrete_fields
-    } - {"id", "action", "actor_id"}
-    with django_assert_num_queries(2):
-        assert (row.path, row.extra) == ("/x", {"a": 1})
-    assert row == stored
-    listened_to, found = heard(post_init)
-    assert found == [listened_to] == [stored]
-    assert listened_to.get_deferred_fields() >= {"path", "extra"}
-
-
-@isolate_apps("tests.shop")
-def test_a_class_of_the_projects_is_made_in_its_own_way():
-    class Noted(ActivityLog):
-        class Meta:
-            app_label = "shop"
-            proxy = True
-
-        def __init__(self, *args, **kwargs):
-            super().__init__(*args, **kwargs)
-            self.noted = self.action
-
-    ActivityLog.objects.create(action="ship")
-    assert Noted.objects.get().noted == "ship"

@@ -1,4 +1,4 @@
-"""Links to the pages about things stay on the dashboard, whatever the things are called."""
+"""Links to entity pages stay on the dashboard, whatever the value."""
 
 import re
 from html import unescape
@@ -7,11 +7,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
-from tests.pages import text_of
-from tests.rows import activity
+from tests.factories import activity
 from tests.shop.models import Country
-from trackmate.dashboard.addresses import RouteConverter, ValueConverter
-from trackmate.dashboard.places import KINDS, url_of
+from tests.urls_under_test import text_of
+from trackmate.dashboard.dimensions import dimensions
+from trackmate.dashboard.entities import entity_url
+from trackmate.dashboard.http.converters import RouteConverter, ValueConverter
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
@@ -51,13 +52,13 @@ KEYS = [
 
 
 def served(url):
-    """Return the path that a server gets: a browser resolves dots, also those in percent signs."""
+    """Return the path that a server receives: browsers resolve dots, also percent-encoded ones."""
     dots = re.sub("%2e", ".", url, flags=re.IGNORECASE)
     return unquote(urlsplit(urljoin("http://testserver/trackmate/", dots)).path)
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_an_activity_leads_to_the_page_of_its_own_object(staff, key):
+def test_an_activity_links_to_the_page_of_its_object(staff, key):
     kind = ContentType.objects.get_for_model(Country)
     row = activity(content_type_id=kind.pk, object_id=key, action="this.one")
     activity(content_type_id=kind.pk, object_id=f"{key}x", action="another.one")
@@ -68,17 +69,20 @@ def test_an_activity_leads_to_the_page_of_its_own_object(staff, key):
     assert "another.one" not in page
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "address"])
+PAGES = [each.name for each in dimensions().values() if each.has_page and each.name != "address"]
+
+
+@pytest.mark.parametrize("entity_type", PAGES)
 @pytest.mark.parametrize("key", KEYS)
-def test_everything_has_an_address_that_stays_on_the_dashboard(kind, key):
-    url = url_of(kind, key)
+def test_every_entity_page_has_an_address_on_the_dashboard(entity_type, key):
+    url = entity_url(entity_type, key)
     assert served(url) == unquote(url)
-    assert url.startswith(f"/trackmate/{kind}/")
+    assert url.startswith(f"/trackmate/{entity_type}/")
 
 
 @pytest.mark.parametrize("converter", [ValueConverter(), RouteConverter()])
 @pytest.mark.parametrize("key", KEYS)
-def test_an_address_names_what_it_was_made_for(converter, key):
+def test_a_converted_value_is_converted_back(converter, key):
     written = converter.to_url(key)
     assert re.fullmatch(converter.regex, written)
     assert converter.to_python(written) == key
@@ -95,5 +99,5 @@ def test_an_address_names_what_it_was_made_for(converter, key):
         ("100%", "100~25"),
     ],
 )
-def test_what_is_harmless_is_written_as_it_is(key, written):
+def test_converted_values(key, written):
     assert RouteConverter().to_url(key) == written

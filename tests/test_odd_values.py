@@ -11,14 +11,14 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from tests.rows import activity
+from tests.factories import activity
 from tests.shop.models import Order
 from trackmate import ActionType, track, tracker, tracking
 from trackmate.activity import Activity
 from trackmate.diagnostics import counts
 from trackmate.models import LOGIN_FAILED, ActivityLog
 from trackmate.pipeline import deliver
-from trackmate.redaction import MASK
+from trackmate.redaction.known_secrets import MASK
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 

@@ -17,21 +17,22 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tests.pages import log_queries
 from tests.shop.models import Order
+from tests.urls_under_test import log_queries
 from trackmate.activity import Activity, Target
 from trackmate.backends import circuit as circuit_module
 from trackmate.backends import connection as connection_module
 from trackmate.backends import database, flusher, replay, schemas
 from trackmate.backends.circuit import Circuit
 from trackmate.backends.database import DatabaseBackend
-from trackmate.backends.replay import to_line
-from trackmate.db.deadlines import DeadlineExceededError
+from trackmate.db.drivers import DeadlineExceededError
 from trackmate.db.time_limits import limit_time, time_limit
 from trackmate.diagnostics import counts
 from trackmate.exceptions import NotStoredError, SpoolError
 from trackmate.models import ActivityLog
-from trackmate.spool import OPEN, Spool, get_spool, segments
+from trackmate.spool import segments
+from trackmate.spool.locations import get_spool
+from trackmate.spool.segments import OPEN, Spool, to_line
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 

@@ -21,10 +21,9 @@ INSTALLED_APPS += ["trackmate"]
 MIDDLEWARE.insert(0, "trackmate.middleware.TrackmateMiddleware")
 """
 URLS = """
-from django.contrib import admin
 from django.urls import include, path
 
-urlpatterns = [path("admin/", admin.site.urls), path("trackmate/", include("trackmate.urls"))]
+urlpatterns += [path("trackmate/", include("trackmate.urls"))]
 """
 ASK = """
 from django.test import Client
@@ -71,7 +70,8 @@ def project(clean_python, tmp_path_factory):
     run(clean_python, "-m", "django", "startproject", "site_of_a_stranger", ".", cwd=folder)
     with (folder / "site_of_a_stranger/settings.py").open("a") as settings:
         settings.write(THREE_LINES)
-    (folder / "site_of_a_stranger/urls.py").write_text(URLS)
+    with (folder / "site_of_a_stranger/urls.py").open("a") as urls:
+        urls.write(URLS)
     run(clean_python, "manage.py", "migrate", cwd=folder)
     return folder
 

@@ -13,10 +13,11 @@ from trackmate.backends import locmem
 from trackmate.backends.base import BaseBackend
 from trackmate.backends.console import ConsoleBackend
 from trackmate.conf import DEFAULT_PROCESSORS
-from trackmate.context import Scope, enter_scope, is_suppressed, leave_scope
+from trackmate.context.binding import is_suppressed
+from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.diagnostics import counts
 from trackmate.pipeline import deliver, flush, get_backend, is_recording, never_raise, record
-from trackmate.redaction import MASK, KnownSecrets
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
 
 
 class Collecting(BaseBackend):

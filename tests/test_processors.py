@@ -12,7 +12,7 @@ from django.urls import resolve
 
 from trackmate.activity import Activity, Target
 from trackmate.clock import uuid7
-from trackmate.context import Scope, enter_scope, leave_scope
+from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import Source, Status
 from trackmate.models import ActivityLog
 from trackmate.processors import (
@@ -27,7 +27,7 @@ from trackmate.processors import (
     sample,
     without_payload,
 )
-from trackmate.redaction import MASK, KnownSecrets
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
 
 
 def of_request(path="/", method="GET", **values):

@@ -6,20 +6,15 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Error, expect
 
-from tests.rows import activities, activity
+from tests.dashboard_page import DRAWER, chips, filter_field, live_state, query_line, row
+from tests.factories import activities, activity
 
-pytest_plugins = ["tests.browsing"]
+pytest_plugins = ["tests.browser"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("quick"),
 ]
-
-DRAWER = "#tm-drawer"
-
-
-def row(page, stored):
-    return page.locator(f"#tm-row-{stored.pk}")
 
 
 def open_row(page, stored):
@@ -38,9 +33,10 @@ def test_an_activity_opens_beside_the_list(page, visit):
     drawer = page.locator(DRAWER)
     expect(drawer.get_by_role("heading", level=2).first).to_have_text("shop.order.update")
     expect(drawer).to_contain_text("opensesame")
-    assert page.url == address
+    expect(page).to_have_url(f"{address}?open={stored.pk}")
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
+    expect(page).to_have_url(address)
     expect(row(page, stored).locator(".tm-open")).to_be_focused()
 
 
@@ -72,12 +68,12 @@ def test_an_activity_is_in_sight_among_those_around_it(open_page, visit, at, vie
     width, height = viewport
     page = open_page(viewport={"width": width, "height": height})
     visit(page, f"/trackmate/activity/{rows[at].pk}/")
-    page.get_by_role("link", name="30 seconds around this").click()
+    page.get_by_role("link", name="Show ±30 seconds").click()
     shown = row(page, rows[at])
     expect(shown).to_be_in_viewport()
     expect(shown).to_have_attribute("aria-current", "true")
     expect(page.locator("#tm-rows tr[aria-current]")).to_have_count(1)
-    expect(page.locator("#tm-figures figure")).to_be_visible()
+    expect(page.locator("#tm-facets figure")).to_be_visible()
     expect(shown).to_be_in_viewport()
 
 
@@ -86,7 +82,7 @@ def test_the_way_back_to_a_list_leads_to_the_page_of_the_row(page, visit):
     visit(page, f"/trackmate/activity/{rows[101].pk}/?actor=ann")
     page.get_by_role("link", name="Back to the list").click()
     expect(row(page, rows[101])).to_be_in_viewport()
-    expect(page.locator("#tm-filters").get_by_label("Actor")).to_have_value("ann")
+    expect(chips(page)).to_have_text("Actor: ann")
     page.get_by_role("link", name="Newest").click()
     expect(row(page, rows[0])).to_be_visible()
     expect(page).to_have_url(re.compile(r"/activity/\?actor=ann$"))
@@ -112,9 +108,9 @@ def test_the_keyboard_goes_through_the_list(page, visit):
     expect(heading).to_have_text("n2")
     page.keyboard.press("Escape")
     page.keyboard.press("/")
-    expect(page.get_by_label("Search")).to_be_focused()
+    expect(query_line(page)).to_be_focused()
     page.keyboard.type("jkp?")
-    expect(page.get_by_label("Search")).to_have_value("jkp?")
+    expect(query_line(page)).to_have_value("jkp?")
 
 
 def test_the_drawer_shows_the_row_that_was_asked_for_last(page, visit):
@@ -158,21 +154,21 @@ def test_p_pauses_and_the_question_mark_helps(page, visit):
     activity()
     visit(page)
     page.keyboard.press("p")
-    expect(page.locator("[data-tm-state]")).to_have_text("Paused")
+    expect(live_state(page)).to_have_text("Paused")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("p")
-    expect(page.locator("[data-tm-state]")).to_have_text("Paused")
+    expect(live_state(page)).to_have_text("Paused")
     page.keyboard.press("Escape")
     page.keyboard.press("p")
-    expect(page.locator("[data-tm-state]")).to_have_text("Live")
+    expect(live_state(page)).to_have_text("Live")
 
 
 # Rows that hold still
 
 
 def follow(page):
-    page.get_by_role("button", name="Follow").click()
+    page.get_by_role("button", name="Auto-update").click()
 
 
 def test_a_list_that_is_followed_shows_news_by_itself(page, visit):
@@ -181,7 +177,7 @@ def test_a_list_that_is_followed_shows_news_by_itself(page, visit):
     follow(page)
     news = activity(action="came.by.itself")
     expect(row(page, news)).to_be_visible()
-    expect(page.locator("#tm-pill")).to_be_empty()
+    expect(page.locator("#tm-new")).to_be_empty()
 
 
 def select_text(page, stored):
@@ -213,7 +209,7 @@ def test_what_one_reads_holds_still_and_nothing_is_missed(page, visit, begin, en
     expect(page.locator("#tm-show")).to_contain_text("3 new")
     more = activity(action_type="Login")
     expect(page.locator("#tm-show")).to_contain_text("4 new")
-    expect(page.locator("[data-tm-state]")).to_have_text("Holding while you read")
+    expect(live_state(page)).to_have_text("Waiting (you are reading)")
     expect(row(page, news[0])).to_have_count(0)
     end(page)
     for each in (*news, more):
@@ -227,7 +223,7 @@ def brushed(page):
     return re.search(r"range=custom&start=([^&]+)&end=([^&#]+)", page.url)
 
 
-def test_a_stretch_of_time_is_drawn_with_the_mouse(page, visit):
+def test_a_time_range_is_drawn_with_the_mouse(page, visit):
     activities(5, step=3600)
     visit(page)
     plot = page.locator(".tm-plot")
@@ -244,11 +240,11 @@ def test_a_stretch_of_time_is_drawn_with_the_mouse(page, visit):
     assert start < end
 
 
-def test_a_stretch_of_time_is_chosen_by_keyboard(page, visit):
+def test_a_time_range_is_chosen_by_keyboard(page, visit):
     activities(5, step=3600)
     visit(page)
-    begin = page.get_by_role("slider", name="Beginning of the time to look at")
-    finish = page.get_by_role("slider", name="End of the time to look at")
+    begin = page.get_by_role("slider", name="Range start")
+    finish = page.get_by_role("slider", name="Range end")
     last = int(finish.get_attribute("aria-valuemax"))
     begin.focus()
     page.keyboard.press("End")
@@ -268,7 +264,7 @@ def test_a_stretch_of_time_is_chosen_by_keyboard(page, visit):
     )
 
 
-def test_a_stretch_of_time_is_drawn_with_a_finger(open_page, visit):
+def test_a_time_range_is_drawn_with_a_finger(open_page, visit):
     activities(5, step=3600)
     page = visit(open_page(has_touch=True))
     box = page.locator(".tm-plot").bounding_box()
@@ -354,7 +350,7 @@ def test_only_the_keyboard_shows_what_has_the_focus(open_page, visit, address, c
 def test_a_bar_is_still_a_link(page, visit):
     activities(5, step=3600)
     visit(page)
-    page.locator('.tm-bars a[aria-label*=": 1, 0 failed"]').first.click()
+    page.locator('.tm-bars a[aria-label*=": 1 activities, 0 failed"]').first.click()
     page.wait_for_url(re.compile("range=custom"))
     expect(page.locator("#tm-rows tbody tr")).to_have_count(1)
 
@@ -372,8 +368,9 @@ def test_a_heading_sorts_and_the_filters_keep_the_order(page, visit):
     expect(page.get_by_role("columnheader", name="Duration")).to_have_attribute(
         "aria-sort", "descending"
     )
-    page.locator("#tm-filters").get_by_label("Actor").fill("ann")
+    filter_field(page, "Actor").fill("ann")
     page.wait_for_url(re.compile("actor=ann"))
+    page.keyboard.press("Escape")
     assert "sort=-duration" in page.url
     heading = page.get_by_role("columnheader", name="Duration").get_by_role("link")
     expect(heading).to_have_attribute("href", re.compile("actor=ann"))  # the list has come too

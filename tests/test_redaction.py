@@ -11,22 +11,13 @@ from django.core import signing
 from django.core.signing import Signer, TimestampSigner
 from django.utils.crypto import get_random_string
 
-from trackmate.redaction import (
-    MASK,
-    MAX_TEXT,
-    KnownSecrets,
-    Sanitizer,
-    SecretNames,
-    Sensitivity,
-    clean_line,
-    clean_text,
-    get_redactor,
-    is_about_authentication,
-    keyed_hash,
-    truncate,
-    words_of,
-)
+from trackmate.redaction.detection.names import SecretNames, Sensitivity, words_of
 from trackmate.redaction.detection.randomness import looks_random, reads_like_words
+from trackmate.redaction.known_secrets import MASK, KnownSecrets
+from trackmate.redaction.redactor import get_redactor
+from trackmate.redaction.routes import is_about_authentication
+from trackmate.redaction.sanitizer import Sanitizer
+from trackmate.redaction.text import MAX_TEXT, clean_line, clean_text, keyed_hash, truncate
 
 SECRET = {
     "in general": """

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
 from trackmate import tracker
-from trackmate.redaction import MASK
+from trackmate.redaction.known_secrets import MASK
 
 pytestmark = pytest.mark.urls(__name__)
 

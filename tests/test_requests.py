@@ -13,9 +13,9 @@ from django.test import RequestFactory
 from django.urls import ResolverMatch
 
 from trackmate.capture.requests import describe_request
-from trackmate.context import Scope
+from trackmate.context.scope import Scope
 from trackmate.processors import WITHHELD
-from trackmate.redaction import MASK
+from trackmate.redaction.known_secrets import MASK
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

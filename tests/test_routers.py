@@ -12,7 +12,7 @@ from trackmate.activity import Activity
 from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
 from trackmate.routers import TrackmateRouter
-from trackmate.spool import get_spool
+from trackmate.spool.locations import get_spool
 
 pytestmark = [
     pytest.mark.database,

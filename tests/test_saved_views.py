@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
-from tests.pages import FRAGMENT, text_of
-from tests.rows import SCRIPT, activity, person
-from trackmate.dashboard import saved
+from tests.factories import SCRIPT, activity, person
+from tests.urls_under_test import FRAGMENT, text_of
+from trackmate.dashboard.user_data import saved_views
 from trackmate.models import ActivityLog, SavedView
 
 pytestmark = [
@@ -76,7 +76,7 @@ def queries_of(captured):
 # Saving
 
 
-def test_a_saved_view_is_a_link_beside_the_list(ann):
+def test_a_saved_view_is_a_link_above_the_list(ann):
     response = save(ann, query="status=Failed&range=7d")
     url = f"{LIST}?status=Failed&range=7d"
     assert response.url == url
@@ -84,11 +84,12 @@ def test_a_saved_view_is_a_link_beside_the_list(ann):
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("query", "saved"),
     [
         ("status=Failed", "status=Failed"),
-        (f"q=x&before={KEY}&after={KEY}&since={KEY}&shown={KEY}", "q=x"),
+        (f"q=x&before={KEY}&after={KEY}&since={KEY}&loaded_at={KEY}&open={KEY}", "q=x"),
         ("sort=-duration&columns=time%2Cactor&unheard=of", None),
+        ("q=x&filters=all&extended=1", "q=x"),
         ("a=1&a=2", "a=1&a=2"),
         ("actor=&path=&q=x", "q=x"),
         ("q=%C3%BC+%26+%00", None),
@@ -100,14 +101,14 @@ def test_a_saved_view_is_a_link_beside_the_list(ann):
         ("%ED%A0%80=1", "%EF%BF%BD%EF%BF%BD%EF%BF%BD=1"),
     ],
 )
-def test_what_is_kept_of_a_query(ann, given, kept):
-    response = save(ann, query=given)
-    assert SavedView.objects.get().query == (given if kept is None else kept)
+def test_the_part_of_a_query_that_is_saved(ann, query, saved):
+    response = save(ann, query=query)
+    assert SavedView.objects.get().query == (query if saved is None else saved)
     assert response.url.startswith(f"{LIST}?")
     assert ann.get(response.url).status_code == 200
 
 
-def test_the_form_holds_what_the_list_asks(ann):
+def test_the_form_has_the_query_of_the_list(ann):
     assert kept_in(ann.get(LIST)) == "range=24h"
     query = f"columns=time&range=7d&actor=&before={KEY}"
     assert kept_in(ann.get(f"{LIST}?{query}")) == "range=7d&columns=time"
@@ -137,7 +138,7 @@ def test_names_are_of_each_owner(ann):
 
 @pytest.mark.parametrize("do", ["save", "change"])
 @pytest.mark.parametrize("name", ["", "   ", "x" * 81, "a\nb", "a\0b", "a\u202eb", "\u200b"])
-def test_a_name_that_is_none_is_a_message_beside_its_field(ann, do, name):
+def test_the_message_about_a_name_is_beside_its_field(ann, do, name):
     view = of_ann("Old")
     response = order(ann, do, view, name=name, query="q=x")
     assert response.status_code == 400
@@ -145,7 +146,7 @@ def test_a_name_that_is_none_is_a_message_beside_its_field(ann, do, name):
     assert list(SavedView.objects.values_list("name", flat=True)) == ["Old"]
 
 
-def test_what_was_typed_is_still_there_after_a_message(ann):
+def test_a_form_with_a_message_keeps_its_values(ann):
     page = text_of(save(ann, "x" * 81, "actor=bob", shared="on"))
     assert f'value="{"x" * 81}"' in page
     assert 'value="actor=bob"' in page
@@ -162,7 +163,7 @@ def test_other_names_are_kept_as_they_are(ann, name):
 
 
 @pytest.mark.database
-def test_a_query_has_an_end(ann):
+def test_a_query_has_a_maximum_length(ann):
     assert save(ann, query=f"q={'x' * 3998}").status_code == 302
     for query in (f"q={'x' * 3999}", f"q={'ü' * 1000}"):
         response = save(ann, "Long", query)
@@ -172,13 +173,13 @@ def test_a_query_has_an_end(ann):
 
 def test_nobody_has_more_views_than_there_can_be(ann):
     made(person("bob"), is_shared=True)
-    for place in range(saved.LIMIT):
+    for place in range(saved_views.MAX_VIEWS):
         of_ann(f"view {place}")
     response = save(ann, "another")
     assert response.status_code == 400
     assert "Delete one first" in text_of(response)
     assert save(ann, "view 1", "q=x").status_code == 302
-    assert len(re.findall("<article", text_of(ann.get(VIEWS)))) == saved.LIMIT
+    assert len(re.findall("<article", text_of(ann.get(VIEWS)))) == saved_views.MAX_VIEWS
 
 
 # Changing
@@ -221,7 +222,7 @@ def test_a_view_cannot_take_the_name_of_another(ann):
     assert order(ann, "change", view, name="b").status_code == 302
 
 
-def test_a_view_is_asked_about_before_it_is_deleted(ann):
+def test_deleting_a_view_is_confirmed_first(ann):
     kept, view = of_ann("a"), of_ann("b")
     page = text_of(order(ann, "ask", view))
     assert re.findall(r'name="do" value="(ask|delete)"', page) == ["ask", "delete"]
@@ -238,18 +239,18 @@ def test_a_view_is_deleted(ann):
 
 @pytest.mark.parametrize("view", [None, "", "x", "0", "9" * 40, "\0", KEY])
 @pytest.mark.parametrize("do", ["", "change", "delete", "drop", "__class__"])
-def test_an_order_for_nothing_changes_nothing(ann, do, view):
+def test_an_unknown_action_or_view_changes_nothing(ann, do, view):
     of_ann()
     response = order(ann, do, view, name="x")
     assert response.status_code == 404
     assert SavedView.objects.get().name == "Errors"
 
 
-def test_what_was_done_is_said_in_our_words_alone(ann):
+def test_a_message_is_never_the_text_of_a_parameter(ann):
     assert 'role="status">' not in text_of(ann.get(VIEWS, {"done": "<script>"})).split("</main>")[0]
 
 
-# Who may what
+# Permissions
 
 
 def everyone():
@@ -304,7 +305,7 @@ def test_a_view_without_sharing_is_seen_by_its_owner_alone(ann):
     assert len(re.findall('value="change"', page)) == 1
 
 
-def test_a_superuser_clears_away_what_a_deleted_user_has_left(client):
+def test_a_superuser_deletes_views_of_a_deleted_user(client):
     gone = person("gone", is_staff=True)
     view = made(gone, is_shared=True)
     private = made(gone, "Private")
@@ -316,14 +317,14 @@ def test_a_superuser_clears_away_what_a_deleted_user_has_left(client):
     assert SavedView.objects.get() == private
 
 
-def test_what_is_sent_without_a_token_is_refused(ann):
+def test_a_post_without_a_token_is_refused(ann):
     ann.handler.enforce_csrf_checks = True
     assert save(ann).status_code == 403
     assert not SavedView.objects.exists()
 
 
 @pytest.mark.parametrize("has_middleware", [True, False])
-def test_the_page_brings_the_token_that_its_form_needs(settings, has_middleware):
+def test_the_page_has_the_token_of_its_form(settings, has_middleware):
     if not has_middleware:
         settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "Csrf" not in each]
     client = Client(enforce_csrf_checks=True)
@@ -362,7 +363,7 @@ def let_in(request):
     return True
 
 
-def test_those_who_are_no_users_see_what_is_shared_and_save_nothing(client, settings):
+def test_somebody_who_is_not_a_user_sees_shared_views_and_saves_none(client, settings):
     settings.TRACKMATE = {"ENABLED": False, "DASHBOARD_ACCESS": let_in}
     made(person("bob"), is_shared=True, is_default=True)
     page = client.get(LIST)
@@ -389,7 +390,7 @@ def test_names_and_queries_are_text(client):
             assert not re.search(r"<[^>&]*\sonerror", page)
 
 
-def test_a_query_that_was_stored_otherwise_leads_nowhere_else(ann):
+def test_a_query_of_any_origin_leads_to_our_list(ann):
     for number, query in enumerate(["@evil.example", "#x", "//evil.example", "", f"before={KEY}"]):
         of_ann(f"n{number}", query)
     for _name, url, _is_current in links_in(ann.get(f"{LIST}?q=x")):
@@ -411,13 +412,13 @@ def test_a_query_that_was_stored_otherwise_leads_nowhere_else(ann):
         ("q=x&status=Failed&unheard=of", True),
     ],
 )
-def test_the_present_view_is_marked_whatever_the_order(ann, query, is_current):
+def test_the_current_view_is_marked_in_any_order_of_parameters(ann, query, is_current):
     of_ann(query="status=Failed&q=x")
     [(_name, _url, marked)] = links_in(ann.get(f"{LIST}?{query}"))
     assert marked is is_current
 
 
-def test_only_some_stand_beside_the_list_and_the_present_one_does(ann):
+def test_some_views_are_above_the_list_and_the_current_one_is(ann):
     for number in range(20):
         of_ann(f"n{number:02}", f"q={number}")
     assert len(links_in(ann.get(f"{LIST}?q=none"))) == 12
@@ -426,11 +427,11 @@ def test_only_some_stand_beside_the_list_and_the_present_one_does(ann):
     assert len(shown) == 13
 
 
-@pytest.mark.parametrize("place", ["actor/ann/", "request/r/"])
-def test_pages_about_one_thing_have_no_shelf(ann, place):
+@pytest.mark.parametrize("path", ["actor/ann/", "request/r/"])
+def test_entity_pages_have_no_saved_views(ann, path):
     of_ann()
     with CaptureQueriesContext(connection) as captured:
-        page = text_of(ann.get(f"/trackmate/{place}"))
+        page = text_of(ann.get(f"/trackmate/{path}"))
     assert "tm-views" not in page
     assert queries_of(captured) == []
 
@@ -447,7 +448,7 @@ def test_the_views_are_one_query_however_many_they_are(ann, number):
 
 
 @pytest.mark.parametrize(
-    ("current", "asked", "queries"),
+    ("current", "query", "queries"),
     [
         ("range=24h&q=x", "range=24h&q=x", 0),
         ("q=x", f"q=x&before={KEY}", 0),
@@ -457,18 +458,18 @@ def test_the_views_are_one_query_however_many_they_are(ann, number):
         (None, "q=x", 1),
     ],
 )
-def test_a_part_of_a_page_reads_the_views_only_for_another_question(ann, current, asked, queries):
+def test_a_fragment_reads_the_views_only_for_other_filters(ann, current, query, queries):
     of_ann()
     headers = {**FRAGMENT}
     if current is not None:
         headers["HX-Current-URL"] = f"http://testserver{LIST}?{current}#x"
     with CaptureQueriesContext(connection) as captured:
-        response = ann.get(f"{LIST}?{asked}", headers=headers)
+        response = ann.get(f"{LIST}?{query}", headers=headers)
     assert len(queries_of(captured)) == queries
     assert (kept_in(response) is not None) == bool(queries)
 
 
-def test_a_part_of_a_page_brings_the_mark_and_the_query_up_to_date(ann):
+def test_a_fragment_updates_the_mark_and_the_query(ann):
     of_ann(query="q=x")
     headers = {**FRAGMENT, "HX-Current-URL": f"http://testserver{LIST}?q=x"}
     response = ann.get(f"{LIST}?q=y&range=7d", headers=headers)
@@ -479,16 +480,16 @@ def test_a_part_of_a_page_brings_the_mark_and_the_query_up_to_date(ann):
 
 
 @pytest.mark.parametrize("current", ["http://[", "\0", "?", "x" * 10_000, "?" + "a&" * 5000])
-def test_garbage_for_a_current_address(ann, current):
+def test_any_current_address_is_accepted(ann, current):
     headers = {**FRAGMENT, "HX-Current-URL": current}
     assert ann.get(f"{LIST}?q=x", headers=headers).status_code == 200
 
 
-def test_a_tick_reads_no_views(ann):
+def test_the_poll_and_the_facets_read_no_views(ann):
     of_ann(is_default=True)
     with CaptureQueriesContext(connection) as captured:
         ann.get(reverse("trackmate:tick"), {"since": KEY}, headers=FRAGMENT)
-        ann.get(reverse("trackmate:figures"), headers=FRAGMENT)
+        ann.get(reverse("trackmate:facets"), headers=FRAGMENT)
     assert queries_of(captured) == []
 
 
@@ -505,33 +506,33 @@ def test_the_list_opens_with_the_default_view(ann):
 
 
 @pytest.mark.parametrize("address", [f"{LIST}?range=24h", f"{LIST}?q=x", "/trackmate/actor/ann/"])
-def test_whoever_asks_for_something_gets_it(ann, address):
+def test_parameters_have_precedence_over_the_default_view(ann, address):
     of_ann(is_default=True)
     assert ann.get(address).status_code == 200
 
 
-def test_a_part_of_the_page_is_what_was_asked(ann):
+def test_a_fragment_is_never_the_default_view(ann):
     of_ann(is_default=True)
     assert ann.get(LIST, headers=FRAGMENT).status_code == 200
 
 
-def test_the_default_of_somebody_else_opens_nothing(ann):
+def test_the_default_of_somebody_else_has_no_effect(ann):
     made(person("bob"), is_shared=True, is_default=True)
     assert ann.get(LIST).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["", f"before={KEY}", "&&", "="])
-def test_a_default_view_that_asks_nothing_does_not_go_in_circles(ann, query):
+def test_a_default_view_without_filters_redirects_once(ann, query):
     of_ann(query=query, is_default=True)
     response = ann.get(LIST, follow=True)
     assert (response.status_code, len(response.redirect_chain)) == (200, 1)
 
 
-def test_the_way_to_the_whole_list_stays(ann):
+def test_the_whole_list_can_be_reached(ann):
     of_ann(query="q=zzz", is_default=True)
     activity(action="some.act")
     page = ann.get(LIST, follow=True)
-    clear = re.search(r'href="([^"]*)">Clear<', text_of(page))[1]
+    clear = re.search(r'href="([^"]*)">Clear all<', text_of(page))[1]
     assert "some.act" in text_of(ann.get(clear))
     assert dict(parse_qsl(clear.partition("?")[2])) == {"range": "24h"}
     assert f'href="{clear}">Clear the filters<' in text_of(page)
@@ -543,7 +544,7 @@ def test_the_way_to_the_whole_list_stays(ann):
 
 @pytest.mark.database
 @pytest.mark.django_db(transaction=True)
-def test_without_its_table_the_list_is_there_all_the_same(ann, broken_table, caplog):
+def test_without_the_table_the_list_is_shown(ann, broken_table, caplog):
     broken_table("trackmate_savedview")
     page = ann.get(LIST)
     assert page.status_code == 200
@@ -554,7 +555,7 @@ def test_without_its_table_the_list_is_there_all_the_same(ann, broken_table, cap
 
 
 @pytest.mark.database
-def test_a_failure_leaves_the_projects_own_transaction_alone(ann, failing_query):
+def test_a_failure_leaves_the_projects_transaction_intact(ann, failing_query):
     with failing_query("trackmate_savedview"):
         assert ann.get(LIST).status_code == 200
         assert save(ann).status_code == 503
@@ -569,7 +570,7 @@ def test_a_user_with_views_can_be_deleted():
     assert str(SavedView.objects.get(pk=view.pk)) == "Errors"
 
 
-def test_saving_is_no_activity(ann, settings):
+def test_saving_is_not_recorded(ann, settings):
     settings.TRACKMATE = {}
     save(ann)
     order(ann, "delete", SavedView.objects.get())
@@ -578,7 +579,7 @@ def test_saving_is_no_activity(ann, settings):
 
 @pytest.mark.database
 @pytest.mark.django_db(databases=["default", "apart"])
-def test_views_live_in_the_database_of_the_log(ann, settings, configure):
+def test_views_are_stored_in_the_database_of_the_log(ann, settings, configure):
     configure(DATABASE="apart")
     settings.DATABASE_ROUTERS = ["trackmate.routers.TrackmateRouter"]
     save(ann)

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
-from tests.rows import activities, activity, person
+from tests.factories import activities, activity, person
 from tests.shop.models import Order
 from trackmate import selectors
 from trackmate.clock import lowest_uuid7, uuid7
@@ -91,30 +91,30 @@ def test_a_page_leaves_the_wide_columns_in_the_database():
 
 def test_a_tick_counts_what_is_newer():
     rows = activities(5)
-    found = selectors.tick(every(), since=rows[2].pk)
-    assert found == selectors.Tick(count=2, capped=False, kinds=(("", 2),))
-    assert selectors.tick(every(), since=rows[0].pk).count == 0
+    found = selectors.count_new(every(), after=rows[2].pk)
+    assert found == selectors.NewActivities(count=2, capped=False, types=(("", 2),))
+    assert selectors.count_new(every(), after=rows[0].pk).count == 0
 
 
 def test_a_tick_counts_a_slow_request_that_was_stored_after_the_page_was_read():
     shown = activity()
     activity(ago=30)
     reading = lowest_uuid7(shown.recorded_at)
-    assert selectors.tick(every(), since=shown.pk).count == 0
-    assert selectors.tick(every(), since=shown.pk, shown=reading).count == 1
+    assert selectors.count_new(every(), after=shown.pk).count == 0
+    assert selectors.count_new(every(), after=shown.pk, loaded_at=reading).count == 1
 
 
 def test_a_tick_stops_counting():
-    rows = activities(selectors.TICK_CAP + 5)
-    tick = selectors.tick(every(), since=rows[-1].pk)
-    assert (tick.count, tick.capped) == (selectors.TICK_CAP, True)
+    rows = activities(selectors.NEW_CAP + 5)
+    tick = selectors.count_new(every(), after=rows[-1].pk)
+    assert (tick.count, tick.capped) == (selectors.NEW_CAP, True)
 
 
 def test_a_tick_says_of_which_kinds_the_news_are():
     shown = activity(ago=10)
     activities(3, action_type="Read")
     activities(2, action_type="Login Failed")
-    kinds = selectors.tick(every(), since=shown.pk).kinds
+    kinds = selectors.count_new(every(), after=shown.pk).types
     assert kinds == (("Read", 3), ("Login Failed", 2))
 
 
@@ -139,18 +139,18 @@ def test_one_row_that_is_not_there():
 
 def test_neighbours():
     newest, middle, oldest = activities(3)
-    assert selectors.neighbours(every(), middle.pk) == selectors.Neighbours(
+    assert selectors.adjacent(every(), middle.pk) == selectors.Adjacent(
         newer=newest.pk, older=oldest.pk
     )
-    assert selectors.neighbours(every(), newest.pk).newer is None
+    assert selectors.adjacent(every(), newest.pk).newer is None
 
 
 def test_companions_are_of_one_request_in_order():
     late = activity(request_id="r1")
     early = activity(request_id="r1", ago=5)
     activity(request_id="r2")
-    assert keys(selectors.companions(every(), late)) == [early.pk, late.pk]
-    assert selectors.companions(every(), activity()) == ()
+    assert keys(selectors.related(every(), late)) == [early.pk, late.pk]
+    assert selectors.related(every(), activity()) == ()
 
 
 def test_django_remembers_the_names_of_object_types(django_assert_num_queries):
@@ -186,7 +186,7 @@ SORTS = [
 def test_pages_of_every_order_hold_each_row_once_both_ways(
     monkeypatch, column, values, is_descending
 ):
-    monkeypatch.setattr("trackmate.selectors.pages.PAGE_SIZE", 2)
+    monkeypatch.setattr("trackmate.selectors.rows.PAGE_SIZE", 2)
     stored = [activity(ago=age, **{column: value}) for age, value in enumerate(values * 2)]
     order = selectors.Order(column=column, is_descending=is_descending)
 

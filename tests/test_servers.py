@@ -12,7 +12,8 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 import pytest
 from django.utils.encoding import repercent_broken_unicode
 
-from trackmate.redaction import MASK, clean_line
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.text import clean_line
 
 pytest_plugins = ["tests.hostile.fixtures"]
 pytestmark = pytest.mark.server

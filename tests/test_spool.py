@@ -17,17 +17,9 @@ import pytest
 from trackmate.activity import Activity
 from trackmate.backends.flusher import has_waiting_activities
 from trackmate.exceptions import SpoolError, SpoolFullError
-from trackmate.spool import (
-    OPEN,
-    SEALED,
-    Limits,
-    Spool,
-    default_directory,
-    get_spool,
-    get_spools,
-    locations,
-    segments,
-)
+from trackmate.spool import locations, segments
+from trackmate.spool.locations import default_directory, get_spool, get_spools
+from trackmate.spool.segments import OPEN, SEALED, Limits, Spool
 
 ROOT = Path(__file__).parent.parent
 PG = "django.db.backends.postgresql"
@@ -36,7 +28,7 @@ APPEND_MANY = """
 import sys
 from pathlib import Path
 from trackmate.activity import Activity
-from trackmate.spool import Spool
+from trackmate.spool.segments import Spool
 
 spool = Spool(Path(sys.argv[1]))
 for number in range(int(sys.argv[3])):
@@ -46,7 +38,7 @@ for number in range(int(sys.argv[3])):
 DIE_WHILE_REPLAYING = """
 import os, signal, sys
 from pathlib import Path
-from trackmate.spool import Spool
+from trackmate.spool.segments import Spool
 
 for segment in Spool(Path(sys.argv[1])).replay():
     os.kill(os.getpid(), signal.SIGKILL)

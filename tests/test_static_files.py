@@ -5,8 +5,8 @@ import re
 import pytest
 from django.core.management import call_command
 
-from tests.pages import FRAGMENT, text_of
-from tests.rows import activities, activity
+from tests.factories import activities, activity
+from tests.urls_under_test import FRAGMENT, text_of
 
 pytestmark = [
     pytest.mark.django_db,
@@ -57,10 +57,10 @@ def test_a_first_visit_is_small(staff, collect):
     activities(50, actor_label="ann", source="request", method="GET", path=path, status="Success")
     activity(status="Failed", status_code=500, source="request", route="orders/<int:pk>/")
     overview, explorer = "/trackmate/", "/trackmate/activity/"
-    figures = "/trackmate/activity/figures/"
+    facets = "/trackmate/activity/facets/"
     sizes = {file: transferred(staff, file) for file in files_of(staff.get(overview))}
     sizes |= {page: transferred(staff, page) for page in (overview, explorer)}
-    sizes[figures] = transferred(staff, figures, **FRAGMENT)
+    sizes[facets] = transferred(staff, facets, **FRAGMENT)
     assert sum(sizes.values()) <= FIRST_VISIT, sizes
 
 

@@ -248,6 +248,13 @@ def test_an_async_block_is_recorded_at_its_end(activities):
     assert (only(activities).action, only(activities).data) == ("orders.synced", {"orders": 3})
 
 
+@pytest.mark.parametrize("extra", ["text", ["a"], 5])
+def test_an_error_goes_on_whatever_is_extra(activities, extra):
+    with pytest.raises(RuntimeError), tracking("orders.synced", extra=extra):
+        raise RuntimeError
+    assert only(activities).extra["extra"] == extra
+
+
 def test_an_async_block_that_raises_is_failed_and_the_error_goes_on(activities):
     error = RuntimeError("no connection")
     with pytest.raises(RuntimeError) as caught:

@@ -16,7 +16,7 @@ from trackmate import tracker
 from trackmate.activity import Target
 from trackmate.diagnostics import counts
 from trackmate.models import ActivityLog
-from trackmate.redaction import MASK
+from trackmate.redaction.known_secrets import MASK
 
 MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 JSON = "application/json"

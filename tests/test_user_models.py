@@ -23,9 +23,9 @@ row = ActivityLog.objects.create(actor=ann, content_object=order, data={"word": 
 PAGES = [
     "",
     "activity/",
-    "activity/figures/?actor=%231",
-    "activity/figures/?kind=actor&value=%231",
-    "activity/figures/?kind=object&value=shop.order/1",
+    "activity/facets/?actor=%231",
+    "activity/facets/?page=actor&actor=%231",
+    "activity/facets/?page=object&object=shop.order/1",
     "actor/%231/",
     "object/shop.order/1/",
     "views/",

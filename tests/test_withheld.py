@@ -18,7 +18,8 @@ from trackmate import bind, track, tracker, tracking
 from trackmate.db.errors import primary_message
 from trackmate.models import ActivityLog
 from trackmate.processors import WITHHELD
-from trackmate.redaction import MASK, get_redactor
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.redactor import get_redactor
 
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.database]
 

@@ -9,7 +9,7 @@ from tests.hostile.databases import LogDatabase
 from tests.hostile.desk import desk_in_files, desk_on_server
 from trackmate.backends.schemas import DEFAULT, UNKNOWN
 from trackmate.pipeline import get_backend
-from trackmate.spool import get_spool
+from trackmate.spool.locations import get_spool
 
 
 @pytest.fixture

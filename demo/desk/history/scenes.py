@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.utils import timezone
 from trackmate.activity import Activity, Target
 from trackmate.enums import ActionType
-from trackmate.redaction import keyed_hash
+from trackmate.redaction.text import keyed_hash
 
 from desk.history import cast
 from desk.history.books import PRODUCTS, UNSOLD

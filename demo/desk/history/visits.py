@@ -7,7 +7,7 @@ from trackmate.activity import Activity, Target
 from trackmate.capture.requests import readable_route
 from trackmate.clock import uuid7
 from trackmate.enums import ActionType, Source, Status, action_type_for_method
-from trackmate.redaction import keyed_hash
+from trackmate.redaction.text import keyed_hash
 
 # Typical seconds of what takes longer than QUICK.
 QUICK = 0.03

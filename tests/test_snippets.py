@@ -1,4 +1,4 @@
-"""An activity as a text to take along: JSON that reads back, Markdown that stays text."""
+"""Snippets: JSON that can be parsed again, Markdown in which values stay text."""
 
 import json
 
@@ -6,11 +6,11 @@ import pytest
 from django.test import RequestFactory
 from markdown_it import MarkdownIt
 
-from tests.rows import SCRIPT, activity, hostile_activity, person
+from tests.factories import SCRIPT, activity, hostile_activity, person
 from trackmate.clock import aware
-from trackmate.dashboard.copies import PLACEHOLDER, copies
-from trackmate.dashboard.documents import DOCUMENTS
-from trackmate.dashboard.replays import LONGEST
+from trackmate.dashboard.detail.documents import DOCUMENTS
+from trackmate.dashboard.detail.replay import MAX_DATA
+from trackmate.dashboard.detail.snippets import PLACEHOLDER, build_snippets
 from trackmate.selectors import every_row, one
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
@@ -29,11 +29,11 @@ HOSTILE = (
 )
 
 
-def copies_of(stored, *, with_payload=True, host="testserver"):
+def snippets_of(stored, *, with_payload=True, host="testserver"):
     request = RequestFactory().get("/", headers={"host": host})
     row = one(every_row(), stored.pk, with_payload=with_payload)
-    found = copies(row, request, kind="shop.order", with_payload=with_payload)
-    return {copy.name: copy for copy in found}
+    found = build_snippets(row, request, object_type="shop.order", with_payload=with_payload)
+    return {snippet.name: snippet for snippet in found}
 
 
 def blocks_of(text):
@@ -45,11 +45,11 @@ def blocks_of(text):
 # JSON
 
 
-def test_json_holds_the_whole_row():
+def test_json_contains_the_whole_row():
     stored = activity(
         actor=person("ann"), data={"a": [1, None, "ü\u202e"]}, changes={"x": [1, 2]}, remarks="a\nb"
     )
-    found = json.loads(copies_of(stored)["json"].text)
+    found = json.loads(snippets_of(stored)["json"].text)
     assert found["id"] == str(stored.pk)
     assert found["object_type"] == "shop.order"
     assert found["data"] == {"a": [1, None, "ü\u202e"]}
@@ -58,8 +58,8 @@ def test_json_holds_the_whole_row():
     assert found["actor_label"] == "ann"
 
 
-def test_json_has_no_character_that_hides_or_reorders():
-    text = copies_of(activity(data={"k": "a\u202eb\x7f\U000e0041"}, path="/\u2066"))["json"].text
+def test_json_escapes_invisible_characters():
+    text = snippets_of(activity(data={"k": "a\u202eb\x7f\U000e0041"}, path="/\u2066"))["json"].text
     assert text.replace("\n", "").isprintable()
     assert json.loads(text)["data"] == {"k": "a\u202eb\x7f\U000e0041"}
 
@@ -68,10 +68,10 @@ def test_json_has_no_character_that_hides_or_reorders():
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_markdown_makes_nothing_of_a_value_but_code(value):
+def test_values_are_code_in_markdown(value):
     fields = dict.fromkeys(("action", "object_repr", "remarks", "path", "actor_label"), value)
     documents = {name: {value[:9]: [value, value]} for name in DOCUMENTS}
-    text = copies_of(activity(**fields, **documents))["markdown"].text
+    text = snippets_of(activity(**fields, **documents))["markdown"].text
     kinds = [token.type for token in blocks_of(text)]
     allowed = {"heading", "paragraph", "bullet_list", "list_item", "link", "text", "softbreak"}
     assert {kind.removesuffix("_open").removesuffix("_close") for kind in kinds} <= allowed | {
@@ -84,9 +84,9 @@ def test_markdown_makes_nothing_of_a_value_but_code(value):
     assert kinds.count("bullet_list_open") == 1
 
 
-def test_markdown_tells_what_the_row_holds():
+def test_markdown_contains_the_row():
     stored = activity(action="shop.order.update", remarks="two\nlines", data={"a": "`b`"})
-    text = copies_of(stored)["markdown"].text
+    text = snippets_of(stored)["markdown"].text
     codes = [token.content for token in blocks_of(text) if token.type == "code_inline"]
     assert codes[0] == "shop.order.update"
     assert "two \N{RETURN SYMBOL} lines" in codes
@@ -97,44 +97,44 @@ def test_markdown_tells_what_the_row_holds():
     assert "user_agent" not in text
 
 
-def test_markdown_ends_and_says_so():
-    text = copies_of(activity(data=["x" * 9_000] * 9))["markdown"].text
-    assert len(text) < LONGEST + 2_000
+def test_markdown_is_cut_off():
+    text = snippets_of(activity(data=["x" * 9_000] * 9))["markdown"].text
+    assert len(text) < MAX_DATA + 2_000
     assert " more]\n```" in text
-    assert "x" * 9_000 in copies_of(activity(data=["x" * 9_000] * 9))["json"].text
+    assert "x" * 9_000 in snippets_of(activity(data=["x" * 9_000] * 9))["json"].text
 
 
 @pytest.mark.parametrize(
     "fields", [{}, {"route": "r/"}, {"action_type": "Login"}, {"action": "a", "route": "r/"}]
 )
-def test_everything_has_a_title(fields):
+def test_the_title(fields):
     stored = activity(**fields)
     title = fields.get("action") or (list(fields.values()) or [str(stored.pk)])[0]
-    assert copies_of(stored)["markdown"].text.startswith(f"## `{title}`\n")
+    assert snippets_of(stored)["markdown"].text.startswith(f"## `{title}`\n")
 
 
 # The others
 
 
-def test_the_link_is_the_one_of_this_site():
+def test_the_link_has_the_host_of_the_request():
     stored = activity()
-    assert copies_of(stored)["link"].text == f"http://testserver/trackmate/activity/{stored.pk}/"
-    stranger = copies_of(stored, host="evil.example")["link"].text
+    assert snippets_of(stored)["link"].text == f"http://testserver/trackmate/activity/{stored.pk}/"
+    stranger = snippets_of(stored, host="evil.example")["link"].text
     assert stranger.startswith(f"{PLACEHOLDER}/trackmate/")
 
 
-def test_only_a_request_can_be_asked_again():
-    assert list(copies_of(activity())) == ["link", "json", "markdown"]
-    assert list(copies_of(hostile_activity())) == ["link", "json", "markdown"]
+def test_only_a_request_can_be_replayed():
+    assert list(snippets_of(activity())) == ["link", "json", "markdown"]
+    assert list(snippets_of(hostile_activity())) == ["link", "json", "markdown"]
     request = activity(source="request", method="GET", path="/")
-    assert list(copies_of(request)) == ["link", "json", "curl", "client", "markdown"]
-    assert copies_of(request)["curl"].text == "curl http://testserver/"
+    assert list(snippets_of(request)) == ["link", "json", "curl", "client", "markdown"]
+    assert snippets_of(request)["curl"].text == "curl http://testserver/"
 
 
 # Without the permission
 
 
-def test_no_copy_has_what_one_may_not_see(django_assert_num_queries):
+def test_no_snippet_contains_hidden_payload(django_assert_num_queries):
     secret = {"word": "opensesame"}
     stored = activity(
         source="request",
@@ -146,9 +146,9 @@ def test_no_copy_has_what_one_may_not_see(django_assert_num_queries):
         extra={"query": "seen=1"},
     )
     with django_assert_num_queries(1):
-        found = copies_of(stored, with_payload=False)
-    assert "opensesame" not in "".join(copy.text for copy in found.values())
-    assert [name for name, copy in found.items() if copy.note] == [
+        found = snippets_of(stored, with_payload=False)
+    assert "opensesame" not in "".join(snippet.text for snippet in found.values())
+    assert [name for name, snippet in found.items() if snippet.note] == [
         "json",
         "curl",
         "client",
@@ -156,9 +156,9 @@ def test_no_copy_has_what_one_may_not_see(django_assert_num_queries):
     ]
     assert "data" not in json.loads(found["json"].text)
     assert "seen=1" in found["curl"].text
-    assert "opensesame" in copies_of(stored)["curl"].text
+    assert "opensesame" in snippets_of(stored)["curl"].text
 
 
-def test_nothing_is_said_to_lack_where_there_is_nothing():
+def test_no_note_where_nothing_is_missing():
     stored = activity(source="request", method="POST", path="/")
-    assert {copy.note for copy in copies_of(stored, with_payload=False).values()} == {""}
+    assert {snippet.note for snippet in snippets_of(stored, with_payload=False).values()} == {""}

@@ -1,4 +1,4 @@
-"""A row as a command and as lines of a test: they ask the same again, and nothing else."""
+"""A row as a curl command and as code of a test: both send the same request, and nothing else."""
 
 import ast
 import json
@@ -14,9 +14,9 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import re_path
 
-from tests.rows import SCRIPT
-from trackmate.dashboard.replays import LONGEST, as_curl, as_lines_of_a_test, replay_of
-from trackmate.dashboard.texts import visible
+from tests.factories import SCRIPT
+from trackmate.dashboard.detail.replay import MAX_DATA, as_curl, as_test_code, build_replay
+from trackmate.dashboard.formatting import escape_invisible
 from trackmate.models import ActivityLog
 
 ORIGIN = "https://shop.example"
@@ -44,7 +44,7 @@ def row(**fields):
 
 
 def replay(*, with_payload=True, **fields):
-    return replay_of(row(**fields), with_payload=with_payload)
+    return build_replay(row(**fields), with_payload=with_payload)
 
 
 def with_query(query):
@@ -55,12 +55,12 @@ def with_query(query):
 
 
 @pytest.mark.parametrize("method", ["", "GET POST", "GET\n", "-X", SCRIPT[:16], "É"])
-def test_an_odd_method_is_not_asked_again(method):
+def test_an_invalid_method_cannot_be_replayed(method):
     assert replay(method=method) is None
 
 
 @pytest.mark.parametrize("path", ["", "x/", "@evil.example/", "https://evil.example/"])
-def test_what_is_no_path_is_not_asked_again(path):
+def test_an_invalid_path_cannot_be_replayed(path):
     assert replay(path=path) is None
 
 
@@ -72,11 +72,11 @@ def test_what_is_no_path_is_not_asked_again(path):
         ({"method": "GET", "data": {"a": "b"}}, None, False),
         ({"method": "POST"}, None, False),
         ({"method": "POST", "data": "not captured: 3145728 bytes"}, None, True),
-        ({"method": "POST", "data": {"a": "x" * LONGEST}}, None, True),
+        ({"method": "POST", "data": {"a": "x" * MAX_DATA}}, None, True),
         ({"method": "POST", "data": {"a": "b"}, "with_payload": False}, None, True),
     ],
 )
-def test_data_are_those_of_the_request_if_one_may_see_them(fields, data, lacks_data):
+def test_data(fields, data, lacks_data):
     found = replay(**fields)
     assert (found.data, found.lacks_data) == (data, lacks_data)
 
@@ -94,12 +94,12 @@ def test_data_are_those_of_the_request_if_one_may_see_them(fields, data, lacks_d
         (5, {}, "application/json"),
     ],
 )
-def test_texts_are_a_form_and_anything_else_is_json(data, headers, kind):
+def test_content_types(data, headers, kind):
     assert replay(method="POST", data=data, extra={"headers": headers}).content_type == kind
 
 
 @pytest.mark.parametrize("extra", [None, [], "x", {"query": 5}, {"headers": "x", "query": None}])
-def test_what_is_odd_beside_it_does_not_matter(extra):
+def test_odd_extra_is_ignored(extra):
     assert replay(method="POST", data={"a": "b"}, extra=extra).path == "/"
 
 
@@ -158,7 +158,7 @@ def test_a_shell_reads_data_as_data(data):
         ({"path": "/a/../b"}, ["curl", "--path-as-is", f"{ORIGIN}/a/../b"]),
     ],
 )
-def test_only_what_it_takes(fields, words):
+def test_curl_options(fields, words):
     assert shell_words(as_curl(replay(**fields), ORIGIN)) == words
 
 
@@ -192,7 +192,7 @@ def listening():
         ({"n": 1, "text": NASTY}, "application/json"),
     ],
 )
-def test_curl_asks_what_was_asked(data, kind):
+def test_curl_sends_the_same_request(data, kind):
     found = replay(method="PUT", path="/a/../[x]/$(id)", data=data, extra={"query": "b[]=1&c={2}"})
     with listening() as (origin, asked):
         subprocess.run(["bash", "-c", f"{as_curl(found, origin)} --silent"], check=True)
@@ -227,10 +227,10 @@ def run(text):
 
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("path", [path for path in PATHS if "\ud800" not in path])
-def test_the_test_client_asks_what_was_asked(path, query):
-    text = as_lines_of_a_test(replay(path=path, extra=with_query(query)))
+def test_the_test_client_sends_the_same_request(path, query):
+    text = as_test_code(replay(path=path, extra=with_query(query)))
     assert names_called_in(text) == {"Client", "get"}
-    assert visible(text) == text
+    assert escape_invisible(text) == text
     method, asked_path, asked_query, _request = run(text)
     assert (method, asked_path) == ("GET", path)
     assert parse_qs(asked_query) == parse_qs(query)
@@ -246,9 +246,9 @@ def names_called_in(text):
 @pytest.mark.parametrize(
     "data", [{"a": NASTY, "b c": ["1", "2"]}, {"n": 1, NASTY: [None, True]}, [1], 5]
 )
-def test_the_test_client_sends_what_was_sent(method, data):
+def test_the_test_client_sends_the_same_data(method, data):
     found = replay(method=method, data=data)
-    text = as_lines_of_a_test(found)
+    text = as_test_code(found)
     assert names_called_in(text) == {
         "Client",
         "generic" if method == "PURGE" else method.lower(),
@@ -265,23 +265,21 @@ def test_the_test_client_sends_what_was_sent(method, data):
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE"])
-def test_other_methods_have_their_own_name(method):
-    text = as_lines_of_a_test(replay(method=method))
+def test_other_methods_have_their_own_function(method):
+    text = as_test_code(replay(method=method))
     assert f"client.{method.lower()}(" in text
     assert run(text)[0] == method
 
 
 def test_long_data_stay_readable():
-    text = as_lines_of_a_test(
-        replay(method="POST", data={"a": 1, "items": [{"word": "w" * 30}] * 4})
-    )
+    text = as_test_code(replay(method="POST", data={"a": 1, "items": [{"word": "w" * 30}] * 4}))
     assert max(len(line) for line in text.splitlines()) <= 100
     assert run(text)[0] == "POST"
 
 
-def test_very_deep_data_are_a_text():
+def test_very_deep_data_are_sent_as_text():
     data = "end"
     for _level in range(400):
         data = [data]
-    text = as_lines_of_a_test(replay(method="POST", data=data))
+    text = as_test_code(replay(method="POST", data=data))
     assert run(text)[0] == "POST"

@@ -1,24 +1,24 @@
-"""Changed fields: which words are marked, and what is said of a value as a whole."""
+"""Changed fields: which words are marked, and the note on the whole value."""
 
 from time import perf_counter
 
 import pytest
 
-from trackmate.dashboard.diffs import changes_of
-from trackmate.redaction import MASK
+from trackmate.dashboard.detail.diff import parse_changes
+from trackmate.redaction.known_secrets import MASK
 
 
 def spelled(pieces):
     """Return a side with its marked words in brackets, and its blanks in angle brackets."""
-    signs = {"same": "%s", "marked": "[%s]", "blank": "<%s>"}
-    return "".join(signs[piece.kind] % piece.text for piece in pieces)
+    signs = {"same": "%s", "changed": "[%s]", "blank": "<%s>"}
+    return "".join(signs[piece.type] % piece.text for piece in pieces)
 
 
 NULL = "<\N{EN DASH}>"
 
 
 def diff(old, new):
-    [change] = changes_of({"field": [old, new]})
+    [change] = parse_changes({"field": [old, new]})
     return spelled(change.old), spelled(change.new), change.note
 
 
@@ -55,12 +55,12 @@ def test_the_words_that_differ_are_marked(old, new, before, after):
         ({"k": 1}, {"k": 2}, '{\n  "k": [1]\n}', '{\n  "k": [2]\n}'),
     ],
 )
-def test_what_is_no_text_is_compared_as_json(old, new, before, after):
+def test_other_values_are_compared_as_json(old, new, before, after):
     assert diff(old, new) == (before, after, "")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         (None, "new", (NULL, "[new]", "added")),
         ("old", None, ("[old]", NULL, "removed")),
@@ -74,20 +74,20 @@ def test_what_is_no_text_is_compared_as_json(old, new, before, after):
         (f"to {MASK}", f"to {MASK}", (f"to {MASK}", f"to {MASK}", "")),
     ],
 )
-def test_what_became_of_the_whole_is_told(old, new, told):
-    assert diff(old, new) == told
+def test_the_note_says_what_happened_to_the_whole_value(old, new, expected):
+    assert diff(old, new) == expected
 
 
-def test_a_hidden_character_is_a_difference_that_one_sees():
+def test_invisible_characters_are_shown():
     assert diff("admin", "admin\u200b")[1] == "admin[\\u200b]"
-    assert changes_of({"a\u202eb": [1, 2]})[0].name == "a\\u202eb"
+    assert parse_changes({"a\u202eb": [1, 2]})[0].name == "a\\u202eb"
 
 
 @pytest.mark.parametrize(
     "value", [None, [], {}, "text", 5, ["a"], {"a": "b"}, {"a": [1]}, {"a": [1, 2], "b": 3}]
 )
-def test_what_is_of_another_form_has_no_changed_fields(value):
-    assert changes_of(value) == ()
+def test_other_values_have_no_changed_fields(value):
+    assert parse_changes(value) == ()
 
 
 WORDS = [f"word{number}" for number in range(20_000)]
@@ -102,22 +102,24 @@ WORDS = [f"word{number}" for number in range(20_000)]
         [],
     ],
 )
-def test_long_texts_take_no_long_time(new):
+def test_long_texts_are_compared_quickly(new):
     started = perf_counter()
-    change = changes_of({f"f{number}": [" ".join(WORDS), " ".join(new)] for number in range(3)})[0]
+    change = parse_changes({f"f{number}": [" ".join(WORDS), " ".join(new)] for number in range(3)})[
+        0
+    ]
     assert perf_counter() - started < 5
     assert "".join(piece.text for piece in change.old) == " ".join(WORDS)
 
 
 def test_one_word_of_a_long_text_is_still_marked():
     new = [*WORDS[:9_000], "other", *WORDS[9_001:]]
-    [change] = changes_of({"field": [" ".join(WORDS), " ".join(new)]})
-    assert [piece.text for piece in change.new if piece.kind == "marked"] == ["other"]
+    [change] = parse_changes({"field": [" ".join(WORDS), " ".join(new)]})
+    assert [piece.text for piece in change.new if piece.type == "changed"] == ["other"]
 
 
-def test_the_budget_is_that_of_the_row():
+def test_the_number_of_comparisons_is_limited_by_row():
     swapped = [WORDS[number ^ 1] for number in range(400)]
     pair = [" ".join(WORDS[:400]), " ".join(swapped)]
-    changes = changes_of({f"f{number}": pair for number in range(9)})
+    changes = parse_changes({f"f{number}": pair for number in range(9)})
     assert len(changes[0].new) > 100
     assert [len(change.new) for change in changes[2:]] == [1] * 7

@@ -1,96 +1,84 @@
-"""Conditions in such words that a database searches the index that was made for them."""
+"""Ranges of keys, and queries that use the index made for them."""
 
+import re
+from functools import reduce
 from uuid import UUID
 
 import pytest
 from django.db import connection
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 
-from tests.rows import UNKNOWN, activities, activity
+from tests.factories import UNKNOWN, activities, activity
+from tests.urls_under_test import log_queries
 from trackmate import selectors
 from trackmate.models import ActivityLog
-from trackmate.selectors.bounds import oldest_first, tightened
+from trackmate.selectors import KeyRange
+from trackmate.selectors.index_hints import oldest_first
 
 pytestmark = pytest.mark.database
 
-LOW, MIDDLE, HIGH = (UUID(int=number) for number in (1, 2, 3))
-
-
-def bounds(rows):
-    """What has to hold of a row."""
-    conditions = rows.query.where.children
-    return {(each.lookup_name, each.rhs) for each in conditions}
+LOW, MIDDLE, HIGH, HIGHEST = (UUID(int=number) for number in (1, 2, 3, 2**128 - 1))
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept"),
+    ("ranges", "bounds"),
     [
-        ([Q(pk__gte=LOW), Q(pk__gt=MIDDLE)], {("gt", MIDDLE)}),
-        ([Q(pk__gt=MIDDLE), Q(pk__gte=LOW)], {("gt", MIDDLE)}),
-        ([Q(pk__gte=MIDDLE), Q(pk__gt=LOW)], {("gte", MIDDLE)}),
-        ([Q(pk__gte=MIDDLE), Q(pk__gt=MIDDLE)], {("gt", MIDDLE)}),
-        ([Q(pk__lt=HIGH), Q(pk__lt=MIDDLE)], {("lt", MIDDLE)}),
-        ([Q(pk__lte=MIDDLE), Q(pk__lt=MIDDLE)], {("lt", MIDDLE)}),
-        (
-            [Q(pk__gte=LOW) & Q(pk__lt=HIGH), Q(pk__lt=MIDDLE)],
-            {("gte", LOW), ("lt", MIDDLE)},
-        ),
-        ([Q(pk__gt=LOW), Q(status="Failed")], {("exact", "Failed"), ("gt", LOW)}),
-        ([Q(pk__gt=LOW), Q(execution_time__gt=1.0)], {("gt", 1.0), ("gt", LOW)}),
-        ([], set()),
+        ([KeyRange(LOW), KeyRange.after(LOW)], {"pk__gte": MIDDLE}),
+        ([KeyRange(MIDDLE), KeyRange.after(LOW)], {"pk__gte": MIDDLE}),
+        ([KeyRange(end=HIGH), KeyRange.before(MIDDLE)], {"pk__lt": MIDDLE}),
+        ([KeyRange(LOW, HIGH), KeyRange.before(MIDDLE)], {"pk__gte": LOW, "pk__lt": MIDDLE}),
+        ([KeyRange(LOW), KeyRange(end=HIGH)], {"pk__gte": LOW, "pk__lt": HIGH}),
+        ([KeyRange.of_times(None, None), KeyRange()], {}),
+        ([KeyRange.after(HIGHEST)], {"pk__gte": HIGHEST}),
     ],
 )
-def test_the_tighter_condition_stays(asked, kept):
-    assert bounds(tightened(ActivityLog.objects.filter(*asked))) == kept
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        Q(extra__level__gte=3),
-        Q(action_time__date__gte="2026-01-01"),
-        Q(action_time__year__gte=2026),
-        Q(actor__logentry__pk__lt=30),
-        Q(content_type__permission__pk__gt=10),
-        Q(pk__gte=ActivityLog.objects.order_by("pk").values("pk")[:1]),
-    ],
-)
-def test_a_rule_of_the_project_stays_whatever_it_compares(rule):
-    rows = ActivityLog.objects.filter(rule)
-    asked = rows.filter(pk__gt=MIDDLE, pk__lt=HIGH)
-    assert str(tightened(asked).query) == str(asked.query)
-    assert str(tightened(asked.filter(pk__gt=LOW)).query) == str(asked.query)
-
-
-def test_conditions_that_need_not_hold_stay():
-    rows = ActivityLog.objects.filter(Q(pk__gt=MIDDLE) | Q(status="Failed"), pk__gt=LOW)
-    assert str(tightened(rows).query) == str(rows.query)
+def test_an_intersection_has_the_tighter_bound_on_each_side(ranges, bounds):
+    both = reduce(KeyRange.intersect, ranges)
+    assert dict(both.condition.children) == bounds
+    assert reduce(KeyRange.intersect, reversed(ranges)) == both
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "read",
     [
-        lambda rows: selectors.page(rows, after=MIDDLE),
-        lambda rows: selectors.page(rows, before=MIDDLE),
-        lambda rows: selectors.tick(rows, since=MIDDLE),
-        lambda rows: selectors.neighbours(rows, MIDDLE),
-        lambda rows: list(selectors.stream(rows, 1)),
+        lambda rows, within: selectors.page(rows, within=within, after=MIDDLE),
+        lambda rows, within: selectors.page(rows, within=within, before=MIDDLE),
+        lambda rows, within: selectors.page(rows, within=within, holding=MIDDLE),
+        lambda rows, within: selectors.count_new(rows, within=within, after=MIDDLE),
+        lambda rows, within: selectors.adjacent(rows, MIDDLE, within=within),
+        lambda rows, within: list(selectors.stream(rows, 1, within=within)),
     ],
 )
-def test_no_statement_says_an_end_twice(read, django_assert_max_num_queries):
-    rows = ActivityLog.objects.filter(pk__gte=LOW, pk__lt=HIGH)
+def test_no_query_bounds_the_key_twice(read, django_assert_max_num_queries):
+    activity()
     with django_assert_max_num_queries(2) as captured:
-        read(rows)
+        read(ActivityLog.objects.all(), KeyRange(LOW, HIGH))
     for query in captured.captured_queries:
         where = query["sql"].partition("WHERE")[2].partition("ORDER BY")[0]
         assert where.count(">") <= 1
         assert where.count("<") <= 1
 
 
-def test_a_rule_of_which_any_part_may_hold_stays():
-    rule = ActivityLog.objects.filter(pk__lt=LOW) | ActivityLog.objects.filter(pk__lt=HIGH)
-    assert str(tightened(rule).query) == str(rule.query)
+@pytest.mark.django_db
+@pytest.mark.parametrize("times", ["24h", "custom&start=2026-01-01"])
+@pytest.mark.parametrize("side", ["before", "after", "row"])
+def test_a_page_of_the_dashboard_bounds_the_key_once(staff, times, side):
+    with CaptureQueriesContext(connection) as captured:
+        staff.get(f"/trackmate/activity/?range={times}&{side}={activity(ago=60).pk}")
+    for sql in log_queries(captured):
+        where = sql.partition("WHERE")[2].partition("ORDER BY")[0]
+        assert where.count(">") <= 1
+        assert where.count("<") <= 1
+
+
+@pytest.mark.django_db
+@pytest.mark.only_on("sqlite3")
+def test_sqlite_searches_between_the_tightest_bounds():
+    rows = KeyRange(LOW, HIGH).intersect(KeyRange.before(MIDDLE)).filter(ActivityLog.objects.all())
+    plan = rows.order_by("-pk").explain()
+    assert re.search(r"SEARCH .*\(id>\? AND id<\?\)", plan), plan
 
 
 # The oldest of what is about something
@@ -132,7 +120,7 @@ def test_the_oldest_is_the_first_of_all_that_may_be_seen(rule, about):
     row = rows.filter(ABOUT[about]).order_by("pk").first()
     expected = row and row.action_time
     assert selectors.oldest(rows, ABOUT[about]) == expected
-    assert selectors.ends(rows, ABOUT[about]).first == expected
+    assert selectors.seen_range(rows, ABOUT[about]).first == expected
 
 
 @pytest.mark.django_db

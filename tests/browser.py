@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client, override_settings
 
-from tests.rows import person
+from tests.factories import person
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ from django.template import Context, Template
 from django.urls import path
 from django.utils.html import format_html
 
-from tests.pages import FRAGMENT
-from tests.rows import activities, activity, person
+from tests.factories import activities, activity, person
 from tests.shop.models import Order
 from tests.urls import urlpatterns as test_urls
+from tests.urls_under_test import FRAGMENT
 from trackmate.models import SavedView
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -39,10 +39,11 @@ class Sight:
     @property
     def settings(self):
         """Return what `TRACKMATE` has to be."""
-        limit = {"DASHBOARD_QUERYSET": f"tests.sights.{self.rows}"} if self.rows else {}
+        limit = {"DASHBOARD_QUERYSET": f"tests.page_states.{self.rows}"} if self.rows else {}
         timeout = 50 if self.rows == "slow" else 5_000
-        own = {"DETAIL_PANELS": ["tests.sights.told", "tests.sights.listed", "tests.sights.nobody"]}
-        return {"ENABLED": False, "QUERY_TIMEOUT": timeout, **own, **limit}
+        # The last one does not exist, which is a state of a panel too.
+        panels = [f"{__name__}.{name}" for name in ("text_panel", "facts_panel", "missing_panel")]
+        return {"ENABLED": False, "QUERY_TIMEOUT": timeout, "DETAIL_PANELS": panels, **limit}
 
 
 def page(address, **details):
@@ -61,6 +62,8 @@ PAGES = {
     "overview, unavailable": page("", rows="broken"),
     "explorer": page("activity/"),
     "explorer, every filter": page("activity/{every_filter}"),
+    "explorer, every field": page("activity/{every_filter}&filters=all&q=-type:read+order"),
+    "explorer, open activity": page("activity/?open={rich}"),
     "explorer, second page": page("activity/?before={rich}"),
     "explorer, empty": page("activity/", rows="none"),
     "explorer, no match": page("activity/?q=nothing-like-it"),
@@ -68,15 +71,16 @@ PAGES = {
     "explorer, wrong page": page("activity/?before=garbage"),
     "explorer, too slow": page("activity/", rows="slow"),
     "explorer, unavailable": page("activity/", rows="broken", status=503),
-    "explorer, another look": page(
+    "explorer, other display options": page(
         "activity/?sort=-duration&density=compact&zone=utc&times=relative"
-        "&columns=actor,source,route,agent,request_id"
+        "&columns=actor,source,route,agent,request"
     ),
     "explorer, wrong token": page("activity/?q=-type:Read+ip:garbage+x"),
+    "display options": page("activity/display/"),
     "saved views": page("views/"),
     "saved views, none": page("views/", who="staff"),
-    "figures": page("activity/figures/"),
-    "figures, wrong filters": page("activity/figures/?address=garbage"),
+    "facets": page("activity/facets/"),
+    "facets, wrong filters": page("activity/facets/?address=garbage"),
     "activity": page("activity/{rich}/"),
     "activity, hidden payload": page("activity/{rich}/", who="staff"),
     "activity, little in it": page("activity/{poor}/"),
@@ -92,7 +96,7 @@ PAGES = {
     "export, not allowed": page("activity/export/csv/", who="staff", status=403),
     "export, wrong filters": page("activity/export/csv/?address=garbage", status=400),
     "export, too slow": page("activity/export/csv/", rows="slow", status=503),
-    "not for you": page("", who="visitor", status=403),
+    "access denied": page("", who="visitor", status=403),
     "history, on a page of the project": Sight(address="/history/{order}/", part="section"),
     "admin, a filter to type into": Sight(
         address="/admin/trackmate/activitylog/?actor=ann&object=garbage",
@@ -106,10 +110,12 @@ FRAGMENTS = {
     "explorer": fragment("activity/"),
     "explorer, wrong filters": fragment("activity/?address=garbage"),
     "explorer, no match": fragment("activity/?q=nothing-like-it"),
-    "figures": fragment("activity/figures/"),
-    "figures, too slow": fragment("activity/figures/", rows="slow"),
-    "suggestions": fragment("activity/suggest/?name=q&q=a&at=1"),
-    "news": fragment(f"activity/tick/?since={NOWHERE}"),
+    "filter fields": fragment("activity/filters/{every_filter}"),
+    "display options": fragment("activity/display/"),
+    "facets": fragment("activity/facets/"),
+    "facets, too slow": fragment("activity/facets/", rows="slow"),
+    "suggestions": fragment("activity/suggestions/?name=q&q=a&at=1"),
+    "new activities": fragment(f"activity/tick/?since={NOWHERE}"),
     "request": fragment("request/{request}/"),
     "activity": fragment("activity/{rich}/"),
     "activity, hidden payload": fragment("activity/{rich}/", who="staff"),
@@ -163,23 +169,23 @@ def world():
     for number, name in enumerate(["Create", "Read", "Delete", "Login", "Logout", "An own one"]):
         activity(**request, source="request", action_type=name, status_code=201, ago=number * 900)
     activity(status="Failed", status_code=500, method="GET", path="/", ago=30)
-    asked = f"actor=ann&object=shop.order/{order.pk}&address=10.2.3.4&range=24h&method=POST"
+    filters = f"actor=ann&object=shop.order/{order.pk}&address=10.2.3.4&range=24h&method=POST"
     return {
         "rich": rich.pk,
         "poor": poor.pk,
         "order": order.pk,
         "request": request["request_id"],
-        "every_filter": f"?{asked}&action_type=Update&status=Success",
+        "every_filter": f"?{filters}&action_type=Update&status=Success",
     }
 
 
-def told(_row, _request):
-    """Say something in words."""
+def text_panel(_row, _request):
+    """Return a panel with a text."""
     return "A panel", "of the project"
 
 
-def listed(_row, _request):
-    """Say something by name."""
+def facts_panel(_row, _request):
+    """Return a panel with facts."""
     return "Invoice", {"Number": 17, "Page": format_html('<a href="/">{}</a>', "open")}
 
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from tests.rows import activity, hostile_activity
+from tests.factories import activity, hostile_activity
 
-pytest_plugins = ["tests.browsing"]
+pytest_plugins = ["tests.browser"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
@@ -50,7 +50,7 @@ def test_a_button_copies_the_text_beside_it(open_page, visit):
     button(page, "Link").click()
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('http'))")
     assert copied(page) == page.url
-    expect(page.locator("#tm-copy-json")).to_be_hidden()
+    expect(page.locator("#tm-snippet-json")).to_be_hidden()
 
 
 def test_a_text_is_copied_from_beside_the_list_too(open_page, visit):
@@ -70,7 +70,7 @@ def test_where_nothing_can_be_copied_the_text_is_selected(page, visit):
     visit(page, page_of(request_row()))
     button(page, "curl").click()
     expect(page.locator("article").get_by_role("status")).to_contain_text("Selected")
-    expect(page.locator("#tm-copy-curl")).to_be_visible()
+    expect(page.locator("#tm-snippet-curl")).to_be_visible()
     assert page.evaluate("getSelection().toString()").startswith("curl --request POST")
 
 
@@ -78,7 +78,7 @@ def test_without_javascript_the_texts_are_there_and_the_buttons_are_not(open_pag
     page = visit(open_page(java_script_enabled=False), page_of(request_row()))
     expect(page.locator("[data-tm-copy]").first).to_be_hidden()
     page.locator("summary", has_text="Django test client").click()
-    expect(page.locator("#tm-copy-client")).to_contain_text("client.post(")
+    expect(page.locator("#tm-snippet-client")).to_contain_text("client.post(")
 
 
 def test_a_tree_opens_by_the_keyboard(page, visit):

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tests.rows import activities
+from tests.factories import activities
 from tests.slow import SLOW
-from trackmate.dashboard.budget import BudgetExceededError, time_budget
+from trackmate.dashboard.db.statement_timeout import StatementTimeoutError, statement_timeout
 from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -50,7 +50,7 @@ def asked(sql):
 
 def test_a_slow_query_is_stopped_and_breaks_nothing(around):
     with around():
-        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+        with pytest.raises(StatementTimeoutError), statement_timeout("default", milliseconds=50):
             asked(SLOW[connection.vendor])
         assert asked("SELECT 1") == 1
         assert not ActivityLog.objects.exists()
@@ -58,7 +58,7 @@ def test_a_slow_query_is_stopped_and_breaks_nothing(around):
 
 def test_the_limit_is_taken_back(around):
     with around():
-        with time_budget("default", milliseconds=50):
+        with statement_timeout("default", milliseconds=50):
             assert asked("SELECT 1") == 1
         if connection.vendor == "sqlite":
             counted = SLOW["sqlite"].replace("100000000", "1000000")
@@ -73,7 +73,7 @@ def test_the_limit_of_the_project_is_given_back(around):
         cursor.execute("SET statement_timeout = 4321")
     try:
         with around():
-            with time_budget("default", milliseconds=50):
+            with statement_timeout("default", milliseconds=50):
                 assert asked(LIMIT["postgresql"]) == "50ms"
             assert asked(LIMIT["postgresql"]) == "4321ms"
     finally:
@@ -81,12 +81,12 @@ def test_the_limit_of_the_project_is_given_back(around):
 
 
 def test_no_budget_is_no_limit():
-    with time_budget("default", milliseconds=0):
+    with statement_timeout("default", milliseconds=0):
         assert asked("SELECT 1") == 1
 
 
 def test_another_error_is_not_taken_for_a_timeout(around):
-    budget = time_budget("default", milliseconds=500)
+    budget = statement_timeout("default", milliseconds=500)
     with pytest.raises(Exception, match="nowhere"), around(), budget:
         ActivityLog.objects.raw("SELECT id FROM nowhere")[0]
 
@@ -95,7 +95,7 @@ def test_rows_are_found_as_without_it(around):
     activities(120)
     rows = ActivityLog.objects.order_by("-pk")
     keys = list(rows.values_list("pk", flat=True))
-    with around(), time_budget("default", milliseconds=500):
+    with around(), statement_timeout("default", milliseconds=500):
         assert [row.pk for row in rows.all()] == keys
         assert [row.pk for row in rows.filter(path__contains="%").iterator(50)] == []
         assert [row.pk for row in rows.iterator(chunk_size=50)] == keys
@@ -116,15 +116,15 @@ def test_a_slow_query_of_a_watched_cursor_is_stopped(around, monkeypatch):
     create = connection.create_cursor
     monkeypatch.setattr(connection, "create_cursor", lambda name=None: Watched(create(name)))
     with around():
-        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+        with pytest.raises(StatementTimeoutError), statement_timeout("default", milliseconds=50):
             asked(SLOW[connection.vendor])
-        with time_budget("default", milliseconds=500):
+        with statement_timeout("default", milliseconds=500):
             assert asked("SELECT 1") == 1
 
 
 @pytest.mark.only_on("postgresql")
 def test_a_transaction_within_a_budget_keeps_it():
-    with time_budget("default", milliseconds=50), transaction.atomic():
+    with statement_timeout("default", milliseconds=50), transaction.atomic():
         assert asked(LIMIT["postgresql"]) == "50ms"
     assert asked(LIMIT["postgresql"]) == "0"
 
@@ -144,7 +144,7 @@ def test_a_slow_query_is_stopped_whoever_puts_the_values_in(around):
     with around():
         with connection.cursor() as cursor:
             assert not isinstance(cursor.cursor, connection.Database.ClientCursor)
-        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+        with pytest.raises(StatementTimeoutError), statement_timeout("default", milliseconds=50):
             asked(SLOW["postgresql"])
         assert asked("SELECT 1") == 1
         assert asked(LIMIT["postgresql"]) == "0"
@@ -154,16 +154,16 @@ def test_a_slow_query_is_stopped_whoever_puts_the_values_in(around):
 def test_a_query_that_is_no_text_is_limited_too(around):
     sql = connection.Database.sql
     with around(), connection.cursor() as cursor:
-        with pytest.raises(BudgetExceededError), time_budget("default", milliseconds=50):
+        with pytest.raises(StatementTimeoutError), statement_timeout("default", milliseconds=50):
             cursor.execute(sql.SQL("SELECT pg_sleep({})").format(sql.Literal(5)))
-        with time_budget("default", milliseconds=500):
+        with statement_timeout("default", milliseconds=500):
             cursor.execute(sql.SQL("SELECT {}").format(sql.Literal(1)))
             assert cursor.fetchone() == (1,)
 
 
 @pytest.mark.only_on("postgresql")
 def test_a_limit_is_no_message_of_its_own_outside_a_transaction():
-    with CaptureQueriesContext(connection) as found, time_budget("default", milliseconds=500):
+    with CaptureQueriesContext(connection) as found, statement_timeout("default", milliseconds=500):
         asked("SELECT 1")
     assert [each["sql"] for each in found] == ["SET LOCAL statement_timeout = 500; SELECT 1"]
 
@@ -171,7 +171,7 @@ def test_a_limit_is_no_message_of_its_own_outside_a_transaction():
 @pytest.mark.only_on("postgresql")
 def test_a_query_of_several_values_is_not_split(around):
     """Django writes values into the statement; what looks like a statement in one is a value."""
-    with around(), time_budget("default", milliseconds=500), connection.cursor() as cursor:
+    with around(), statement_timeout("default", milliseconds=500), connection.cursor() as cursor:
         cursor.execute("SELECT %s, %s", ["a; SELECT 2", "%s"])
         assert cursor.fetchall() == [("a; SELECT 2", "%s")]
         cursor.executemany("SELECT %s", [["a"], ["b"]])

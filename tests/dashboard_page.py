@@ -1,0 +1,33 @@
+"""Parts of a page of the dashboard in the browser."""
+
+DRAWER = "#tm-drawer"
+
+
+def row(page, stored):
+    """Return the row of an activity in the list."""
+    return page.locator(f"#tm-row-{stored.pk}")
+
+
+def live_state(page):
+    return page.locator("[data-tm-state]")
+
+
+def query_line(page):
+    return page.locator("#tm-filters").get_by_label("Search", exact=True)
+
+
+def filter_field(page, label):
+    """Open the menu with the filters and return the field with a label."""
+    menu = page.locator("#tm-filters details")
+    if menu.get_attribute("open") is None:
+        menu.locator("summary").click()
+    return menu.get_by_label(label, exact=True)
+
+
+def chips(page):
+    """Return the active filters above the list."""
+    return page.locator(".tm-chip > span")
+
+
+def suggestions(page):
+    return page.locator("#tm-options [role=option]")
