@@ -29,8 +29,8 @@ ROOT = Path(__file__).parent.parent
 USED = ROOT / "docs" / "images"
 OTHERS = ROOT / "build" / "screenshots"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-WIDE: ViewportSize = {"width": 1440, "height": 860}
-NARROW: ViewportSize = {"width": 320, "height": 640}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 SCALE = 1
 USER = "auditor"
 STOP_SECONDS = 20
@@ -52,28 +52,29 @@ class Shot:
 
 
 CHANGED = "activity/?range=30d&source=custom&action_type=Update&object=desk.order"
-FIGURES = "#tm-figures figure"
+CHART = "#tm-facets figure"
 ROW = "#tm-rows tbody th a"
+EXPORT = '.tm-list-head a[href*="/export/"]'
 SHOTS = (
     Shot("overview", "", is_used=True),
     # It shows that the page is live: it offers the rows that came meanwhile.
-    Shot("dashboard", "activity/", wait_for="#tm-pill button", is_used=True),
+    Shot("dashboard", "activity/", wait_for="#tm-new button", is_used=True),
     Shot("activity", CHANGED, (ROW,), is_used=True),
-    Shot("figures", "activity/figures/"),
-    Shot("query", "activity/?q=status:>=400 -type:Read&range=7d", wait_for=FIGURES),
-    Shot("actor", CHANGED, (ROW, 'dd a[href*="/actor/"]'), wait_for=FIGURES),
-    Shot("object", CHANGED, (ROW, 'dd a[href*="/object/"]'), wait_for=FIGURES),
-    Shot("route", CHANGED, (ROW, 'dd a[href*="/route/"]'), wait_for=FIGURES),
-    Shot("address", CHANGED, (ROW, 'dd a[href*="/address/"]'), wait_for=FIGURES),
+    Shot("top-values", "activity/facets/"),
+    Shot("query", "activity/?q=code:>=400 -type:read&range=7d&actor=alice", wait_for=CHART),
+    Shot("actor", CHANGED, (ROW, 'dd a[href*="/actor/"]'), wait_for=CHART),
+    Shot("object", CHANGED, (ROW, 'dd a[href*="/object/"]'), wait_for=CHART),
+    Shot("route", CHANGED, (ROW, 'dd a[href*="/route/"]'), wait_for=CHART),
+    Shot("address", CHANGED, (ROW, 'dd a[href*="/address/"]'), wait_for=CHART),
     Shot("request", CHANGED, (ROW, 'dd a[href*="/request/"]')),
-    Shot("export", "activity/?range=7d&actor=alice&method=POST", ('.tm-foot a[href*="/export/"]',)),
+    Shot("export", "activity/?range=7d&actor=alice&method=POST", (EXPORT,)),
     Shot("views", "views/"),
     Shot("no-match", "activity/?q=nothing-like-it"),
     Shot("wrong-filters", "activity/?address=garbage&range=custom"),
     Shot("missing", "activity/00000000-0000-7000-8000-000000000000/"),
-    Shot("overview-narrow", "", size=NARROW),
-    Shot("dashboard-narrow", "activity/", wait_for=FIGURES, size=NARROW),
-    Shot("activity-narrow", CHANGED, (ROW,), size=NARROW),
+    Shot("overview-phone", "", size=PHONE),
+    Shot("dashboard-phone", "activity/", wait_for=CHART, size=PHONE),
+    Shot("activity-phone", CHANGED, (ROW,), size=PHONE),
 )
 
 
