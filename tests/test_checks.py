@@ -165,7 +165,7 @@ def test_what_can_be_loaded_is_not(configure):
         ("TRACKMATE_EXCLUDED_PATH", "EXCLUDE_PATHS"),
         ("TRACKMATE_LOG_LOGIN_ACTIVITIES", "TRACK_AUTH"),
         ("TRACKMATE_EXCLUDE_PATHS", "TRACKMATE = {'EXCLUDE_PATHS': ...}"),
-        ("TRACKMATES", "Write TRACKMATE instead."),
+        ("TRACKMATES", "Use TRACKMATE instead."),
     ],
 )
 def test_a_setting_beside_the_dictionary_is_reported_with_its_place_in_it(settings, old, new):

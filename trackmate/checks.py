@@ -1,4 +1,4 @@
-"""System checks: what `manage.py check` says of a project's trackmate settings."""
+"""System checks: what `manage.py check` reports about a project's trackmate settings."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ MIDDLEWARE = "trackmate.middleware.TrackmateMiddleware"
 ROUTER = "trackmate.routers.TrackmateRouter"
 
 BROKEN = (ImportError, TypeError, AttributeError, ValueError)
-"""What loading something of a project's can raise."""
+"""What importing a project's code can raise."""
 
 FLAT_NAMES = {
     "TRACKMATE_EXCLUDED_PATH": "EXCLUDE_PATHS",
     "TRACKMATE_LOG_LOGIN_ACTIVITIES": "TRACK_AUTH",
 }
-"""Names of version 0.3 and what they are called now."""
+"""Settings of version 0.3, with their names now."""
 
 
 def check_trackmate(**_kwargs: Any) -> list[CheckMessage]:
@@ -77,12 +77,12 @@ def _check_types() -> Iterable[CheckMessage]:
         if name in given and not accepts(given[name], hint):
             yield Error(
                 f"{SETTING}[{name!r}] cannot be {given[name]!r}; the default is used.",
-                hint=f"Give it a value of the type {_spell(hint)}.",
+                hint=f"Use a value of the type {_format_type(hint)}.",
                 id="trackmate.E002",
             )
 
 
-def _spell(hint: Any) -> str:
+def _format_type(hint: Any) -> str:
     text = hint.__name__ if isinstance(hint, type) else str(hint)
     return re.sub(r"\b(?:\w+\.)+(?=\w)", "", text)
 
@@ -102,24 +102,24 @@ def _check_ranges() -> Iterable[CheckMessage]:
 def _out_of_range(name: str, value: object, wanted: str) -> CheckMessage:
     return Error(
         f"{SETTING}[{name!r}] cannot be {value!r}.",
-        hint=f"Give it a number {wanted}.",
+        hint=f"Use a number {wanted}.",
         id="trackmate.E002",
     )
 
 
 def _check_flat_names() -> Iterable[CheckMessage]:
     for name in dir(settings):
-        if name.startswith(SETTING) and name != SETTING and (new := _meant_by(name)):
+        if name.startswith(SETTING) and name != SETTING and (new := _replacement_for(name)):
             yield Warning(
                 f"The setting {name} is not read.",
-                hint=f"Write {new} instead.",
+                hint=f"Use {new} instead.",
                 id="trackmate.W001",
             )
 
 
-def _meant_by(name: str) -> str:
-    """Return how to write what a setting beside the dictionary means; a project may have others
-    of its own that begin like this."""
+def _replacement_for(name: str) -> str:
+    """Return what replaces a setting outside of the dictionary; "" for one of a project that only
+    begins like ours."""
     key = FLAT_NAMES.get(name, name.removeprefix(f"{SETTING}_"))
     if key in setting_types():
         return f"{SETTING} = {{{key!r}: ...}}"
@@ -143,16 +143,17 @@ def _check_middleware() -> Iterable[CheckMessage]:
         )
     if number and listed[0] != MIDDLEWARE:
         yield Warning(
-            f"{listed[0]!r} stands before the middleware: what it answers by itself, such as a "
-            "redirect to HTTPS, is not recorded.",
-            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE, or silence this if it is meant so.",
+            f"{listed[0]!r} is before the middleware: its own responses, such as a "
+            "redirect to HTTPS, are not recorded.",
+            hint=f"Put {MIDDLEWARE!r} first in MIDDLEWARE, or silence this check if that is "
+            "intended.",
             id="trackmate.W007",
         )
 
 
 def _check_urls() -> Iterable[CheckMessage]:
     if not getattr(settings, "ROOT_URLCONF", None):
-        # A project of workers and commands has no pages at all.
+        # A project of workers and commands has no pages.
         return
     try:
         reverse("trackmate:index")
@@ -173,28 +174,27 @@ def _check_login_page() -> Iterable[CheckMessage]:
     url = login.login_url()
     if not login.is_page(url):
         yield Warning(
-            f"Who opens the dashboard without having logged in is sent to {url}, where there is "
-            "no page.",
-            hint="Include a login page and name it by LOGIN_URL, or include the admin's URLs; "
-            "silence this if something before Django answers there.",
+            f"Anonymous visitors of the dashboard are redirected to {url}, where there is no page.",
+            hint="Set LOGIN_URL to a page of yours, or include the admin's URLs; "
+            "silence this check if a server in front of Django has that page.",
             id="trackmate.W008",
         )
 
 
 def _check_user_model() -> Iterable[CheckMessage]:
-    """Report what the dashboard asks of users and this project's user model does not know."""
+    """Report what the dashboard needs and this project's user model does not have."""
     model = get_user_model()
     if get_settings().DASHBOARD_ACCESS is None and not hasattr(model, "is_staff"):
         yield Warning(
             f"Nobody may open the dashboard: {model._meta.label} has no `is_staff`.",
-            hint=f"Say who may by {SETTING}['DASHBOARD_ACCESS'].",
+            hint=f"Set {SETTING}['DASHBOARD_ACCESS'].",
             id="trackmate.W009",
         )
     if not hasattr(model, "has_perm"):
         yield Warning(
             f"Nobody may see request data or take exports: {model._meta.label} has no `has_perm`.",
-            hint="Let it inherit from PermissionsMixin, or give it a method has_perm(name), or "
-            "silence this if it is meant so.",
+            hint="Inherit from PermissionsMixin, or add a method has_perm(name), or "
+            "silence this check if that is intended.",
             id="trackmate.W010",
         )
 
@@ -208,14 +208,14 @@ def _check_database() -> Iterable[CheckMessage]:
         )
     elif alias != "default" and ROUTER not in settings.DATABASE_ROUTERS:
         yield Warning(
-            f"The log is to live in the database {alias!r}, but migrate would not put it there.",
+            f"The log is in the database {alias!r}, but migrate would not create its tables there.",
             hint=f"Add {ROUTER!r} to DATABASE_ROUTERS.",
             id="trackmate.W006",
         )
 
 
 def _check_loading() -> Iterable[CheckMessage]:
-    """Load what dotted paths and patterns name, since a running site would do without it."""
+    """Import dotted paths and compile patterns: a running site would do without them."""
     found = get_settings()
     for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
         yield from _check_path(name, getattr(found, name))
@@ -224,7 +224,7 @@ def _check_loading() -> Iterable[CheckMessage]:
             yield from _check_path(name, path)
     for column in found.TABLE_COLUMNS:
         if not isinstance(column, str) and not hasattr(column, "__name__"):
-            yield _unusable("TABLE_COLUMNS", column, "it has no name, which its column would take")
+            yield _unusable("TABLE_COLUMNS", column, "it has no __name__, which names the column")
     for pattern in found.REDACT_PATTERNS:
         try:
             re.compile(pattern)
@@ -273,14 +273,14 @@ def _check_path(name: str, path: object) -> Iterable[CheckMessage]:
 
 def _check_backend() -> Iterable[CheckMessage]:
     found = get_settings()
-    hint = f"Write a dotted path, such as {default_of('BACKEND')!r}."
+    hint = f"Use a dotted path, such as {default_of('BACKEND')!r}."
     try:
-        kind: Any = import_string(found.BACKEND)
+        backend_class: Any = import_string(found.BACKEND)
     except BROKEN as error:
         yield _unusable("BACKEND", found.BACKEND, error, hint)
         return
-    if not (isinstance(kind, type) and issubclass(kind, BaseBackend)):
-        yield _unusable("BACKEND", found.BACKEND, "it is no BaseBackend", hint)
+    if not (isinstance(backend_class, type) and issubclass(backend_class, BaseBackend)):
+        yield _unusable("BACKEND", found.BACKEND, "it is not a BaseBackend", hint)
         return
     try:
         backend = get_backend()

@@ -1,4 +1,4 @@
-"""Model fields: a key that is a clock, a time that is aware, a link that crosses databases."""
+"""Model fields: a key made from a time, an aware time, a relation across databases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class UUIDv7Field(models.UUIDField):  # type: ignore[type-arg]
 
 
 class AwareDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
-    """A time that takes a naive value, as of `datetime.now()`, in the current time zone.
+    """A time that accepts naive values, such as `datetime.now()`, in the current time zone.
 
     Where the project runs with `USE_TZ = False`, the database gets the naive local time that
     Django expects there.
@@ -48,10 +48,10 @@ class AwareDateTimeField(models.DateTimeField):  # type: ignore[type-arg]
 
 
 class FarGenericForeignKey(GenericForeignKey):
-    """A generic relation to objects that need not live in the database of the row.
+    """A generic relation to objects that may be in another database than the row.
 
-    Django looks for the content type and the object beside the row, where a log in a database of
-    its own has neither; this looks where the project's routers say.
+    Django looks for the content type and the object in the row's database; this uses the project's
+    routers.
     """
 
     def contribute_to_class(  # type: ignore[override]
@@ -77,10 +77,10 @@ class FarGenericForeignKey(GenericForeignKey):
 
 
 class FarObject:
-    """The attribute of a row that is the object it is about: None where there is no such object.
+    """The attribute of a row that returns its object, or None if there is none.
 
-    It never raises for what a row says. A type, a model or an object may be gone since, and a key
-    need not be one of today's model; what is left then is the object's name in the row.
+    It never raises. A content type, a model or an object may have been deleted, and a key may not
+    be valid for today's model; the row still has the object's name.
     """
 
     def __init__(self, field: FarGenericForeignKey) -> None:
@@ -92,7 +92,7 @@ class FarObject:
         found = self.field.get_cached_value(row, default=None)
         if found is None and self.is_cached(row):
             return None
-        if found is None or not self._is_of(row, found):
+        if found is None or not self._matches(row, found):
             mode = getattr(row._state, "fetch_mode", None)  # Django 6.1
             self.fetch_one(row) if mode is None else mode.fetch(self, row)
         return self.field.get_cached_value(row)
@@ -104,12 +104,12 @@ class FarObject:
         self.field.set_cached_value(row, value)
 
     def is_cached(self, row: Any) -> bool:
-        """Return True if the object, or that there is none, is known."""
+        """Return True if the object is cached, or that there is none."""
         return self.field.is_cached(row)
 
     def fetch_one(self, row: Any) -> None:
-        """Find the object of one row."""
-        model, key = self._named_by(row)
+        """Fetch the object of one row."""
+        model, key = self._target_of(row)
         found = None
         if model is not None:
             objects = _objects_of(model, row).filter(pk=key)
@@ -117,30 +117,30 @@ class FarObject:
         self.field.set_cached_value(row, found)
 
     def fetch_many(self, rows: Any) -> None:
-        """Find the objects of several rows."""
+        """Fetch the objects of several rows."""
         missing = [row for row in rows if not self.is_cached(row)]
         models.prefetch_related_objects(missing, self.field.name)
 
     def get_prefetch_querysets(self, rows: Any, querysets: Any = None) -> Any:
-        """Find the objects of several rows, by one query for each model, for prefetch_related()."""
+        """Fetch the objects of several rows by one query for each model, for prefetch_related()."""
         given = {each.model._meta.concrete_model: each for each in querysets or ()}
         keys: dict[type[models.Model], dict[Any, None]] = {}
         for row in rows:
-            model, key = self._named_by(row)
+            model, key = self._target_of(row)
             if model is not None:
                 keys.setdefault(model, {})[key] = None
         found: list[Any] = []
         for model, wanted in keys.items():
             objects = given[model] if model in given else _objects_of(model, rows[0])
             found += objects.filter(pk__in=list(wanted))
-        return found, self._identity, self._named_by, True, self.field.name, False
+        return found, self._identity, self._target_of, True, self.field.name, False
 
     def _identity(self, instance: models.Model) -> tuple[Any, Any]:
         concrete = instance._meta.concrete_model or type(instance)
         return concrete, parse_key(concrete, serialize_key(instance))
 
-    def _named_by(self, row: Any) -> tuple[Any, Any]:
-        """Return the model and the key that a row names, or twice None."""
+    def _target_of(self, row: Any) -> tuple[Any, Any]:
+        """Return model and key of a row's object, or None twice."""
         type_id, text = self._columns_of(row)
         if type_id is None or text is None:
             return None, None
@@ -148,20 +148,20 @@ class FarObject:
         key = None if model is None else parse_key(model, text)
         return (None, None) if key is None else (model, key)
 
-    def _is_of(self, row: Any, instance: models.Model) -> bool:
-        """Return True if a known object is still the one that the row names."""
+    def _matches(self, row: Any, instance: models.Model) -> bool:
+        """Return True if a cached object is still that of the row."""
         type_id, text = self._columns_of(row)
         if type_id != self.field.get_content_type(obj=instance).pk:
             return False
         return serialize_key(instance) == (None if text is None else str(text))
 
     def _columns_of(self, row: Any) -> tuple[Any, Any]:
-        """Return what a row holds: the key of a content type, and that of an object as text."""
+        """Return the key of the content type, and the object's key as text."""
         return getattr(row, f"{self.field.ct_field}_id"), getattr(row, self.field.fk_field)
 
 
 def _objects_of(model: type[models.Model], row: Any) -> Any:
-    """Return all objects of a model from where they live, fetched as the row was."""
+    """Return the objects of a model from its database, with the row's fetch mode."""
     objects: Any = model._base_manager.get_queryset()
     mode = getattr(row._state, "fetch_mode", None)
     return objects if mode is None else objects.fetch_mode(mode)

@@ -1,6 +1,6 @@
 """The installation self-test: `manage.py test trackmate` inside a project that uses trackmate.
 
-It runs against that project's own settings, URLs and middleware, and says what is not in place.
+It runs with that project's settings, URLs and middleware, and reports what is missing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_URLS = 'path("trackmate/", include("trackmate.urls")) is missing in the URLs'
 
 
 def _everything() -> dict[str, Any]:
-    """Return the project's settings, but written at once and to the database, nothing left out."""
+    """Return the project's settings, with everything recorded, and stored at once."""
     return {
         **given_settings(),
         "ENABLED": True,
@@ -43,24 +43,24 @@ def _everything() -> dict[str, Any]:
 
 
 class InstallationTests(TestCase):
-    """What has to hold in every project."""
+    """What every project needs."""
 
     databases = "__all__"
 
     def test_the_app_is_set_up_without_a_warning(self) -> None:
-        """`manage.py check` has nothing to say of trackmate."""
+        """`manage.py check` reports nothing about trackmate."""
         found = [check for check in run_checks() if (check.id or "").startswith("trackmate.")]
         self.assertEqual([str(check) for check in found], [])
 
     def test_the_middleware_is_in_place(self) -> None:
-        """It stands in MIDDLEWARE, once."""
+        """It is in MIDDLEWARE, once."""
         if not get_settings().TRACK_REQUESTS:
             self.skipTest('TRACKMATE["TRACK_REQUESTS"] is off, which needs no middleware')
         number = list(settings.MIDDLEWARE).count(MIDDLEWARE)
-        self.assertEqual(number, 1, f"{MIDDLEWARE!r} has to stand in MIDDLEWARE once, and first")
+        self.assertEqual(number, 1, f"{MIDDLEWARE!r} must be in MIDDLEWARE once, and first")
 
     def test_recording_is_switched_on(self) -> None:
-        """So that something is recorded outside of these tests too."""
+        """Otherwise nothing is recorded outside of these tests."""
         if not get_settings().ENABLED:
             self.skipTest('TRACKMATE["ENABLED"] is False: with these settings nothing is recorded')
 
@@ -72,7 +72,7 @@ class InstallationTests(TestCase):
             self.fail(NO_URLS)
 
     def test_the_tables_are_there(self) -> None:
-        """`migrate` was run for the database that keeps the log."""
+        """`migrate` was run for the database of the log."""
         for model in apps.get_app_config("trackmate").get_models():
             with self.subTest(model=model.__name__):
                 model._default_manager.using(get_settings().DATABASE).exists()
@@ -85,22 +85,22 @@ class RecordingTests(TestCase):
     databases = "__all__"
 
     def setUp(self) -> None:
-        """Plant a secret that nobody else can know, and a path that nobody else asks for."""
+        """Make a secret and a path that occur nowhere else."""
         self.secret = token_hex(16)
         self.path = f"/trackmate-self-test-{token_hex(4)}/"
         self.client.raise_request_exception = False
 
     def test_a_request_becomes_a_row(self) -> None:
-        """Even one that leads nowhere."""
+        """Even one for a path that does not exist."""
         if MIDDLEWARE not in settings.MIDDLEWARE:
-            self.skipTest("the middleware is missing, which is what another test is about")
+            self.skipTest("the middleware is missing; another test reports that")
         answer = self.client.get(self.path, secure=True)
         # Below a prefix (FORCE_SCRIPT_NAME) the row has the prefix too.
         row = self.rows().get(path__endswith=self.path)
         self.assertEqual((row.method, row.status_code), ("GET", answer.status_code))
 
     def test_a_failed_login_becomes_a_row(self) -> None:
-        """Through the project's own authentication backends."""
+        """By the project's authentication backends."""
         name = get_user_model().USERNAME_FIELD
         credentials = {name: self.path, "password": self.secret}
         self.assertIsNone(authenticate(HttpRequest(), **credentials))
@@ -123,11 +123,11 @@ class RecordingTests(TestCase):
             address = reverse("trackmate:index")
         except NoReverseMatch:
             self.skipTest(NO_URLS)
-        # The client of the tests stands behind the server that takes the site's prefix off.
+        # The test client sends paths without the site's prefix.
         address = "/" + address.removeprefix(get_script_prefix())
         answer = self.client.get(address, secure=True)
         self.assertIn(answer.status_code, (301, 302, 401, 403, 404))
 
     def rows(self) -> models.QuerySet[ActivityLog]:
-        """Return the rows of the database that keeps the log."""
+        """Return the rows in the database of the log."""
         return ActivityLog.objects.using(get_settings().DATABASE).all()
