@@ -398,11 +398,13 @@ def dimension_for(key: str) -> Dimension | None:
     return _by_key().get(key.lower())
 
 
-def columns() -> dict[str, Dimension]:
+@per_settings
+def columns() -> Mapping[str, Dimension]:
     """Return the dimensions that lists can show."""
     return {each.name: each for each in dimensions().values() if each.is_column and each.cell}
 
 
+@per_settings
 def default_columns() -> tuple[str, ...]:
     """Return the columns of a list until somebody chooses others."""
     found = columns().values()

@@ -77,7 +77,9 @@ EXPLORER = EntityPage()
 def entity_page(entity_type: str, value: str) -> EntityPage:
     """Return the page about something; the explorer if it has none."""
     path = entity_url(entity_type, value)
-    return EntityPage(type=entity_type, value=value, path=path) if path else EXPLORER
+    if not path:
+        return EntityPage(path=_path("", ""))
+    return EntityPage(type=entity_type, value=value, path=path)
 
 
 def entity_page_from_query(query: QueryDict) -> EntityPage:

@@ -151,14 +151,14 @@ def parse_method(text: str) -> Q:
 
 def parse_path(text: str) -> Q:
     """Match the beginning of a path, or any part of it if the text does not start with "/"; a `*`
-    stands for anything, and a text with one has to match the whole path."""
+    matches anything, and a text with one has to match the whole path."""
     if "*" not in text:
         return Q(path__startswith=text) if text.startswith("/") else Q(path__icontains=text)
     return Q(MatchesPattern(F("path"), text))
 
 
 class MatchesPattern(StartsWith):
-    """Matches a whole text; a `*` in the pattern stands for anything.
+    """Matches a whole text; a `*` in the pattern matches anything.
 
     By LIKE, since a regular expression with several of them can be made to run for hours.
     """

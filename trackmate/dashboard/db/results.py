@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 Data = TypeVar("Data")
 
-EXTENDED = 10
-"""How many times the timeout is longer where somebody asks to search without the limit."""
+EXTENDED_FACTOR = 10
+"""By how much the timeout is longer for those who search without the limit."""
 
 _factor = ContextVar("trackmate_timeout_factor", default=1)
 
@@ -97,7 +97,7 @@ def current_timeout() -> int:
 @contextmanager
 def extended_timeout(*, is_extended: bool) -> Iterator[None]:
     """Give the queries in this block more time."""
-    token = _factor.set(EXTENDED if is_extended else 1)
+    token = _factor.set(EXTENDED_FACTOR if is_extended else 1)
     try:
         yield
     finally:

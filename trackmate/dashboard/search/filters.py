@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import django_filters
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -191,9 +190,11 @@ class ActivityFilters(TimeRangeFilters):
         return form
 
     @property
-    def query(self) -> str:
-        """The query line."""
-        return self.params.get("q", "")
+    def page_condition(self) -> Q | None:
+        """The condition that the page fixes, or None if it is not valid or not allowed."""
+        self.is_valid()  # what is valid is cleaned, whether or not all is
+        condition: Q | None = self.form.cleaned_data.get(self.page.type)
+        return condition
 
     @property
     def is_narrowed(self) -> bool:
@@ -235,14 +236,3 @@ class ActivityFilters(TimeRangeFilters):
         }
         active = {**times, "q": query, **values}
         return {name: str(value) for name, value in active.items() if value}
-
-
-def page_condition(page: EntityPage, request: HttpRequest) -> Q | None:
-    """Return the condition that a page fixes, or None if it is not valid or not allowed."""
-    dimension = dimensions()[page.type]
-    if dimension.parser is None or not permissions.may_see(request, dimension):
-        return None
-    try:
-        return dimension.parser(page.value)
-    except ValidationError:
-        return None

@@ -156,12 +156,8 @@ def format_token(key: str, value: str, *, negated: bool = False) -> str:
     """Return the token that means exactly this value; "" if there is none."""
     if not value or '"' in value:
         return ""
-    is_plain = _PLAIN.fullmatch(value) and "," not in value
-    return f"{'-' if negated else ''}{key}:{value if is_plain else _quote(value)}"
-
-
-def _quote(value: str) -> str:
-    return f'"{value}"'
+    text = value if _PLAIN.fullmatch(value) and "," not in value else f'"{value}"'
+    return f"{'-' if negated else ''}{key}:{text}"
 
 
 def _parse_token(token: Token, parse: Callable[[Token], Parsed]) -> Parsed:

@@ -177,7 +177,7 @@ def _durations(counts: tuple[int, ...]) -> Iterator[TopValue]:
     for share, label in PERCENTILES.items():
         if (seconds := selectors.percentile(counts, share)) is not None:
             yield TopValue(label=str(label), number=formatting.format_duration(seconds))
-    spread = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
+    spread = [sum(counts[index : index + 2]) for index in range(0, len(counts), 2)]
     edges = [0.0, *selectors.LATENCIES[1::2]]
     for index, count in enumerate(spread):
         if count:

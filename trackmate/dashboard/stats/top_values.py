@@ -103,13 +103,16 @@ def build_values(
     previous: Mapping[tuple[Any, ...], int] | None = None,
 ) -> tuple[TopValue, ...]:
     """Return values with their links; `previous` are the counts of the previous period."""
-    greatest = max((getattr(top, by) or 0 for top in tops), default=0)
-    return tuple(
-        _value(
-            top, name=name, params=params, page=page, by=by, greatest=greatest, previous=previous
-        )
-        for top in tops
+    build = partial(
+        _value,
+        name=name,
+        params=params,
+        list_url=page.url(),
+        by=by,
+        greatest=max((getattr(top, by) or 0 for top in tops), default=0),
+        previous=previous,
     )
+    return tuple(build(top) for top in tops)
 
 
 def _value(
@@ -117,7 +120,7 @@ def _value(
     *,
     name: str,
     params: Mapping[str, str],
-    page: EntityPage,
+    list_url: str,
     by: Figure,
     greatest: float,
     previous: Mapping[tuple[Any, ...], int] | None,
@@ -125,7 +128,6 @@ def _value(
     value, label = _value_and_label(name, top)
     dimension = dimensions()[name]
     can_filter, fits = dimension.can_filter(value), len(value) <= dimension.max_length
-    list_url = page.url()
     failed_url = with_query(list_url, {**params, name: value, "status": Status.FAILED.value})
     url = failed_url if by == "failed" else with_query(list_url, {**params, name: value})
     number = getattr(top, by) or 0

@@ -236,7 +236,7 @@ def activity_list(
     return make(
         state=state,
         rows=page,
-        count=_count(filters, page, keys),
+        count=_count(filters, page),
         may_export=state == ListState.ROWS and permissions.may_export(request),
         table=ActivityTable(
             page.rows,
@@ -262,9 +262,9 @@ def list_params(filters: ActivityFilters, query: QueryDict) -> dict[str, str]:
     return {**filters.params, **sort, **display_options(query).params}
 
 
-def _count(filters: ActivityFilters, page: Page, keys: dict[str, UUID | None]) -> int | None:
+def _count(filters: ActivityFilters, page: Page) -> int | None:
     """Return how many rows match, if that is known soon."""
-    if not any(keys.values()) and page.older is None:
+    if page.newer is None and page.older is None:
         return len(page.rows)
     count: int | None = run_query(
         lambda: selectors.count_up_to(filters.qs, MAX_COUNT + 1), timeout=COUNT_TIMEOUT

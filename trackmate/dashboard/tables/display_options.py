@@ -125,7 +125,7 @@ class Sorting:
 
 
 def can_sort_by(name: str, request: HttpRequest | None) -> bool:
-    """Return True if lists can be sorted by a column; the order tells its values."""
+    """Return True if lists can be sorted by a column; the order reveals its values."""
     dimension = dimensions.columns().get(name)
     return bool(dimension and dimension.sort_field and may_see(request, dimension))
 

@@ -28,7 +28,7 @@ def saved_preferences(request: HttpRequest) -> dict[str, str]:
 def save_preferences(request: HttpRequest, params: Mapping[str, str]) -> None:
     """Save display options in place of earlier ones; nothing for somebody who is not a user.
 
-    Database errors are raised: whoever saved has to be told.
+    Raises the errors of the database, so that the page can show that nothing was saved.
     """
     key = user_key(request)
     if key is not None:

@@ -24,7 +24,7 @@ from trackmate.dashboard.entities import (
     querystring,
 )
 from trackmate.dashboard.forms.pagination import KeysetForm
-from trackmate.dashboard.search.filters import ActivityFilters, page_condition
+from trackmate.dashboard.search.filters import ActivityFilters
 from trackmate.dashboard.tables.activity_list import ActivityList, activity_list, list_params
 from trackmate.dashboard.user_data.sidebar import saved_view_links
 from trackmate.dashboard.views.base import DashboardView
@@ -101,7 +101,7 @@ class ActivityListView(DashboardView):
         """Return the heading of an entity page: its name, and when it was seen."""
         if not page.type:
             return {}
-        condition = page_condition(page, self.request)
+        condition = listed.filters.page_condition
         if condition is None:
             return {"name": page.value}
         seen = run_query(lambda: selectors.seen_range(self.rows, condition, last=listed.newest))

@@ -8,14 +8,12 @@ from trackmate import selectors
 from trackmate.dashboard.db.results import run_query
 from trackmate.dashboard.detail import facts
 from trackmate.dashboard.entities import entity_page_from_query
-from trackmate.dashboard.search.filters import ActivityFilters, page_condition
+from trackmate.dashboard.search.filters import ActivityFilters
 from trackmate.dashboard.stats.facets import build_facets
 from trackmate.dashboard.views.base import DashboardView
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
-
-    from trackmate.dashboard.entities import EntityPage
 
 
 class FacetsView(DashboardView):
@@ -29,16 +27,14 @@ class FacetsView(DashboardView):
             "form": filters.form,
             "page": page,
             "list_url": page.url_for(request.GET),
-            "admin_page": self._admin_page(page) if filters.is_valid() else "",
+            "admin_page": self._admin_page(filters) if filters.is_valid() else "",
         }
         template = "includes/facets" if self.is_fragment else "facets"
         return self.render(f"trackmate/{template}.html", context)
 
-    def _admin_page(self, page: EntityPage) -> str:
-        if page.type not in {"actor", "object"}:
-            return ""
-        condition = page_condition(page, self.request)
-        if condition is None:
+    def _admin_page(self, filters: ActivityFilters) -> str:
+        page, condition = filters.page, filters.page_condition
+        if condition is None or page.type not in {"actor", "object"}:
             return ""
         newest = run_query(lambda: selectors.newest(self.rows.filter(condition), 1)).value
         return facts.entity_admin_url(page, newest[0], self.request) if newest else ""
