@@ -489,9 +489,11 @@ def test_the_keyboard_reaches_the_content_first(page, visit):
 def test_everything_to_press_is_large_enough(page, visit):
     activities(60, actor_label="ann", ip_address="10.2.3.4")
     visit(page)
+    page.locator("#tm-top-values summary").click()
+    expect(page.locator("#tm-top-values a").first).to_be_visible()
     small = page.evaluate(
         """() => [...document.querySelectorAll("a, button, select, input, summary")]
-          .filter((each) => each.offsetParent && each.type !== "radio")
+          .filter((each) => each.checkVisibility() && each.type !== "radio")
           .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
           .filter(([, box]) => box.height < 24 || box.width < 24)
           .map(([html]) => html)"""
