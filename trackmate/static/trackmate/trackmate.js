@@ -238,10 +238,8 @@ on("close", ({ target }) => {
 	send("tm-drawer-body", "htmx:abort");
 	if (!openId()) return;
 	if (!hasEntry) return history.replaceState(history.state, "", addressWith());
-	// Chromium takes the focus away a moment after a script has gone back.
-	const [{ activeElement }, sign] = [document, lastSign];
-	const focus = () => sign === lastSign && activeElement.focus({ preventScroll: true });
-	on("popstate", () => setTimeout(focus, 50), window, { once: true });
+	// Chromium takes the focus away after a script has gone back, unless the page says that it sees to it.
+	on("navigate", (nav) => nav.navigationType === "traverse" && nav.canIntercept && nav.intercept({ focusReset: "manual", scroll: "manual" }), window.navigation ?? new EventTarget(), { once: true });
 	history.back();
 }, document, true);
 
