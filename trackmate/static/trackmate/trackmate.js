@@ -101,10 +101,10 @@ on("htmx:before:swap", (e) => {
 	drawer.scrollTop = 0;
 });
 
-// A list that was requested before the fields were opened comes without them.
-on("htmx:before:morph:node", (e) => {
-	const [old, replacement] = [e.detail.oldNode, e.detail.newNode];
-	if (old.id === "tm-fields" && one("[name=filters]", old) && !one("[name=filters]", replacement)) e.preventDefault();
+// A list that was requested before the fields were opened comes without them. htmx asks extensions alone.
+const hasFields = (part) => !!one("[name=filters]", part);
+htmx.registerExtension("trackmate", {
+	htmx_before_morph_node: (old, { newNode }) => !(old.id === "tm-fields" && hasFields(old) && !hasFields(newNode)),
 });
 
 on("htmx:after:swap", (e) => {
