@@ -1,6 +1,20 @@
 """Parts of a page of the dashboard in the browser."""
 
+import time
+
 DRAWER = "#tm-drawer"
+
+
+def wait_until(page, expression):
+    """Wait until a JavaScript expression is true.
+
+    Playwright's ``wait_for_function()`` asks again inside of the page, where the strict Content
+    Security Policy forbids ``eval()``: it fails unless the expression is true at once.
+    """
+    deadline = time.monotonic() + 20
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(20)
 
 
 def row(page, stored):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tests.dashboard_page import chips, filter_field, live_state, query_line, row
+from tests.dashboard_page import chips, filter_field, live_state, query_line, row, wait_until
 from tests.factories import activities, activity, at, hostile_activity, person, user_page
 from trackmate.models import SavedView
 
@@ -231,7 +231,7 @@ def test_a_date_that_is_changed_narrows_and_one_that_is_gone_does_nothing(
     else:
         expect(texts.locator("strong")).to_have_text("2")
     begin.press("Enter")
-    page.wait_for_function(f"history.length === {entries + 1}")
+    wait_until(page, f"history.length === {entries + 1}")
 
 
 def test_display_options_change_the_list_that_is_shown(page, visit):

@@ -5,6 +5,7 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from tests.dashboard_page import wait_until
 from tests.factories import activity, hostile_activity
 
 pytest_plugins = ["tests.browser"]
@@ -43,12 +44,10 @@ def test_a_button_copies_the_text_beside_it(open_page, visit):
     expect(status).to_have_text("Copied.")
     assert json.loads(copied(page))["data"] == {"word": "opensesame"}
     button(page, "curl").click()
-    page.wait_for_function(
-        "navigator.clipboard.readText().then((text) => text.startsWith('curl '))"
-    )
+    wait_until(page, "navigator.clipboard.readText().then((text) => text.startsWith('curl '))")
     assert copied(page).endswith("--data-raw word=opensesame")
     button(page, "Link").click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('http'))")
+    wait_until(page, "navigator.clipboard.readText().then((text) => text.startsWith('http'))")
     assert copied(page) == page.url
     expect(page.locator("#tm-snippet-json")).to_be_hidden()
 

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboard_page import chips, filter_field, query_line, row, suggestions
+from tests.dashboard_page import chips, filter_field, query_line, row, suggestions, wait_until
 from tests.factories import activities, activity
 
 pytest_plugins = ["tests.browser"]
@@ -200,7 +200,7 @@ def test_what_is_typed_is_one_entry_of_the_history(page, visit, field, text, sen
     assert page.evaluate("history.length") == entries
     typed = page.url
     send(page, field(page))
-    page.wait_for_function(f"history.length === {entries + 1}")
+    wait_until(page, f"history.length === {entries + 1}")
     assert page.url == typed
     page.go_back()
     expect(page).to_have_url(begin)
