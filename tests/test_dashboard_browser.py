@@ -94,12 +94,17 @@ def choose_a_time(page):
         page.get_by_role("radio", name="7 d").check()
 
 
+def show_older(page):
+    page.get_by_role("link", name="Older").click()
+    expect(page.get_by_role("link", name="Newest")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("address", "swap"),
     [
         ("/trackmate/activity/", filter_by_hand),
         ("/trackmate/activity/", choose_a_time),
-        ("/trackmate/activity/", lambda page: page.get_by_role("link", name="Older").click()),
+        ("/trackmate/activity/", show_older),
         ("/trackmate/activity/?actor=n", lambda page: page.reload()),
         ("/trackmate/route/r/", choose_a_time),
         ("/trackmate/", choose_a_time),

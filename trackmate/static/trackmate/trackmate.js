@@ -62,7 +62,7 @@ function showState() {
 	find("tm-live-controls").hidden = false;
 	text.dataset.is = state();
 	text.textContent = text.dataset[state()];
-	turn(find("tm-pause"), /paused|idle/.test(state()));
+	turn(find("tm-pause"), paused || isIdle());
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
