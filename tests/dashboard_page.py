@@ -8,13 +8,25 @@ DRAWER = "#tm-drawer"
 def wait_until(page, expression):
     """Wait until a JavaScript expression is true.
 
-    Playwright's ``wait_for_function()`` asks again inside of the page, where the strict Content
-    Security Policy forbids ``eval()``: it fails unless the expression is true at once.
+    Playwright's ``wait_for_function()`` polls inside the page, where the strict Content Security
+    Policy forbids ``eval()``: it fails unless the expression is true at once.
     """
     deadline = time.monotonic() + 20
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(20)
+
+
+def small_targets(page, selector):
+    """Return the start of each visible element that is smaller than 24 by 24 px (WCAG 2.5.8)."""
+    return page.evaluate(
+        """(selector) => [...document.querySelectorAll(selector)]
+          .filter((each) => each.checkVisibility())
+          .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
+          .filter(([, box]) => box.height < 24 || box.width < 24)
+          .map(([html]) => html)""",
+        selector,
+    )
 
 
 def row(page, stored):

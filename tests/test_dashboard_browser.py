@@ -9,7 +9,15 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from tests.dashboard_page import chips, filter_field, live_state, query_line, row, wait_until
+from tests.dashboard_page import (
+    chips,
+    filter_field,
+    live_state,
+    query_line,
+    row,
+    small_targets,
+    wait_until,
+)
 from tests.factories import activities, activity, at, hostile_activity, person, user_page
 from trackmate.models import SavedView
 
@@ -496,14 +504,7 @@ def test_everything_to_press_is_large_enough(page, visit):
     visit(page)
     page.locator("#tm-top-values summary").click()
     expect(page.locator("#tm-top-values a").first).to_be_visible()
-    small = page.evaluate(
-        """() => [...document.querySelectorAll("a, button, select, input, summary")]
-          .filter((each) => each.checkVisibility() && each.type !== "radio")
-          .map((each) => [each.outerHTML.slice(0, 80), each.getBoundingClientRect()])
-          .filter(([, box]) => box.height < 24 || box.width < 24)
-          .map(([html]) => html)"""
-    )
-    assert small == []
+    assert small_targets(page, "a, button, select, input:not([type=radio]), summary") == []
 
 
 def test_the_histogram_comes_by_itself_and_follows_the_filters(page, visit):

@@ -199,6 +199,7 @@ def test_what_is_typed_is_one_entry_of_the_history(page, visit, field, text, sen
     expect(row(page, bob)).to_have_count(0)
     assert page.evaluate("history.length") == entries
     typed = page.url
+    assert typed != begin
     send(page, field(page))
     wait_until(page, f"history.length === {entries + 1}")
     assert page.url == typed

@@ -192,7 +192,7 @@ def params_since(time: datetime) -> dict[str, str]:
 def to_form_value(time: datetime) -> str:
     """Return a time as the form's fields take it: local, in whole seconds."""
     local = timezone.localtime(aware(time))
-    # In the hour that is repeated, only the offset says which one it is.
+    # The repeated hour is ambiguous without its offset.
     if not is_repeated(local):
         local = local.replace(tzinfo=None)
     return local.isoformat(timespec="seconds")

@@ -192,7 +192,7 @@ class ActivityFilters(TimeRangeFilters):
     @property
     def page_condition(self) -> Q | None:
         """The condition that the page fixes, or None if it is not valid or not allowed."""
-        self.is_valid()  # what is valid is cleaned, whether or not all is
+        self.is_valid()  # fills cleaned_data with the fields that are valid
         condition: Q | None = self.form.cleaned_data.get(self.page.type)
         return condition
 

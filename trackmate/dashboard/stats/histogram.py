@@ -310,5 +310,5 @@ def _format_bucket(bucket: Bucket, format_date: Callable[[date], str]) -> str:
 
 
 def _format_clock(local: datetime) -> str:
-    # In the hour that is repeated, only the zone says which one it is.
+    # The repeated hour is ambiguous without its zone.
     return f"{local:%H:%M:%S %Z}" if is_repeated(local) else f"{local:%H:%M:%S}"

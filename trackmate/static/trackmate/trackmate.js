@@ -21,6 +21,7 @@ let lastSign = Date.now();
 let paused = stored((kept) => kept.tmPaused) === "true";
 
 const isIdle = () => Date.now() - lastSign > IDLE_AFTER;
+const isStopped = () => paused || isIdle();
 const isTick = (e) => e.detail.ctx?.sourceElement?.id === "tm-live";
 
 function state() {
@@ -62,7 +63,7 @@ function showState() {
 	find("tm-live-controls").hidden = false;
 	text.dataset.is = state();
 	text.textContent = text.dataset[state()];
-	turn(find("tm-pause"), paused || isIdle());
+	turn(find("tm-pause"), isStopped());
 	set(find("tm-follow"), { "aria-pressed": follows });
 }
 
@@ -101,7 +102,8 @@ on("htmx:before:swap", (e) => {
 	drawer.scrollTop = 0;
 });
 
-// A list that was requested before the fields were opened comes without them. htmx asks extensions alone.
+// A list that was requested before the fields were opened comes without them.
+// htmx calls extensions for each node; it dispatches no DOM event.
 const hasFields = (part) => !!one("[name=filters]", part);
 htmx.registerExtension("trackmate", {
 	htmx_before_morph_node: (old, { newNode }) => !(old.id === "tm-fields" && hasFields(old) && !hasFields(newNode)),
@@ -194,8 +196,8 @@ const opened = () => one("tr[data-tm-open]");
 // Nothing but an ID: it becomes part of an address whose content is put into the page.
 const openId = () => /[?&]open=([\da-f-]{36})(?:&|$)/.exec(location.search)?.[1];
 
-function addressWith(id) {
-	const address = new URL(location);
+function addressWith(id, base = location) {
+	const address = new URL(base);
 	id ? address.searchParams.set("open", id) : address.searchParams.delete("open");
 	return address.href;
 }
@@ -233,13 +235,16 @@ on("popstate", () => {
 	syncDrawer();
 }, window);
 on("htmx:before:history:restore", (e) => addressWith() === listAddress && e.preventDefault());
+// After history.back() Chromium takes the focus away, unless the navigation is intercepted.
+if (window.navigation) on("navigate", (e) => {
+	const isSameList = e.navigationType === "traverse" && addressWith("", e.destination.url) === listAddress;
+	if (isSameList && e.canIntercept) e.intercept({ focusReset: "manual" });
+}, navigation);
 on("close", ({ target }) => {
 	if (target.id !== "tm-drawer") return;
 	send("tm-drawer-body", "htmx:abort");
 	if (!openId()) return;
 	if (!hasEntry) return history.replaceState(history.state, "", addressWith());
-	// Chromium takes the focus away after a script has gone back, unless the page says that it sees to it.
-	on("navigate", (nav) => nav.navigationType === "traverse" && nav.canIntercept && nav.intercept({ focusReset: "manual", scroll: "manual" }), window.navigation ?? new EventTarget(), { once: true });
 	history.back();
 }, document, true);
 
@@ -294,7 +299,7 @@ function press(button) {
 	const id = button?.id;
 	if (id === "tm-theme") return changeTheme(button);
 	if (id === "tm-copy-link") return copyLink(button);
-	if (id === "tm-pause") paused = !paused && !isIdle();
+	if (id === "tm-pause") paused = !isStopped();
 	else if (id === "tm-follow") follows = !follows;
 	else return;
 	lastSign = Date.now();
