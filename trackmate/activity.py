@@ -13,8 +13,10 @@ from django.db.models import Model
 from django.utils.translation import gettext
 
 from trackmate.clock import uuid7
+from trackmate.conf import get_settings, load_dotted
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import protected_transactions
+from trackmate.db.transactions import QueryNotAllowedError, no_queries, protected_transactions
+from trackmate.diagnostics import report, summarize_error
 from trackmate.enums import Source, Status
 
 HASHED = "sha256:"
@@ -34,13 +36,18 @@ class Target:
 
     @classmethod
     def from_instance(cls, instance: Model) -> Self:
-        """Return the target for a model instance, without a query."""
-        concrete = instance._meta.concrete_model or type(instance)
+        """Return the target for a model instance."""
         return cls(
-            model=concrete._meta.label_lower,
+            model=label_of(type(instance)),
             object_id=serialize_key(instance) or "",
-            object_repr=safe_str(instance),
+            object_repr=_name_of(instance),
         )
+
+    @classmethod
+    def without_query(cls, instance: Model) -> Self:
+        """Return the target for a model instance; named "Order (7)" if `str()` needs a query."""
+        with no_queries():
+            return cls.from_instance(instance)
 
 
 class Activity(NamedTuple):
@@ -70,6 +77,12 @@ class Activity(NamedTuple):
     """Primary key of the user who did it."""
     actor_label: str = ""
     """The actor's name at the time, also for actors without a user, such as "cron:nightly"."""
+    impersonator_id: Any = None
+    """Primary key of the user who acts as the actor."""
+    impersonator_label: str = ""
+    """The name of that user at the time."""
+    tenant: str | None = None
+    """The tenant, in a project with several."""
     ip_address: str | None = None
     """Client address."""
     user_agent: str = ""
@@ -84,10 +97,14 @@ class Activity(NamedTuple):
     """URL pattern that the path matched."""
     request_id: str = ""
     """Shared by all activities of one request."""
+    trace_id: str = ""
+    """The trace that it is a part of: 32 hex digits (W3C Trace Context)."""
     target: Target | None = None
     """The object."""
     remarks: str = ""
     """Free text."""
+    reason: str = ""
+    """Why it was done, in the words of whoever did it."""
     data: Any = None
     """JSON: request data."""
     response: Any = None
@@ -118,8 +135,9 @@ class Activity(NamedTuple):
         values["action_time"] = self.action_time.isoformat()
         if self.target is not None:
             values["target"] = asdict(self.target)
-        if self.actor_id is not None and not isinstance(self.actor_id, int):
-            values["actor_id"] = str(self.actor_id)
+        for name in ("actor_id", "impersonator_id"):
+            if (key := values.get(name)) is not None and not isinstance(key, int):
+                values[name] = str(key)
         return values
 
     @classmethod
@@ -139,14 +157,44 @@ class Activity(NamedTuple):
         )
 
 
+def label_of(model: type[Model]) -> str:
+    """Return the label of a model, or of the one that it is a proxy of: "shop.order"."""
+    return (model._meta.concrete_model or model)._meta.label_lower
+
+
 def describe_actor(actor: Any) -> tuple[Any, str]:
     """Return the primary key and the label of an actor: a user, or a name like "cron:nightly"."""
     if isinstance(actor, str):
         return None, actor
     if getattr(actor, "is_anonymous", False):
         return None, ""
+    return _user_pk(actor), _label_of(actor)
+
+
+def _name_of(instance: Model) -> str:
+    """Return the text of an object; of a user, the same as for an actor."""
+    is_named_user = get_settings().ACTOR_LABEL is not None and isinstance(
+        instance, get_user_model()
+    )
+    return _label_of(instance) if is_named_user else safe_str(instance)
+
+
+def _label_of(actor: Any) -> str:
+    """Return what `ACTOR_LABEL` calls an actor, else its user name."""
+    label_of: Any = get_settings().ACTOR_LABEL
+    if label_of is not None:
+        try:
+            with protected_transactions():
+                label = load_dotted(label_of)(actor)
+        except QueryNotAllowedError:
+            pass
+        except Exception as error:  # noqa: BLE001 (a project's code)
+            report("failed", f"ACTOR_LABEL: {summarize_error(error)}")
+        else:
+            if label:
+                return as_plain_str(label)
     get_username = getattr(actor, "get_username", None)
-    return _user_pk(actor), safe_str(get_username() if get_username else actor)
+    return safe_str(get_username() if get_username else actor)
 
 
 def actor_name(label: str) -> str:

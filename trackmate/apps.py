@@ -8,6 +8,7 @@ from django.core.checks import Tags, register
 from django.core.signals import got_request_exception
 from django.utils.translation import gettext_lazy as _
 
+from trackmate import integrations
 from trackmate.capture import receivers
 from trackmate.signals import activities_exported
 
@@ -28,3 +29,5 @@ class TrackmateConfig(AppConfig):
         got_request_exception.connect(receivers.on_exception, dispatch_uid="trackmate.exception")
         activities_exported.connect(receivers.on_export, dispatch_uid="trackmate.exported")
         register(check_trackmate, Tags.compatibility)
+        integrations.install(at_start=True)
+        integrations.install_with_first_request()

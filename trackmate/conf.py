@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 
 SETTING = "TRACKMATE"
 
@@ -72,6 +73,18 @@ class Settings:
     TRACK_AUTH: bool = True
     """Record logins, logouts and failed logins."""
 
+    TRACK_COMMANDS: bool | Sequence[str] = True
+    """Record the commands of `manage.py` that use a database; a list of names narrows it. Commands
+    that serve, test or open a shell, and trackmate's own, are never recorded."""
+
+    TRACK_TASKS: bool | Sequence[str] = True
+    """Record each run of a background task, success and failure; a list of names narrows it. What a
+    task records itself always has the actor and the request id of whoever started it."""
+
+    INTEGRATIONS: Sequence[str] | None = None
+    """The integrations with other packages to use, by name. Unset: those with every package that is
+    installed."""
+
     EXCLUDE_PATHS: Sequence[str | re.Pattern[str]] = ()
     """Requests that are not recorded: path prefixes (beginning with "/"), route names such as
     "health" or "shop:health", application namespaces such as "shop", or compiled patterns, which
@@ -84,6 +97,12 @@ class Settings:
 
     EXCLUDE_METHODS: Sequence[str] = ()
     """HTTP methods that are not recorded, for example `["HEAD", "OPTIONS"]`."""
+
+    EXCLUDE_AGENTS: Sequence[str | re.Pattern[str]] = ()
+    """User agents whose requests are not recorded, such as health checks and bots: parts of the
+    header without regard to case ("kube-probe/", "Googlebot"), or compiled patterns, which are
+    searched in it. Any client can send any user agent, so this is only for anonymous requests that
+    read and do not fail."""
 
     SAMPLE_RATE: float = 1.0
     """Share of successful requests to record, from 0.0 to 1.0. Failures, logins, model changes
@@ -123,6 +142,28 @@ class Settings:
     IP_MODE: Literal["full", "truncated", "hashed", "none"] = "full"
     """How an address is kept: as it is; without its last 8 (IPv4) or 80 (IPv6) bits; as a keyed
     hash, itself in the form of a private IPv6 address (`fd00::/8`); or not at all."""
+
+    ACTOR_LABEL: Dotted | None = None
+    """A callable `(user) -> str`, or its dotted path, that names a user in the log. Unset: the user
+    name."""
+
+    TENANT: Dotted | None = None
+    """A callable `(request) -> str | None`, or its dotted path, that names the tenant of a request
+    when it ends."""
+
+    REQUEST_ID_HEADER: str | None = None
+    """The header that has the id of a request, such as "X-Request-ID". One that a request comes with
+    is taken if it is valid, and the id is sent back with the response. Unset: ids are made here,
+    and responses are not changed."""
+
+    TRACE_URL: str | None = None
+    """The address of a trace in the project's tracing tool, with `{trace_id}` in it."""
+
+    REASON_HEADER: str | None = None
+    """The request header, such as "X-Reason", in which clients say why they do something."""
+
+    REASON_FIELD: str | None = None
+    """The form field or JSON key in which clients say why they do something."""
 
     FAILED_LOGIN_IDENTIFIER: Literal["known", "hashed", "full", "none"] = "known"
     """How the identifier of a failed login is kept: in clear if it names an existing user, else
@@ -184,6 +225,13 @@ def get_settings() -> Settings:
             if name in given and accepts(given[name], hints[name])
         }
     )
+
+
+@cache
+def load_dotted(dotted: Dotted) -> Callable[..., Any]:
+    """Return the callable that a setting names. Raise ImportError if there is none."""
+    imported: Callable[..., Any] = import_string(dotted) if isinstance(dotted, str) else dotted
+    return imported
 
 
 def given_settings() -> Mapping[str, Any]:

@@ -14,6 +14,8 @@ class ActionType(TextChoices):
     LOGIN = "Login", _("Login")
     LOGOUT = "Logout", _("Logout")
     LOGIN_FAILED = "Login Failed", _("Failed login")
+    ACTION = "Action", _("Action")
+    """Something was changed, and nothing says what, such as by a plain POST."""
 
 
 OTHER = "Other"
@@ -33,23 +35,37 @@ class Source(TextChoices):
     REQUEST = "request", _("Request")
     AUTH = "auth", _("Authentication")
     MODEL = "model", _("Model")
+    ADMIN = "admin", _("Admin")
+    COMMAND = "command", _("Command")
+    TASK = "task", _("Task")
     CUSTOM = "custom", _("Custom")
 
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The methods that read (RFC 9110, 9.2.1)."""
+
+CREATED = 201
+"""The status code of an answer to a request that has made something (RFC 9110, 15.3.2)."""
+
 # Plain strings: database drivers adapt enum members slowly.
 _ACTION_TYPES = {
-    "POST": ActionType.CREATE.value,
+    **dict.fromkeys(SAFE_METHODS, ActionType.READ.value),
     "PUT": ActionType.UPDATE.value,
     "PATCH": ActionType.UPDATE.value,
     "DELETE": ActionType.DELETE.value,
 }
-_READ = ActionType.READ.value
+_ACTION, _CREATE = ActionType.ACTION.value, ActionType.CREATE.value
 _SUCCESS, _FAILED = Status.SUCCESS.value, Status.FAILED.value
 
 
-def action_type_for_method(method: str) -> str:
-    """Return the action type of an HTTP method: Read for safe and unknown ones."""
-    return _ACTION_TYPES.get(method, _READ)
+def action_type_for(method: str, status_code: int | None = None) -> str:
+    """Return the action type that an HTTP method and a status code tell.
+
+    It is Create for an answer 201, and Action for a POST or an unknown method otherwise.
+    """
+    if status_code == CREATED and method not in SAFE_METHODS:
+        return _CREATE
+    return _ACTION_TYPES.get(method, _ACTION)
 
 
 FIRST_ERROR_STATUS = 400

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import transaction
 from django.utils.module_loading import import_string
 
 from trackmate.activity import Activity
@@ -17,6 +18,7 @@ from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
 from trackmate.context.binding import apply_context, is_suppressed, suppress
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
+from trackmate.db.transactions import Commitment
 from trackmate.diagnostics import report, summarize_error
 from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
 from trackmate.redaction.known_secrets import KnownSecrets
@@ -65,6 +67,22 @@ def record(activity: Activity) -> None:
         scope.activities.append(activity)
     else:
         deliver([activity])
+
+
+@never_raise
+def record_if_kept(activity: Activity, alias: str) -> None:
+    """Record what was done on a database now, unless it is rolled back."""
+    if not is_recording():
+        return
+    scope = current_scope()
+    if scope is not None and not scope.closed:
+        scope.commitments[activity.id] = Commitment(alias)
+        record(activity)
+    elif alias == get_settings().DATABASE:
+        # The row is a part of the same transaction.
+        record(activity)
+    else:
+        transaction.on_commit(partial(record, apply_context(activity)), using=alias)
 
 
 @never_raise

@@ -16,7 +16,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import Model, Q
 
-from trackmate.activity import HASHED, Activity, safe_str
+from trackmate.activity import HASHED, Activity, Target, label_of, safe_str
 from trackmate.conf import get_settings
 from trackmate.context.scope import current_scope
 from trackmate.db.time_limits import limit_time
@@ -30,23 +30,39 @@ from trackmate.redaction.text import clean_line, keyed_hash
 MAX_IDENTIFIER = 255
 
 
-def identify_account(credentials: Mapping[str, Any]) -> tuple[str, Model | None]:
-    """Return the label for the account of a failed login, and the user if there is one."""
+def identify_account(credentials: Mapping[str, Any]) -> Target | None:
+    """Return the account of a failed login as `FAILED_LOGIN_IDENTIFIER` allows.
+
+    An account that does not exist, or that must not be named, has a hash as its key and its name.
+    """
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
     name, value = _find_identifier(credentials)
-    if value is None:
-        return "", None
-    identifier = clean_line(safe_str(value), MAX_IDENTIFIER)
+    identifier = clean_line(safe_str(value), MAX_IDENTIFIER) if value is not None else ""
     if mode == "none":
         _mask_in_request(identifier)
-        return "", None
+        return None
+    if mode in ("known", "full"):
+        account = _take_checked_account() or (
+            find_account(identifier, name) if identifier else None
+        )
+        if account is not None:
+            return Target.from_instance(account)
+    if not identifier:
+        return None
     if mode == "full":
-        return identifier, None
-    account = find_account(identifier, name) if mode == "known" else None
-    if account:
-        return identifier, account
+        return Target(model=label_of(get_user_model()), object_id="", object_repr=identifier)
     _mask_in_request(identifier)
-    return f"{HASHED}{keyed_hash(identifier.casefold(), 'identifier')}", None
+    hashed = f"{HASHED}{keyed_hash(identifier.casefold(), 'identifier')}"
+    return Target(model=label_of(get_user_model()), object_id=hashed, object_repr=hashed)
+
+
+def _take_checked_account() -> Model | None:
+    """Return the user whose password a backend has just checked in this request."""
+    if (scope := current_scope()) is None:
+        return None
+    account: Model | None = scope.checked_account
+    scope.checked_account = None
+    return account
 
 
 def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:
@@ -91,7 +107,7 @@ def _is_user_field(name: str) -> bool:
 
 def _mask_in_request(identifier: str) -> None:
     """Mask the account name in the activity of the request, too."""
-    if (scope := current_scope()) is not None:
+    if identifier and (scope := current_scope()) is not None:
         scope.secrets.add(identifier)
         scope.enrichments.append(lambda activity: mask_identifiers([identifier], activity))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,11 @@ from trackmate.conf import get_settings
 from trackmate.db.time_limits import limit_time
 from trackmate.pipeline import never_raise
 from trackmate.redaction.text import keyed_hash
+
+FindImpersonator = Callable[[HttpRequest], tuple[Any, str] | None]
+
+find_impersonator: list[FindImpersonator] = []
+"""Functions of integrations that return key and label of whoever acts as the request's user."""
 
 
 class ReadOnlySession(dict[str, Any]):
@@ -45,6 +51,15 @@ def request_actor(request: HttpRequest, fallback: tuple[Any, str] | None) -> tup
         if isinstance(candidate, get_user_model()):
             return describe_actor(candidate)
     return None, ""
+
+
+@never_raise
+def request_impersonator(request: HttpRequest) -> dict[str, Any]:
+    """Return the fields of an activity for the user who acts as the request's user, if any."""
+    for find in find_impersonator:
+        if (found := find(request)) is not None:
+            return {"impersonator_id": found[0], "impersonator_label": found[1]}
+    return {}
 
 
 def request_user(request: HttpRequest) -> Any:

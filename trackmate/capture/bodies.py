@@ -14,11 +14,11 @@ from django.http.request import RawPostDataException, UnreadablePostError
 
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope
+from trackmate.enums import SAFE_METHODS
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
 from trackmate.redaction.sanitizer import describe_file
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 CAPTURES_DATA = "trackmate_captures_data"
 """The view attribute in which `tracker` stores its `capture_data`."""
 MAX_SEARCHED_BYTES = 1_000_000

@@ -7,9 +7,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
-from trackmate.conf import get_settings
+from trackmate.conf import get_settings, load_dotted
 from trackmate.pipeline import never_raise
 from trackmate.redaction.redactor import Redactor, may_be_secret, redactor_for_request
 from trackmate.redaction.routes import route_words
@@ -50,10 +49,9 @@ def masked_path(request: HttpRequest, redactor: Redactor) -> str:
 @never_raise
 def client_address(request: HttpRequest) -> str:
     """Return the client's address: from `CLIENT_IP`, the trusted proxies, or the connection."""
-    hook: Any = get_settings().CLIENT_IP
+    hook = get_settings().CLIENT_IP
     if hook is not None:
-        hook = import_string(hook) if isinstance(hook, str) else hook
-        return hook(request) or ""
+        return load_dotted(hook)(request) or ""
     trusted = get_settings().TRUSTED_PROXY_COUNT
     if trusted > 0:
         # Each proxy appends an address; further to the left the client can write anything.

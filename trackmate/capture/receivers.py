@@ -9,7 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from trackmate.activity import Activity, Target, describe_actor
+from trackmate.activity import Activity, describe_actor
 from trackmate.capture.accounts import identify_account
 from trackmate.capture.actors import request_user
 from trackmate.capture.clients import describe_client
@@ -23,8 +23,10 @@ from trackmate.pipeline import is_recording, never_raise, record
 @never_raise
 def on_login(*, user: Any = None, request: HttpRequest | None = None, **_kwargs: Any) -> None:
     """Record a login."""
+    if (scope := current_scope()) is not None:
+        scope.checked_account = None
     if _is_tracked():
-        _record_auth_event(request, ActionType.LOGIN, action="auth.login", **_actor(user))
+        record_auth_event(request, ActionType.LOGIN, action="auth.login", **_actor(user))
 
 
 @never_raise
@@ -36,7 +38,7 @@ def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs
         # The request ends as an anonymous one.
         scope.actor = describe_actor(user)
     if _is_tracked():
-        _record_auth_event(request, ActionType.LOGOUT, action="auth.logout", **_actor(user))
+        record_auth_event(request, ActionType.LOGOUT, action="auth.logout", **_actor(user))
 
 
 @never_raise
@@ -49,14 +51,12 @@ def on_login_failed(
     """Record a failed login, with its account as `FAILED_LOGIN_IDENTIFIER` allows."""
     if not _is_tracked():
         return
-    label, account = identify_account(credentials or {})
-    _record_auth_event(
+    record_auth_event(
         request,
         ActionType.LOGIN_FAILED,
         action="auth.login",
         status=Status.FAILED,
-        actor_label=label,
-        target=Target.from_instance(account) if account is not None else None,
+        target=identify_account(credentials or {}),
     )
 
 
@@ -107,7 +107,8 @@ def _actor(user: Any) -> dict[str, Any]:
     return {"actor_id": actor_id, "actor_label": actor_label}
 
 
-def _record_auth_event(request: HttpRequest | None, action_type: str, **values: Any) -> None:
+def record_auth_event(request: HttpRequest | None, action_type: str, **values: Any) -> None:
+    """Record an event of an account, with the client of a request that no middleware has seen."""
     if request is not None and current_scope() is None:
         # Without the middleware nothing else adds the client.
         values.update(describe_client(request))

@@ -13,15 +13,16 @@ from django.http.request import HttpHeaders
 from django.http.response import HttpResponse, HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.actors import hash_session, request_actor
+from trackmate.capture.actors import hash_session, request_actor, request_impersonator
 from trackmate.capture.bodies import captured_data, is_json, not_captured, sent_data
 from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
 from trackmate.capture.login_forms import mask_unknown_accounts
+from trackmate.capture.outcomes import apply_outcome
 from trackmate.capture.responses import decode_content
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope
 from trackmate.diagnostics import describe_exception
-from trackmate.enums import FIRST_ERROR_STATUS, Source, action_type_for_method, status_for
+from trackmate.enums import FIRST_ERROR_STATUS, Source, action_type_for, status_for
 from trackmate.pipeline import never_raise
 from trackmate.redaction.detection.randomness import looks_random
 from trackmate.redaction.patterns import basic_auth_password
@@ -67,6 +68,7 @@ def describe_request(
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
+        **{**(request_impersonator(request) or {}), **scope.bound},
         ip_address=apply_ip_mode(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=hash_session(request) or "",
@@ -77,6 +79,7 @@ def describe_request(
         extra=_extra(scope, claimed if claimed != address else ""),
     )
     activity = mask_unknown_accounts(activity, scope, sent)
+    activity = apply_outcome(activity, scope, response) or activity
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
@@ -96,7 +99,7 @@ def _known_values(
         "id": scope.id,
         "action_time": scope.action_time,
         "source": Source.REQUEST.value,
-        "action_type": action_type_for_method(method),
+        "action_type": action_type_for(method, status_code),
         "status": status_for(failed=failed or (status_code or 0) >= FIRST_ERROR_STATUS),
         "status_code": status_code,
         "method": method,

@@ -8,33 +8,60 @@ from typing import Any, TypeVar, overload
 from trackmate.activity import Activity, describe_actor
 from trackmate.context.blocks import ContextBlock
 from trackmate.context.scope import current_scope
+from trackmate.enums import ActionType
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
-    """Set the actor, the request id and extra values of everything recorded inside the block.
+_OF_REQUEST = ("tenant", "reason", "impersonator_id", "impersonator_label")
+"""The bound values that the row of the request gets, too."""
 
-    `actor` is a user, or the name of an actor without a user; other keywords go to `extra`. Blocks
-    nest, and the inner one wins. Also a decorator for functions and generators, sync and async.
+
+class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
+    """Set the actor and other values of everything recorded inside the block.
+
+    `actor` is a user, or the name of an actor without a user, `impersonator` whoever acts as the
+    actor; `reason` says why. Other keywords go to `extra`. Within a request, its own row gets the
+    request id, the tenant, the reason and the impersonator. Blocks nest, and the inner one wins.
+    Also a decorator for functions and generators, sync and async.
 
     >>> with bind(actor="cron:nightly", job="invoices"):
     ...     send_invoices()
     """
 
-    def __init__(self, *, actor: Any = None, request_id: str | None = None, **extra: Any) -> None:
+    def __init__(
+        self,
+        *,
+        actor: Any = None,
+        impersonator: Any = None,
+        tenant: str | None = None,
+        reason: str = "",
+        request_id: str | None = None,
+        trace_id: str | None = None,
+        **extra: Any,
+    ) -> None:
         super().__init__()
-        self._values: dict[str, Any] = {"extra": extra} if extra else {}
-        if actor is not None:
-            self._values["actor_id"], self._values["actor_label"] = describe_actor(actor)
-        if request_id is not None:
-            self._values["request_id"] = request_id
+        values: dict[str, Any] = {
+            "tenant": tenant,
+            "reason": reason or None,
+            "request_id": request_id,
+            "trace_id": trace_id,
+            "extra": extra or None,
+        }
+        for name, person in (("actor", actor), ("impersonator", impersonator)):
+            if person is not None:
+                values[f"{name}_id"], values[f"{name}_label"] = describe_actor(person)
+        self._values = {name: value for name, value in values.items() if value is not None}
 
     def __enter__(self) -> None:
         scope = current_scope()
-        if scope is not None and "request_id" in self._values:
-            # For the whole request, even for what was recorded before.
-            scope.request_id = self._values["request_id"]
+        if scope is not None and not scope.closed:
+            if "request_id" in self._values:
+                # For the whole request, even for what was recorded before.
+                scope.request_id = self._values["request_id"]
+            scope.bound.update(
+                {name: self._values[name] for name in _OF_REQUEST if name in self._values}
+            )
         super().__enter__()
 
 
@@ -86,9 +113,13 @@ def apply_context(activity: Activity) -> Activity:
         for name, value in bound.items()
         if name != "extra" and not getattr(activity, name)
     }
-    if activity.actor_label:
-        # Not the key of one actor with the label of another.
-        values.pop("actor_id", None)
+    for name in ("actor", "impersonator"):
+        if getattr(activity, f"{name}_label") or (
+            name == "actor" and activity.action_type == ActionType.LOGIN_FAILED
+        ):
+            # Not the key of one person with the label of another. Failed logins have no actor.
+            values.pop(f"{name}_id", None)
+            values.pop(f"{name}_label", None)
     if "extra" in bound:
         values["extra"] = {**bound["extra"], **(activity.extra or {})}
     if scope is not None and not activity.request_id and "request_id" not in values:

@@ -12,13 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
-from trackmate.activity import Activity
+from trackmate.activity import Activity, Target
 from trackmate.clock import uuid7
+from trackmate.db.transactions import Commitment
 from trackmate.redaction.known_secrets import KnownSecrets
 from trackmate.redaction.redactor import Redactor, redactor_for_request
 
 Enrichment = Callable[[Activity], Activity | None]
+DescribeOutcome = Callable[[Activity, HttpResponseBase | None], Activity]
 
 
 class Scope:
@@ -31,6 +34,16 @@ class Scope:
     capture_data: bool | None = None
     capture_response: bool | None = None
     """What `tracker` sets in place of the settings."""
+    view: Any = None
+    """The class-based view that responds."""
+    found: Target | None = None
+    """The object that the view has looked up, or made."""
+    checked_account: Any = None
+    """The user whose password was checked last."""
+    describe_outcome: DescribeOutcome | None = None
+    """What the framework of the view knows about the request, asked when it ends."""
+    trace_id: str = ""
+    """The trace that the request is a part of."""
     request_activity: Activity | None = None
     """The activity of the request itself, once the request has ended."""
     closed: bool = False
@@ -47,6 +60,10 @@ class Scope:
         """Logins, custom actions and decorated functions during the request."""
         self.enrichments: list[Enrichment] = []
         """Functions that change the activity of the request, called when it ends."""
+        self.commitments: dict[UUID, Commitment] = {}
+        """Whether what these activities tell has been rolled back, by their ids."""
+        self.bound: dict[str, Any] = {}
+        """Values that `bind()` sets for the row of the request."""
         self.secrets = KnownSecrets()
         """Values that were masked, to be masked in free texts as well."""
 

@@ -28,6 +28,46 @@ def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
     return connection.in_atomic_block or needs_manual_commit(connection)
 
 
+class Commitment:
+    """Tells whether what was done on a connection until now has been rolled back.
+
+    A savepoint that is rolled back takes its callbacks with it. A transaction that is still open,
+    such as that of a test case, counts as kept.
+    """
+
+    def __init__(self, alias: str) -> None:
+        self._connection = connections[alias]
+        self._is_committed = not self._connection.in_atomic_block
+        if not self._is_committed:
+            self._connection.on_commit(self._commit)
+
+    def _commit(self) -> None:
+        self._is_committed = True
+
+    @property
+    def is_kept(self) -> bool:
+        """Return False once it has been rolled back."""
+        waiting = self._connection.run_on_commit
+        return self._is_committed or any(each[1] == self._commit for each in waiting)
+
+
+class QueryNotAllowedError(Exception):
+    """A query was attempted within `no_queries()`."""
+
+
+@contextmanager
+def no_queries() -> Iterator[None]:
+    """Raise QueryNotAllowedError for a query inside the block, instead of sending it."""
+    with ExitStack() as stack:
+        for connection in connections.all(initialized_only=True):
+            stack.enter_context(connection.execute_wrapper(_refuse))
+        yield
+
+
+def _refuse(*_args: Any) -> Any:
+    raise QueryNotAllowedError
+
+
 @contextmanager
 def protected_transactions() -> Iterator[None]:
     """Keep open transactions of this thread usable if a query inside the block fails.

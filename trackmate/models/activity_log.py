@@ -59,6 +59,19 @@ class ActivityLog(models.Model):
     )
     actor_label = models.CharField(_("actor name"), max_length=255, blank=True)
 
+    impersonator = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("impersonator"),
+    )
+    impersonator_label = models.CharField(_("impersonator name"), max_length=255, blank=True)
+    tenant = models.CharField(_("tenant"), max_length=64, null=True, blank=True)  # noqa: DJ001 (NULL keeps rows without one out of the index)
+
     ip_address = models.GenericIPAddressField(_("address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=512, blank=True)
     session_hash = models.CharField(_("session"), max_length=64, blank=True)
@@ -67,6 +80,7 @@ class ActivityLog(models.Model):
     path = models.CharField(_("path"), max_length=2048, blank=True)
     route = models.CharField(_("route"), max_length=255, blank=True)
     request_id = models.CharField(_("request id"), max_length=64, blank=True)
+    trace_id = models.CharField(_("trace id"), max_length=32, blank=True)
 
     content_type = models.ForeignKey(
         ContentType,
@@ -83,6 +97,7 @@ class ActivityLog(models.Model):
     content_object = FarGenericForeignKey("content_type", "object_id")
 
     remarks = models.TextField(_("remarks"), blank=True)
+    reason = models.TextField(_("reason"), blank=True)
     data = models.JSONField(_("data"), null=True, blank=True, encoder=DjangoJSONEncoder)
     response = models.JSONField(_("response"), null=True, blank=True, encoder=DjangoJSONEncoder)
     changes = models.JSONField(_("changes"), null=True, blank=True, encoder=DjangoJSONEncoder)
@@ -106,6 +121,8 @@ class ActivityLog(models.Model):
             models.Index(fields=["actor", "id"], name="trackmate_actor"),
             # what happened to this object; most rows are about none
             SparseIndex(fields=["content_type", "object_id", "id"], name="trackmate_object"),
+            # what happened in this tenant; most projects have none
+            SparseIndex(fields=["tenant", "id"], name="trackmate_tenant"),
             # what else did the same request do
             models.Index(fields=["request_id", "id"], name="trackmate_request"),
             # what happened at this route

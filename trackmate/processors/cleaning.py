@@ -16,14 +16,18 @@ LENGTHS = {
     "action_type": 32,
     "status": 16,
     "actor_label": 255,
+    "impersonator_label": 255,
     "user_agent": 512,
     "session_hash": 64,
     "method": 16,
     "path": 2048,
     "route": 255,
     "request_id": 64,
+    "trace_id": 32,
 }
 """Maximum lengths of the columns of `ActivityLog`."""
+
+MAX_TENANT = 64
 
 
 def clean(activity: Activity) -> Activity:
@@ -38,8 +42,11 @@ def clean(activity: Activity) -> Activity:
     for name in ("data", "response", "changes", "extra"):
         if (value := getattr(activity, name)) is not None:
             cleaned[name] = Sanitizer()(value)
-    if activity.remarks:
-        cleaned["remarks"] = clean_text(truncate(activity.remarks, MAX_TEXT))
+    if activity.tenant is not None:
+        cleaned["tenant"] = clean_line(as_plain_str(activity.tenant), MAX_TENANT) or None
+    for name in ("remarks", "reason"):
+        if text := getattr(activity, name):
+            cleaned[name] = clean_text(truncate(as_plain_str(text), MAX_TEXT))
     if target := activity.target:
         key, text = clean_line(target.object_id, 255), clean_line(target.object_repr, 255)
         cleaned["target"] = replace(target, object_id=key, object_repr=text)
@@ -54,8 +61,10 @@ def without_payload(activity: Activity, reason: str) -> Activity:
         changes=None,
         extra={"error": reason},
         remarks="",
+        reason="",
         path="",
         user_agent="",
         actor_label=activity.actor_label and MASK,
+        impersonator_label=activity.impersonator_label and MASK,
         target=None,
     )

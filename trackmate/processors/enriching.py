@@ -6,9 +6,19 @@ from typing import Any
 
 from trackmate.activity import Activity
 from trackmate.context.scope import current_scope
-from trackmate.enums import Source
+from trackmate.enums import ActionType
 
-_FACTS = ("ip_address", "user_agent", "session_hash", "method", "path", "route")
+_FACTS = (
+    "ip_address",
+    "user_agent",
+    "session_hash",
+    "method",
+    "path",
+    "route",
+    "tenant",
+    "trace_id",
+    "reason",
+)
 
 
 def enrich(activity: Activity) -> Activity:
@@ -23,6 +33,16 @@ def enrich(activity: Activity) -> Activity:
     if activity.request_id in ("", scope.id.hex):
         # The project may have bound another id since.
         missing["request_id"] = request.request_id
-    if activity.actor_id is None and not activity.actor_label and activity.source != Source.AUTH:
+    if has_no_actor(activity) and activity.action_type != ActionType.LOGIN_FAILED:
         missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
+    is_same_actor = missing.get("actor_id", activity.actor_id) == request.actor_id
+    if is_same_actor and activity.impersonator_id is None and not activity.impersonator_label:
+        missing.update(
+            impersonator_id=request.impersonator_id, impersonator_label=request.impersonator_label
+        )
     return activity.replace(**missing)
+
+
+def has_no_actor(activity: Activity) -> bool:
+    """Return True if an activity has neither a user nor the name of another actor."""
+    return activity.actor_id is None and not activity.actor_label

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from trackmate.activity import Activity, Target
+from trackmate.activity import Activity, Target, as_plain_str
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, Source
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
@@ -42,19 +42,16 @@ def redact(activity: Activity) -> Activity:
         masked["user_agent"] = redactor.mask_shared_text(truncate(activity.user_agent, MAX_TEXT))
     if activity.path:
         masked["path"] = redactor.mask_path_formats(truncate(activity.path, MAX_TEXT))
-    if activity.actor_label:
-        # "api-key:7" is an actor, not a key with a value.
-        masked["actor_label"] = redactor.mask_text(
-            truncate(activity.actor_label, MAX_TEXT), named=False
-        )
+    masked |= _mask_names(redactor, activity)
     if activity.action and activity.action != activity.route:
         # A route is written by the project.
         masked["action"] = _mask_text(redactor, activity.action)
     if activity.request_id and not (scope and activity.request_id == scope.id.hex):
         # A generated id has no secrets, though its digits may look like a card number.
         masked["request_id"] = _mask_text(redactor, activity.request_id)
-    if activity.remarks:
-        masked["remarks"] = _mask_text(redactor, activity.remarks)
+    for name in ("remarks", "reason"):
+        if text := getattr(activity, name):
+            masked[name] = _mask_text(redactor, as_plain_str(text))
     if activity.target:
         masked["target"] = _mask_target(redactor, activity.target)
     return mask_known_secrets(activity.replace(**masked), redactor.known_secrets)
@@ -66,6 +63,15 @@ def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:
     if activity is scope.request_activity or not is_about_authentication(activity.action):
         return scope.redactor
     return replace(scope.redactor, is_authentication=True)
+
+
+def _mask_names(redactor: Redactor, activity: Activity) -> dict[str, str]:
+    # "api-key:7" is an actor, not a key with a value.
+    return {
+        name: redactor.mask_text(truncate(as_plain_str(text), MAX_TEXT), named=False)
+        for name in ("actor_label", "impersonator_label", "tenant")
+        if (text := getattr(activity, name))
+    }
 
 
 def _mask_extra(redactor: Redactor, extra: dict[str, Any]) -> dict[str, Any]:
@@ -93,8 +99,9 @@ def mask_known_secrets(activity: Activity, secrets: KnownSecrets) -> Activity:
     if not secrets:
         return activity
     masked: dict[str, Any] = {}
-    if activity.remarks:
-        masked["remarks"] = secrets.mask(activity.remarks)
+    for name in ("remarks", "reason"):
+        if text := getattr(activity, name):
+            masked[name] = secrets.mask(text)
     if activity.response is not None:
         masked["response"] = secrets.mask(activity.response)
     if activity.extra and (texts := _free_texts(activity.extra)):
@@ -128,6 +135,8 @@ def _withhold_texts(activity: Activity) -> Activity:
         # `tracker` has withheld its remarks itself.
         if activity.remarks:
             masked["remarks"] = WITHHELD
+        if activity.reason:
+            masked["reason"] = WITHHELD
         if extra:
             masked["extra"] = {**extra, **_withhold_extra(extra)}
     return activity.replace(**masked) if masked else activity

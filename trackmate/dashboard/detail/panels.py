@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 
-from trackmate.conf import get_settings
+from trackmate.conf import get_settings, load_dotted
 from trackmate.dashboard.detail.facts import DetailField
-from trackmate.dashboard.http.permissions import load
 from trackmate.dashboard.tables.activity_table import null_deferred_fields
 from trackmate.db.transactions import protected_transactions
 from trackmate.diagnostics import summarize_error
@@ -57,7 +56,7 @@ def _call(dotted: Dotted, row: ActivityLog, request: HttpRequest) -> DetailPanel
     """Return the panel that a project's callable makes, or one that says that it failed."""
     try:
         with protected_transactions():
-            result = load(dotted)(row, request)
+            result = load_dotted(dotted)(row, request)
             return None if result is None else _build_panel(*result)
     except Exception as error:  # noqa: BLE001 (a project's code)
         logger.error("DETAIL_PANELS: %r failed: %s", dotted, summarize_error(error))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
-from trackmate.conf import SETTING, get_settings
+from trackmate.conf import SETTING, get_settings, load_dotted
 from trackmate.models import ActivityLog
 from trackmate.selectors import every_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trackmate.conf import Dotted
     from trackmate.dashboard.dimensions import Dimension
     from trackmate.selectors import Rows
 
@@ -27,7 +22,7 @@ def may_open(request: HttpRequest) -> bool:
     """Return True if this request may open the dashboard."""
     predicate = get_settings().DASHBOARD_ACCESS
     if predicate is not None:
-        return bool(load(predicate)(request))
+        return bool(load_dotted(predicate)(request))
     return is_staff(user_of(request))
 
 
@@ -64,7 +59,7 @@ def visible_rows(request: HttpRequest) -> Rows:
     limit = get_settings().DASHBOARD_QUERYSET
     if limit is None:
         return every_row()
-    rows: Rows = load(limit)(request, every_row())
+    rows: Rows = load_dotted(limit)(request, every_row())
     if reason := _reason_against(rows):
         name = limit if isinstance(limit, str) else getattr(limit, "__qualname__", repr(limit))
         raise ImproperlyConfigured(
@@ -97,10 +92,3 @@ def user_key(request: HttpRequest) -> Any:
     """Return the primary key of the logged-in user, or None if it is not of the user model."""
     user = user_of(request)
     return user.pk if isinstance(user, get_user_model()) else None
-
-
-@cache
-def load(dotted: Dotted) -> Callable[..., Any]:
-    """Return the callable that a setting names. Raise ImportError if there is none."""
-    imported: Callable[..., Any] = import_string(dotted) if isinstance(dotted, str) else dotted
-    return imported

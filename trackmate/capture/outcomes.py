@@ -1,0 +1,123 @@
+"""What a request was: told by its login, by the admin's log, or by the framework of its view.
+
+The first that knows wins, in the order of `apply_outcome()`; nothing is concluded from the words of
+an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Model
+from django.http.response import HttpResponseBase
+
+from trackmate.activity import Activity, label_of
+from trackmate.context.scope import Scope
+from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
+from trackmate.pipeline import never_raise
+from trackmate.processors import is_excluded
+
+LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
+
+
+def action_name(model: type[Model], verb: str) -> str:
+    """Return the name of an action on a model: "shop.order.update"."""
+    return f"{label_of(model)}.{verb}"
+
+
+@never_raise
+def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase | None) -> Activity:
+    """Return the activity of a request with what is known about it.
+
+    A login, logout or account event of the request comes first, then the admin's log, then the
+    framework of the view, and last the method and the status code. What is folded into the activity
+    of the request is removed from the scope.
+    """
+    if scope.describe_outcome is not None:
+        activity = _ask_framework(activity, scope, response) or activity
+    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
+    if is_excluded(activity.method, scope.request.path_info, scope):
+        # The events are recorded without the request's data.
+        return activity
+    if (event := _main_event(scope.activities, activity)) is not None:
+        return _fold(activity, scope, event)
+    return _summarize(activity, scope.activities)
+
+
+@never_raise
+def _ask_framework(
+    activity: Activity, scope: Scope, response: HttpResponseBase | None
+) -> Activity | None:
+    return scope.describe_outcome and scope.describe_outcome(activity, response)
+
+
+def _is_kept(activity: Activity, scope: Scope) -> bool:
+    commitment = scope.commitments.get(activity.id)
+    return commitment is None or commitment.is_kept
+
+
+def _main_event(events: Sequence[Activity], request: Activity) -> Activity | None:
+    """Return the event that the request was made for, or None."""
+    has_failed = (request.status_code or FIRST_ERROR_STATUS) >= FIRST_ERROR_STATUS
+    # A request that has failed after an event is another thing than the event.
+    events = [each for each in events if each.status == Status.FAILED or not has_failed]
+    auth = [each for each in events if each.source == Source.AUTH]
+    if logins := [each for each in auth if each.action_type in LOGINS]:
+        return logins[-1]
+    if auth:
+        return auth[0]
+    entries = [each for each in events if each.source == Source.ADMIN]
+    return entries[0] if len({_object_of(each) for each in entries}) == 1 else None
+
+
+def _object_of(activity: Activity) -> tuple[str, str]:
+    target = activity.target
+    return (target.model, target.object_id) if target else ("", "")
+
+
+def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
+    """Return the activity of a request with the values of its event."""
+    about_same = [
+        each
+        for each in scope.activities
+        if each is not event
+        and each.source == Source.ADMIN
+        and event.target is not None
+        and _object_of(each) == _object_of(event)
+    ]
+    folded = [event, *about_same]
+    scope.activities[:] = [each for each in scope.activities if each not in folded]
+    values: dict[str, Any] = {
+        name: getattr(event, name)
+        for name in ("action", "action_type", "target", "reason")
+        if getattr(event, name)
+    }
+    if event.status == Status.FAILED:
+        values["status"] = event.status
+    if event.action_type == ActionType.LOGIN_FAILED:
+        # Whoever tried it is unknown.
+        values |= {"actor_id": None, "actor_label": "", "target": event.target}
+    elif event.actor_id is not None or event.actor_label:
+        values |= {"actor_id": event.actor_id, "actor_label": event.actor_label}
+    if event.impersonator_id is not None or event.impersonator_label:
+        values["impersonator_id"] = event.impersonator_id
+        values["impersonator_label"] = event.impersonator_label
+    for each in folded:
+        if each.remarks and not values.get("remarks"):
+            values["remarks"] = each.remarks
+        for name in ("changes", "extra"):
+            if value := getattr(each, name):
+                values[name] = {**(values.get(name, getattr(request, name)) or {}), **value}
+    return request.replace(source=event.source, **values)
+
+
+def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:
+    """Return the activity of a request that did one thing to several objects, each with a row."""
+    entries = [each for each in events if each.source == Source.ADMIN]
+    kinds = {(each.action, each.action_type) for each in entries}
+    if len(kinds) != 1:
+        return request
+    ((action, action_type),) = kinds
+    extra = {**(request.extra or {}), "objects": len(entries)}
+    return request.replace(action=action, action_type=action_type, target=None, extra=extra)

@@ -1,0 +1,78 @@
+"""What trackmate learns from other packages, each in a module of its own.
+
+A module is imported only if its package is installed and `INTEGRATIONS` allows it. Its `install()`
+connects signals, and wraps what the package has no signal for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from threading import Lock
+from typing import Any
+
+from django.apps import apps
+from django.core.signals import request_started
+
+from trackmate.conf import get_settings
+from trackmate.pipeline import never_raise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """An integration: the module of the same name in this package."""
+
+    name: str
+    package: str
+    """The app or package that has to be installed, as it is imported."""
+    needs_app: bool = True
+    """Whether it has to be in `INSTALLED_APPS`."""
+    at_start: bool = True
+    """Whether it is installed with the apps, or with the first request: what imports views then
+    finds all apps ready."""
+
+    @property
+    def is_available(self) -> bool:
+        """Return True if the package is installed."""
+        if self.needs_app:
+            return apps.is_installed(self.package)
+        try:
+            return find_spec(self.package) is not None
+        except (ImportError, ValueError):
+            return False
+
+
+INTEGRATIONS: tuple[Integration, ...] = (
+    Integration(name="passwords", package="django.contrib.auth"),
+)
+"""All integrations, in the order in which they are installed."""
+
+_installed: set[str] = set()
+_lock = Lock()
+
+
+def install(*, at_start: bool) -> None:
+    """Install what is available and allowed, once."""
+    allowed = get_settings().INTEGRATIONS
+    with _lock:
+        for each in INTEGRATIONS:
+            if each.at_start is at_start and each.name not in _installed:
+                _installed.add(each.name)
+                if (allowed is None or each.name in allowed) and each.is_available:
+                    _install(each.name)
+
+
+@never_raise
+def _install(name: str) -> None:
+    import_module(f"{__name__}.{name}").install()
+
+
+def install_with_first_request() -> None:
+    """Install the others as soon as a request begins."""
+    request_started.connect(_on_first_request, dispatch_uid="trackmate.integrations")
+
+
+def _on_first_request(**_kwargs: Any) -> None:
+    install(at_start=False)
+    request_started.disconnect(dispatch_uid="trackmate.integrations")
