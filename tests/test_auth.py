@@ -5,7 +5,9 @@ import asyncio
 import pytest
 from django.contrib.auth import authenticate, get_user_model, login, logout, user_login_failed
 from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.db import connection
 from django.test import AsyncClient, RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from trackmate import bind
 from trackmate.activity import Target
@@ -38,26 +40,41 @@ def hashed(identifier):
     return f"sha256:{keyed_hash(identifier, 'identifier')}"
 
 
+def account(user):
+    return Target(model=user._meta.label_lower, object_id=str(user.pk), object_repr="alice")
+
+
+def name_of(activity):
+    """Return the name that the account of a failed login has in the log."""
+    assert (activity.actor_id, activity.actor_label) == (None, "")
+    return activity.target.object_repr if activity.target else None
+
+
 def only(activities):
     (activity,) = activities
     return activity
 
 
-def test_a_login_through_a_view_is_recorded_beside_its_request(client, alice, activities):
+def test_a_login_through_a_view_is_the_row_of_its_request(client, alice, activities):
     client.post("/sign-in/", {"username": "alice", "password": "correct horse"})
-    request, activity = activities
+    activity = only(activities)
     assert (activity.source, activity.action) == ("auth", "auth.login")
     assert (activity.action_type, activity.status) == ("Login", "Success")
-    assert activity.request_id == request.request_id
+    assert (activity.actor_id, activity.actor_label) == (alice.pk, "alice")
     assert (activity.path, activity.ip_address) == ("/sign-in/", "127.0.0.1")
+    assert (activity.method, activity.status_code, activity.route) == ("POST", 200, "sign-in/")
+    assert activity.data == {"username": "alice", "password": "[redacted]"}
+    assert activity.execution_time > 0
 
 
-def test_a_failed_login_through_a_view_is_recorded_beside_its_request(client, alice, activities):
+def test_a_failed_login_through_a_view_is_the_row_of_its_request(client, alice, activities):
     client.post("/sign-in/", {"username": "alice", "password": "wrong"})
-    request, activity = activities
+    activity = only(activities)
     assert (activity.source, activity.action) == ("auth", "auth.login")
     assert (activity.action_type, activity.status) == ("Login Failed", "Failed")
-    assert request.data == {"username": "alice", "password": "[redacted]"}
+    assert (activity.actor_id, activity.actor_label) == (None, "")
+    assert activity.target == account(alice)
+    assert activity.data == {"username": "alice", "password": "[redacted]"}
     assert "wrong" not in repr(activities)
 
 
@@ -67,7 +84,7 @@ def test_a_failed_login_through_a_view_is_recorded_beside_its_request(client, al
 def test_an_async_login_is_recorded(alice, activities, password, kind):
     credentials = {"username": "alice", "password": password}
     asyncio.run(AsyncClient().post("/async/sign-in/", credentials))
-    assert [activity.action_type for activity in activities] == ["Create", kind]
+    assert only(activities).action_type == kind
 
 
 def test_a_login_without_the_middleware_tells_where_it_came_from(bare_request, alice, activities):
@@ -94,14 +111,14 @@ def test_nobody_logs_out(bare_request, activities):
 def test_a_failed_login_without_a_request_is_recorded(alice, activities):
     fail()
     activity = only(activities)
-    assert (activity.action_type, activity.actor_label) == ("Login Failed", "alice")
+    assert (activity.action_type, name_of(activity)) == ("Login Failed", "alice")
     assert (activity.path, activity.ip_address) == ("", None)
 
 
 @pytest.mark.parametrize("credentials", [None, {}, {"token": "x"}])
 def test_a_failed_login_of_a_backend_without_names_is_recorded(activities, credentials):
     user_login_failed.send(__name__, credentials=credentials, request=None)
-    assert only(activities).actor_label == ""
+    assert name_of(only(activities)) is None
 
 
 # --- how the identifier is kept --------------------------------------------------------------
@@ -114,7 +131,8 @@ def test_a_failed_login_of_a_backend_without_names_is_recorded(activities, crede
         ("known", "correct horse", hashed("correct horse")),
         ("hashed", "alice", hashed("alice")),
         ("full", "correct horse", "correct horse"),
-        ("none", "alice", ""),
+        ("full", "alice", "alice"),
+        ("none", "alice", None),
     ],
 )
 def test_an_identifier_is_kept_as_the_settings_say(
@@ -122,36 +140,59 @@ def test_an_identifier_is_kept_as_the_settings_say(
 ):
     configure(FAILED_LOGIN_IDENTIFIER=mode)
     fail(typed)
-    assert only(activities).actor_label == label
+    assert name_of(only(activities)) == label
 
 
 def test_a_failed_login_names_the_account_that_was_tried(alice, activities):
     fail("alice")
-    target = Target(model=alice._meta.label_lower, object_id=str(alice.pk), object_repr="alice")
-    assert only(activities).target == target
-    assert only(activities).actor_id is None
+    assert only(activities).target == account(alice)
 
 
-@pytest.mark.parametrize("mode", ["hashed", "full", "none"])
+def test_an_unknown_account_can_be_found_by_its_hash(activities):
+    fail("mallory")
+    target = only(activities).target
+    assert target.object_id == target.object_repr == hashed("mallory")
+    assert target.model == get_user_model()._meta.label_lower
+
+
+@pytest.mark.parametrize("mode", ["hashed", "none"])
 def test_an_account_is_not_looked_up_where_it_would_not_be_named(
     alice, activities, configure, django_assert_num_queries, mode
 ):
     configure(FAILED_LOGIN_IDENTIFIER=mode)
     with django_assert_num_queries(0):
         user_login_failed.send(__name__, credentials={"username": "alice"}, request=None)
-    assert only(activities).target is None
+    assert name_of(only(activities)) != "alice"
 
 
 def test_an_identifier_is_known_or_not_by_one_query(alice, activities, django_assert_num_queries):
     with django_assert_num_queries(3):  # one, between savepoint and release
         user_login_failed.send(__name__, credentials={"username": "alice"}, request=None)
-    assert only(activities).actor_label == "alice"
+    assert name_of(only(activities)) == "alice"
+
+
+def test_an_account_whose_password_was_checked_is_not_looked_up_again(client, alice, activities):
+    with CaptureQueriesContext(connection) as queries:
+        client.post("/sign-in/", {"username": "alice", "password": "wrong"})
+    assert only(activities).target == account(alice)
+    assert len([each for each in queries if "shop_" in each["sql"] or "auth" in each["sql"]]) == 1
+
+
+def test_the_last_account_that_was_tried_is_not_taken_for_the_next(client, alice, activities):
+    client.post("/sign-in/twice/", {"username": "alice", "password": "wrong"})
+    assert sorted(name_of(each) for each in activities) == ["alice", hashed("mallory")]
+
+
+def test_an_account_is_found_by_whatever_a_backend_finds_it(client, alice, activities, settings):
+    settings.AUTHENTICATION_BACKENDS = ["tests.shop.backends.CardBackend"]
+    client.post("/sign-in/card/", {"card": "4711", "password": "wrong"})
+    assert only(activities).target == account(alice)
 
 
 def test_the_same_identifier_has_the_same_hash_however_it_is_written(activities):
     for typed in ("Mallory", "mallory", "MALLORY", "trudy"):
         fail(typed)
-    labels = [activity.actor_label for activity in activities]
+    labels = [name_of(activity) for activity in activities]
     assert labels[0] == labels[1] == labels[2] != labels[3]
 
 
@@ -166,14 +207,14 @@ def test_a_hash_depends_on_the_projects_key(settings):
 def test_an_identifier_of_any_kind_is_recorded(activities, configure, mode, typed):
     configure(FAILED_LOGIN_IDENTIFIER=mode)
     user_login_failed.send(__name__, credentials={"username": typed}, request=None)
-    assert len(only(activities).actor_label) <= 255
+    assert len(name_of(only(activities)) or "") <= 255
     assert counts == {}
 
 
 def test_an_email_is_an_identifier_too(activities, configure):
     configure(FAILED_LOGIN_IDENTIFIER="full")
     user_login_failed.send(__name__, credentials={"email": "a@example.com"}, request=None)
-    assert only(activities).actor_label == "a@example.com"
+    assert name_of(only(activities)) == "a@example.com"
 
 
 # --- when nothing is wanted ------------------------------------------------------------------
@@ -198,4 +239,4 @@ def test_without_requests_logins_are_recorded_all_the_same(client, alice, activi
 def test_a_failed_login_in_a_command_is_not_an_act_of_who_is_bound(activities):
     with bind(actor="cron:nightly"):
         fail("mallory")
-    assert only(activities).actor_label == hashed("mallory")
+    assert name_of(only(activities)) == hashed("mallory")

@@ -129,7 +129,7 @@ def test_a_login_works_while_the_log_is_down(client, log_database, waiting):
     with troubled(log_database, "down"):
         answer = client.post("/log-in/", {"username": "alice", "password": "correct horse"})
     assert answer.json() == {"detail": "yes"}
-    assert {line["action_type"] for line in waiting()} == {"Create", "Login"}
+    assert {line["action_type"] for line in waiting()} == {"Login"}
 
 
 def test_a_transaction_survives_an_activity_that_cannot_be_written(transactional_db, hostile):

@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 from django.utils.translation import gettext_lazy
 
 from tests.hostile import views
-from trackmate.models import READ, ActivityLog
+from trackmate.models import ACTION, READ, ActivityLog
 
 pytest_plugins = ["tests.hostile.fixtures"]
 pytestmark = pytest.mark.database
@@ -60,7 +60,7 @@ def test_a_safe_method_reads(client, hostile, method):
 
 def test_a_method_of_40_characters_is_cut(client, hostile):
     row = assert_unchanged(client, hostile, "X" * 40, "/ignore/")
-    assert (row.method, row.action_type) == ("X" * 15 + "…", READ)
+    assert (row.method, row.action_type) == ("X" * 15 + "…", ACTION)
 
 
 # --- bodies ----------------------------------------------------------------------------------

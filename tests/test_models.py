@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from tests.shop.models import Country, Invoice, Order
 from trackmate.clock import datetime_of
-from trackmate.enums import ActionType, Status, action_type_for_method
+from trackmate.enums import ActionType, Status, action_type_for
 from trackmate.models import (
     CREATE,
     DELETE,
@@ -225,15 +225,24 @@ def test_an_action_type_may_be_the_projects_own():
         ("GET", ActionType.READ),
         ("HEAD", ActionType.READ),
         ("OPTIONS", ActionType.READ),
-        ("POST", ActionType.CREATE),
+        ("POST", ActionType.ACTION),
         ("PUT", ActionType.UPDATE),
         ("PATCH", ActionType.UPDATE),
         ("DELETE", ActionType.DELETE),
-        ("PURGE", ActionType.READ),
+        ("TRACE", ActionType.READ),
+        ("PURGE", ActionType.ACTION),
     ],
 )
 def test_a_method_is_an_action_type(method, action_type):
-    assert action_type_for_method(method) == action_type
+    assert action_type_for(method, 200) == action_type
+
+
+@pytest.mark.parametrize(
+    ("method", "action_type"),
+    [("POST", ActionType.CREATE), ("PUT", ActionType.CREATE), ("GET", ActionType.READ)],
+)
+def test_an_answer_of_201_says_that_something_was_made(method, action_type):
+    assert action_type_for(method, 201) == action_type
 
 
 @pytest.mark.parametrize(

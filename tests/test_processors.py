@@ -13,7 +13,7 @@ from django.urls import resolve
 from trackmate.activity import Activity, Target
 from trackmate.clock import uuid7
 from trackmate.context.scope import Scope, enter_scope, leave_scope
-from trackmate.enums import Source, Status
+from trackmate.enums import ActionType, Source, Status
 from trackmate.models import ActivityLog
 from trackmate.processors import (
     LENGTHS,
@@ -261,7 +261,7 @@ def test_what_an_activity_knows_itself_is_kept(at):
 
 def test_a_failed_login_is_not_taken_for_an_act_of_whoever_is_logged_in(at):
     at("/").request_activity = of_request(actor_id=7, actor_label="alice")
-    activity = enrich(Activity.now(source=Source.AUTH))
+    activity = enrich(Activity.now(action_type=ActionType.LOGIN_FAILED))
     assert (activity.actor_id, activity.actor_label) == (None, "")
 
 

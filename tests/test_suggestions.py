@@ -57,7 +57,8 @@ def test_keys_that_start_with_the_text(staff):
 
 def test_values_that_are_always_suggested(staff):
     assert texts(staff, "source:") == [
-        f"source:{each}" for each in ("request", "auth", "model", "custom")
+        f"source:{each}"
+        for each in ("request", "auth", "model", "admin", "command", "task", "custom")
     ]
     assert texts(staff, "-type:log") == ["-type:Login", "-type:Logout", '-type:"Login Failed"']
     assert texts(staff, "method:p") == [

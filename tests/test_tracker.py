@@ -234,7 +234,7 @@ def call_view(tracked_view, *args, **kwargs):
     [
         ({"action": "a"}, "action", "a"),
         ({"action_type": "Approve"}, "action_type", "Approve"),
-        ({}, "action_type", "Create"),
+        ({}, "action_type", "Action"),
         (
             {"content_object": Order(pk=7, number="7")},
             "target",

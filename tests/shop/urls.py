@@ -27,6 +27,8 @@ urlpatterns = [
     path("whoami/", views.whoami, name="whoami"),
     path("look-at-session/", views.look_at_session, name="look-at-session"),
     path("sign-in/", csrf_exempt(views.sign_in), name="sign-in"),
+    path("sign-in/card/", csrf_exempt(views.sign_in_by_card)),
+    path("sign-in/twice/", csrf_exempt(views.sign_in_twice)),
     path("sign-out/", csrf_exempt(views.sign_out), name="sign-out"),
     re_path(r"^files/(?P<name>.+)$", views.index, name="files"),
     path("reset/<str:token>/", views.index, name="reset"),

@@ -87,6 +87,20 @@ def sign_in(request):
     return HttpResponse("welcome")
 
 
+def sign_in_by_card(request):
+    """Log in by what only a backend of the project knows."""
+    if authenticate(request, card=request.POST["card"], password=request.POST["password"]) is None:
+        return HttpResponse("wrong", status=403)
+    return HttpResponse("welcome")
+
+
+def sign_in_twice(request):
+    """Try two accounts, of which the second does not exist."""
+    for name in (request.POST["username"], "mallory"):
+        authenticate(request, username=name, password=request.POST["password"])
+    return HttpResponse("wrong", status=403)
+
+
 def sign_out(request):
     logout(request)
     return HttpResponse("bye")

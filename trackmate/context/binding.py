@@ -42,16 +42,17 @@ class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppres
     ) -> None:
         super().__init__()
         values: dict[str, Any] = {
-            "tenant": tenant,
+            "tenant": tenant or None,
             "reason": reason or None,
             "request_id": request_id,
             "trace_id": trace_id,
             "extra": extra or None,
         }
+        self._values = {name: value for name, value in values.items() if value is not None}
         for name, person in (("actor", actor), ("impersonator", impersonator)):
             if person is not None:
-                values[f"{name}_id"], values[f"{name}_label"] = describe_actor(person)
-        self._values = {name: value for name, value in values.items() if value is not None}
+                key, label = describe_actor(person)
+                self._values |= {f"{name}_id": key, f"{name}_label": label}
 
     def __enter__(self) -> None:
         scope = current_scope()

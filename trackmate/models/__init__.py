@@ -12,10 +12,12 @@ DELETE = ActionType.DELETE
 LOGIN = ActionType.LOGIN
 LOGOUT = ActionType.LOGOUT
 LOGIN_FAILED = ActionType.LOGIN_FAILED
+ACTION = ActionType.ACTION
 SUCCESS = Status.SUCCESS
 FAILED = Status.FAILED
 
 __all__ = [
+    "ACTION",
     "CREATE",
     "DELETE",
     "FAILED",

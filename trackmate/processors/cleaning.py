@@ -17,6 +17,7 @@ LENGTHS = {
     "status": 16,
     "actor_label": 255,
     "impersonator_label": 255,
+    "tenant": 64,
     "user_agent": 512,
     "session_hash": 64,
     "method": 16,
@@ -27,14 +28,13 @@ LENGTHS = {
 }
 """Maximum lengths of the columns of `ActivityLog`."""
 
-MAX_TENANT = 64
-
-
 def clean(activity: Activity) -> Activity:
     """Make every value storable: without control characters, bounded, JSON-ready."""
     cleaned: dict[str, Any] = {}
     for name, length in LENGTHS.items():
         text = getattr(activity, name)
+        if text is None and name == "tenant":
+            continue
         if type(text) is not str:
             cleaned[name] = text = as_plain_str(text)
         if text and (not text.isprintable() or len(text) > length):
@@ -42,8 +42,6 @@ def clean(activity: Activity) -> Activity:
     for name in ("data", "response", "changes", "extra"):
         if (value := getattr(activity, name)) is not None:
             cleaned[name] = Sanitizer()(value)
-    if activity.tenant is not None:
-        cleaned["tenant"] = clean_line(as_plain_str(activity.tenant), MAX_TENANT) or None
     for name in ("remarks", "reason"):
         if text := getattr(activity, name):
             cleaned[name] = clean_text(truncate(as_plain_str(text), MAX_TEXT))

@@ -6,7 +6,7 @@ from django.urls import resolve, reverse
 from trackmate.activity import Activity, Target
 from trackmate.capture.requests import readable_route
 from trackmate.clock import uuid7
-from trackmate.enums import ActionType, Source, Status, action_type_for_method
+from trackmate.enums import ActionType, Source, Status, action_type_for
 from trackmate.redaction.text import keyed_hash
 
 # Typical seconds of what takes longer than QUICK.
@@ -55,7 +55,7 @@ class Visit:
         values = {
             "source": Source.REQUEST,
             "action": route,
-            "action_type": action_type_for_method(method),
+            "action_type": action_type_for(method),
             "status": Status.FAILED if code >= 400 else Status.SUCCESS,
             "status_code": code,
             "execution_time": seconds,
