@@ -152,7 +152,7 @@ class Settings:
     when it ends."""
 
     REQUEST_ID_HEADER: str | None = None
-    """The header that has the id of a request, such as "X-Request-ID". One that a request comes with
+    """The header with the id of a request, such as "X-Request-ID". One that a request comes with
     is taken if it is valid, and the id is sent back with the response. Unset: ids are made here,
     and responses are not changed."""
 

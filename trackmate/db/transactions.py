@@ -58,13 +58,25 @@ class QueryNotAllowedError(Exception):
 @contextmanager
 def no_queries() -> Iterator[None]:
     """Raise QueryNotAllowedError for a query inside the block, instead of sending it."""
-    with ExitStack() as stack:
-        for connection in connections.all(initialized_only=True):
-            stack.enter_context(connection.execute_wrapper(_refuse))
+    # On the instances: an execute wrapper is called when Django has logged the query already.
+    changed = [
+        (connection.__dict__, name, connection.__dict__.get(name))
+        for connection in connections.all(initialized_only=True)
+        for name in ("cursor", "chunked_cursor")
+    ]
+    for attributes, name, _before in changed:
+        attributes[name] = _refuse
+    try:
         yield
+    finally:
+        for attributes, name, before in changed:
+            if before is None:
+                del attributes[name]
+            else:
+                attributes[name] = before
 
 
-def _refuse(*_args: Any) -> Any:
+def _refuse(*_args: Any, **_kwargs: Any) -> Any:
     raise QueryNotAllowedError
 
 
