@@ -277,6 +277,7 @@ class SeedTests(TestCase):
                 "Login",
                 "Logout",
                 "Login Failed",
+                "Action",
             },
             "source": {"request", "auth", "custom"},
             "status_code": {200, 201, 204, 302, 400, 401, 403, 404, 405, 500},

@@ -14,6 +14,7 @@ urlpatterns = [
     path("orders/<int:pk>/edit/", views.order_edit, name="order-edit"),
     path("orders/<int:pk>/ship/", views.order_ship, name="order-ship"),
     path("orders/<int:pk>/cancel/", views.order_cancel, name="order-cancel"),
+    path("orders/<int:pk>/delete/", views.OrderDelete.as_view(), name="order-delete"),
     path("customers/", views.CustomerList.as_view(), name="customers"),
     path("customers/<int:pk>/", views.CustomerDetail.as_view(), name="customer"),
     path("customers/<int:pk>/edit/", views.CustomerEdit.as_view(), name="customer-edit"),

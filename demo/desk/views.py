@@ -10,9 +10,10 @@ from django.db import transaction
 from django.db.models import Count, F, Sum
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
-from django.views.generic import DetailView, ListView, UpdateView
+from django.views.generic import DeleteView, DetailView, ListView, UpdateView
 from trackmate import ActionType, track, tracker
 
 from desk import orders
@@ -130,6 +131,13 @@ def order_cancel(request, pk):
 def order_ship(request, pk):
     """Hand an order to the carrier."""
     return _step(request, orders.ship, get_object_or_404(Order, pk=pk))
+
+
+class OrderDelete(LoginRequiredMixin, DeleteView):
+    """Delete an order that was called off."""
+
+    queryset = Order.objects.filter(state=Order.State.CANCELLED)
+    success_url = reverse_lazy("desk:orders")
 
 
 class CustomerList(LoginRequiredMixin, ListView):

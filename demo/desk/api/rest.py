@@ -74,7 +74,13 @@ class OrderViewSet(ModelViewSet):
 
     queryset = Order.objects.prefetch_related("lines")
     serializer_class = OrderSerializer
-    http_method_names = ("get", "post", "patch", "head", "options")
+    http_method_names = ("get", "post", "patch", "delete", "head", "options")
+
+    def perform_destroy(self, order):
+        try:
+            order.delete()
+        except ProtectedError as error:
+            raise Conflict(f"{order} has an invoice.") from error
 
     def perform_create(self, serializer):
         serializer.save(placed_by=self.request.user)

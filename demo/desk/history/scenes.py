@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from django.utils import timezone
 from trackmate.activity import Activity, Target
-from trackmate.enums import ActionType
+from trackmate.enums import ActionType, Source
 from trackmate.redaction.text import keyed_hash
 
 from desk.history import cast
 from desk.history.books import PRODUCTS, UNSOLD
-from desk.history.visits import Visit, changed
+from desk.history.visits import Visit, about, changed, lists
+from desk.models import Customer, Order
 
 PROBES = ("/wp-login.php", "/.env", "/xmlrpc.php", "/phpmyadmin/", "/.git/config", "/backup.zip",
           "/admin.php", "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php")  # fmt: skip
@@ -89,28 +90,34 @@ def clerk(stage, moment):
 
 def _orders(visit, _order_):
     state = visit.dice.choice(("", "", "open", "shipped"))
-    visit.get("desk:orders", extra={"query": f"state={state}"} if state else None)
+    extra = {"query": f"state={state}"} if state else None
+    visit.get("desk:orders", **lists("desk.order"), extra=extra)
 
 
 def _customers(visit, _order_):
-    visit.get("desk:customers", extra={"query": f"q={visit.dice.choice(('li', 'school', 'mill'))}"})
+    extra = {"query": f"q={visit.dice.choice(('li', 'school', 'mill'))}"}
+    visit.get("desk:customers", **lists("desk.customer"), extra=extra)
 
 
 def _order(visit, order):
     if order:
-        visit.get("desk:order", order.pk)
+        visit.get("desk:order", order.pk, **about(order))
         if visit.dice.random() < 0.3:
-            visit.get("desk:customer", order.customer_id)
+            visit.get("desk:customer", order.customer_id, **about(order.customer))
 
 
 def _edit_customer(visit, order):
     if order:
         customer = order.customer
         email = f"orders@{customer.email.partition('@')[2]}"
-        visit.get("desk:customer-edit", customer.pk)
+        visit.get("desk:customer-edit", customer.pk, **about(customer))
         form = {"name": customer.name, "email": email, "city": customer.city}
-        visit.post("desk:customer-edit", customer.pk, data=form)
-        visit.beside("customer.changed", **changed(customer, email=(customer.email, email)))
+        said = about(customer, "update")
+        visit.post(
+            "desk:customer-edit", customer.pk, **said, action_type=ActionType.UPDATE, data=form
+        )
+        said = changed(customer, email=(customer.email, email))
+        visit.beside(**{**said, "action": "customer.changed"})
 
 
 def _edit_order(visit, order):
@@ -119,8 +126,8 @@ def _edit_order(visit, order):
         form = {"customer": str(order.customer_id), "note": note}
         named = {"action": "order.changed", "target": Target.from_instance(order)}
         visit.get("desk:order-edit", order.pk, **named)
-        visit.post("desk:order-edit", order.pk, **named, data=form)
-        visit.beside("desk.order.update", **changed(order, note=(order.note, note)))
+        said = {**changed(order, note=(order.note, note)), **named}
+        visit.post("desk:order-edit", order.pk, **said, data=form)
 
 
 def place_order(stage, story):
@@ -134,7 +141,7 @@ def place_order(stage, story):
     visit.post("desk:order-create", data={"customer": str(order.customer_id), "note": order.note})
     visit.beside("order.placed", action_type=ActionType.CREATE, target=Target.from_instance(order),
                  data={"customer": order.customer.name})  # fmt: skip
-    visit.get("desk:order", order.pk)
+    visit.get("desk:order", order.pk, **about(order))
     return visit.activities
 
 
@@ -155,9 +162,8 @@ def ship_order(stage, story):
                    response={"id": order.pk, "state": "shipped"})  # fmt: skip
     else:
         visit = stage.visit(story.shipped_at, stage.one("clerk"))
-        visit.get("desk:order", order.pk)
+        visit.get("desk:order", order.pk, **about(order))
         visit.post("desk:order-ship", order.pk, **facts)
-    visit.beside("desk.order.update", **changed(order, state=("open", "shipped")))
     return visit.activities
 
 
@@ -165,10 +171,9 @@ def cancel_order(stage, story):
     """A clerk calls it off."""
     order = story.order
     visit = stage.visit(story.cancelled_at, stage.one("clerk"))
-    visit.get("desk:order", order.pk)
+    visit.get("desk:order", order.pk, **about(order))
     visit.post("desk:order-cancel", order.pk, action="order.cancelled",
                action_type=ActionType.UPDATE, target=Target.from_instance(order))  # fmt: skip
-    visit.beside("desk.order.update", **changed(order, state=("open", "cancelled")))
     return visit.activities
 
 
@@ -176,7 +181,7 @@ def approve_invoice(stage, story):
     """An approver reads the invoice and approves it."""
     invoice = story.invoice
     visit = stage.visit(story.approved_at, _member(stage, invoice.approved_by_id))
-    visit.get("desk:invoices")
+    visit.get("desk:invoices", **lists("desk.invoice"))
     visit.get(
         "desk:invoice", invoice.pk, action="invoice.read", target=Target.from_instance(invoice)
     )
@@ -228,11 +233,11 @@ def machine(stage, moment):
     member = stage.one("machine")
     visit = Visit(stage.dice, moment, stage.dice.choice(member.clients), member=member)
     for page in range(1, stage.dice.randint(2, 7)):
-        visit.get("desk-api:order-list", extra={"query": f"page={page}"})
+        visit.get("desk-api:order-list", **lists("desk.order"), extra={"query": f"page={page}"})
     order = stage.order()
     if order:
-        visit.get("desk-api:order-detail", order.pk)
-        visit.get("desk-api:customer-detail", order.customer_id)
+        visit.get("desk-api:order-detail", order.pk, **about(order))
+        visit.get("desk-api:customer-detail", order.customer_id, **about(order.customer))
     if order and stage.dice.random() < 0.1:
         _correct(visit, order.customer)
     if stage.dice.random() < 0.06:
@@ -243,11 +248,16 @@ def machine(stage, moment):
 
 def _correct(visit, customer):
     city = {"city": customer.city}
-    visit.request("PATCH", "desk-api:customer-detail", customer.pk, data=city, response=city)
+    said = about(customer, "update")
+    visit.request("PATCH", "desk-api:customer-detail", customer.pk, **said, data=city,
+                  response=city)  # fmt: skip
     if visit.dice.random() < 0.5:
         # Entered twice by mistake, so one of them goes.
-        visit.call("desk-api:customer-list", code=201, data={"name": customer.name, **city})
-        visit.request("DELETE", "desk-api:customer-detail", customer.pk + 9_000, code=204)
+        twin = Customer(pk=customer.pk + 9_000, name=customer.name)
+        visit.call("desk-api:customer-list", code=201, **about(twin, "create"),
+                   action_type=ActionType.CREATE, data={"name": customer.name, **city})  # fmt: skip
+        visit.request("DELETE", "desk-api:customer-detail", twin.pk, code=204,
+                      **about(twin, "delete"))  # fmt: skip
 
 
 def shopper(stage, moment):
@@ -283,11 +293,20 @@ def boss(stage, moment):
     visit = stage.visit(moment, stage.one("boss", "lead", "auditor"))
     visit.get("admin:index")
     if visit.member.role == "auditor":
-        visit.get("admin:desk_order_changelist", code=403)
+        visit.get("admin:desk_order_changelist", code=403, **lists("desk.order"))
     else:
-        visit.get("admin:desk_order_changelist")
-        visit.get("admin:desk_product_changelist")
+        visit.get("admin:desk_order_changelist", **lists("desk.order"))
+        visit.get("admin:desk_product_changelist", **lists("desk.product"))
+    if visit.member.role == "boss" and stage.dice.random() < 0.3 and (order := stage.order()):
+        _delete_twin(visit, order)
     return visit.activities
+
+
+def _delete_twin(visit, order):
+    """Delete an order that was entered twice by mistake."""
+    twin = Order(pk=order.pk + 90_000)
+    visit.post("admin:desk_order_delete", twin.pk, source=Source.ADMIN, **about(twin, "delete"),
+               action_type=ActionType.DELETE, data={"post": "yes"}, remarks="Deleted.")  # fmt: skip
 
 
 def burglary(stage, moment, *, tries):

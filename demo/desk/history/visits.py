@@ -93,25 +93,31 @@ class Visit:
             self.fail_login(member.login, member.pk)
         # Who logs in is known when the request ends.
         self.member = member
-        self.post("login", data={"username": member.login, "password": "as-everybody-knows"})
-        self.beside("auth.login", source=Source.AUTH, action_type=ActionType.LOGIN)
+        self.post(
+            "login",
+            data={"username": member.login, "password": "as-everybody-knows"},
+            source=Source.AUTH,
+            action="auth.login",
+            action_type=ActionType.LOGIN,
+        )
 
     def log_out(self):
         """Leave by it."""
-        self.post("logout")
-        self.beside("auth.logout", source=Source.AUTH, action_type=ActionType.LOGOUT)
+        said = {"action": "auth.logout", "action_type": ActionType.LOGOUT}
+        self.post("logout", source=Source.AUTH, **said)
 
     def fail_login(self, login, key):
         """Try a name with a wrong password; only a name that exists, so has a key, is told."""
-        self.post("login", code=200, data={"username": login, "password": "letmein"})
-        account = Target(model="auth.user", object_id=str(key), object_repr=login)
-        self.beside(
-            "auth.login",
+        name = login if key else f"sha256:{keyed_hash(login, 'identifier')}"
+        self.post(
+            "login",
+            code=200,
+            data={"username": login if key else "[redacted]", "password": "letmein"},
             source=Source.AUTH,
+            action="auth.login",
             action_type=ActionType.LOGIN_FAILED,
             status=Status.FAILED,
-            actor_label=login if key else f"sha256:{keyed_hash(login, 'identifier')}",
-            target=account if key else None,
+            target=Target(model="auth.user", object_id=str(key or name), object_repr=name),
         )
 
     def _who(self):
@@ -132,11 +138,24 @@ class Visit:
         return self.dice.expovariate(1 / 14) if self.member and self.client.session else 1.5
 
 
+def about(instance, verb="read"):
+    """Return what the framework of a view says about the object that it has looked up."""
+    return {
+        "action": f"{instance._meta.label_lower}.{verb}",
+        "target": Target.from_instance(instance),
+    }
+
+
+def lists(label):
+    """Return what the framework of a view says about a list."""
+    return {"action": f"{label}.list"}
+
+
 def changed(instance, **changes):
     """Return the facts of an updated object: `field=(old, new)`."""
     return {
         "action_type": ActionType.UPDATE,
-        "target": Target.from_instance(instance),
+        **about(instance, "update"),
         "changes": {name: list(pair) for name, pair in changes.items()},
     }
 
