@@ -47,8 +47,8 @@ def show_news(page):
 def test_a_day_at_the_desk_is_seen_live(url, open_page):
     auditor, clerk = open_page(), open_page()
     log_in(auditor, url, "auditor")
-    # The history behind it has failed logins of its own.
-    asked = {"actor": "alice", "range": "custom", "start": datetime.now(UTC).isoformat()}
+    # The history behind it has activities of its own.
+    asked = {"path": "/", "range": "custom", "start": datetime.now(UTC).isoformat()}
     auditor.goto(f"{url}/trackmate/activity/?{urlencode(asked)}")
     expect(auditor.locator("[data-tm-state]")).to_have_text("Live")
     rows = auditor.locator("#tm-rows tbody tr")
@@ -63,7 +63,10 @@ def test_a_day_at_the_desk_is_seen_live(url, open_page):
     place_order(clerk, url)
     clerk.goto(f"{url}/catalogue/")  # by the next answer, the one before it is stored
     show_news(auditor)
-    expect(rows.filter(has_text="auth.login")).to_have_count(2)
+    logins = rows.filter(has_text="auth.login")
+    expect(logins).to_have_count(2)
+    # Whoever failed is unknown; the account is the object.
+    expect(logins.filter(has=auditor.locator("[data-type=login]"))).to_contain_text("alice")
     expect(rows.filter(has_text="order.placed")).to_have_count(1)
     posted = rows.filter(has_text="POST").filter(has_text="/orders/new/")
     expect(posted.filter(has_not_text="order.placed")).to_have_count(1)
@@ -81,3 +84,40 @@ def test_what_was_placed_can_be_opened(url, open_page):
     expect(drawer.get_by_role("heading", name="order.placed")).to_be_visible()
     expect(drawer).to_contain_text("Order ")
     expect(drawer).not_to_contain_text(PASSWORD)
+
+
+def delete_in_the_admin(page, url, pk):
+    page.goto(f"{url}/admin/desk/order/{pk}/delete/")
+    page.get_by_role("button", name="Yes, I’m sure").click()
+    expect(page.get_by_text("was deleted successfully")).to_be_visible()
+
+
+def delete_on_the_site(page, url, pk):
+    page.goto(f"{url}/orders/{pk}/")
+    page.get_by_role("button", name="Cancel order").click()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete order").click()
+    expect(page).to_have_url(f"{url}/orders/")
+
+
+def delete_by_the_api(page, url, pk):
+    token = next(each for each in page.context.cookies() if each["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token["value"]}
+    assert page.request.delete(f"{url}/api/v1/orders/{pk}/", headers=headers).status == 204
+
+
+@pytest.mark.parametrize("delete", [delete_in_the_admin, delete_on_the_site, delete_by_the_api])
+def test_who_deleted_an_order_is_told_by_one_search(url, open_page, delete):
+    page = open_page()
+    log_in(page, url, "admin")
+    place_order(page, url)
+    pk = page.url.rstrip("/").rpartition("/")[2]
+    delete(page, url, pk)
+    page.goto(f"{url}/catalogue/")  # by the next answer, the one before it is stored
+    page.goto(f"{url}/trackmate/activity/?{urlencode({'q': f'type:delete Order {pk}'})}")
+    row = page.locator("#tm-rows tbody tr")
+    expect(row).to_have_count(1)
+    for text in ("admin", "Delete", "desk.order.delete", f"Order {pk}"):
+        expect(row).to_contain_text(text)
+    row.get_by_role("link", name=f"Order {pk}").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"Order {pk}")
