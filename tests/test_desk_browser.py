@@ -1,5 +1,6 @@
 """A day at the order desk in a real browser, and the same day in the dashboard of somebody else."""
 
+import re
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -88,7 +89,7 @@ def test_what_was_placed_can_be_opened(url, open_page):
 
 def delete_in_the_admin(page, url, pk):
     page.goto(f"{url}/admin/desk/order/{pk}/delete/")
-    page.get_by_role("button", name="Yes, I’m sure").click()
+    page.get_by_role("button", name=re.compile("Yes, I.m sure")).click()
     expect(page.get_by_text("was deleted successfully")).to_be_visible()
 
 
