@@ -38,7 +38,7 @@ class Target:
     def from_instance(cls, instance: Model) -> Self:
         """Return the target for a model instance."""
         return cls(
-            model=label_of(type(instance)),
+            model=label_of(instance.__class__),  # of a lazy object, such as `request.user`, too
             object_id=serialize_key(instance) or "",
             object_repr=_name_of(instance),
         )

@@ -28,6 +28,9 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "two_factor",
     "axes",
+    "hijack",
+    "impersonate",
+    "loginas",
     "trackmate",
 ]
 

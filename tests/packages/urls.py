@@ -33,5 +33,8 @@ urlpatterns = [
     path("sesame/", SesameLoginView.as_view()),
     path("django/", include("django.contrib.auth.urls")),
     path("", include(two_factor_urls)),
+    path("hijack/", include("hijack.urls")),
+    path("impersonate/", include("impersonate.urls")),
+    path("loginas/", include("loginas.urls")),
     path("trackmate/", include("trackmate.urls")),
 ]

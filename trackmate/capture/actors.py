@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +22,10 @@ FindImpersonator = Callable[[HttpRequest], tuple[Any, str] | None]
 
 find_impersonator: list[FindImpersonator] = []
 """Functions of integrations that return key and label of whoever acts as the request's user."""
+
+
+_READ = "_trackmate_read"
+"""The request's attribute for the session and the user that were read when it had ended."""
 
 
 class ReadOnlySession(dict[str, Any]):
@@ -54,10 +58,12 @@ def request_actor(request: HttpRequest, fallback: tuple[Any, str] | None) -> tup
 
 
 @never_raise
-def request_impersonator(request: HttpRequest) -> dict[str, Any]:
-    """Return the fields of an activity for the user who acts as the request's user, if any."""
+def request_impersonator(request: HttpRequest, actor_id: Any) -> dict[str, Any]:
+    """Return the fields of an activity for the user who acts as the request's actor, if any."""
+    if actor_id is None:
+        return {}
     for find in find_impersonator:
-        if (found := find(request)) is not None:
+        if (found := find(request)) is not None and found[0] != actor_id:
             return {"impersonator_id": found[0], "impersonator_label": found[1]}
     return {}
 
@@ -72,12 +78,26 @@ def request_user(request: HttpRequest) -> Any:
         return user._wrapped
     if "_acached_user" in attributes:
         return attributes["_acached_user"]
+    if _READ in attributes:
+        return attributes[_READ][1]
     if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:
         return None
     if "session" in attributes and settings.SESSION_COOKIE_NAME in request.COOKIES:
         with limit_time(router.db_for_read(get_user_model()), get_settings().WRITE_TIMEOUT):
-            return get_user(SimpleNamespace(session=_read_session(attributes["session"])))  # type: ignore[arg-type]
+            session = _read_session(attributes["session"])
+            found = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
+        attributes[_READ] = session, found
+        return found
     return user
+
+
+def read_session(request: HttpRequest) -> Mapping[str, Any]:
+    """Return the data of the request's session if they have been read; no query is made."""
+    attributes = request.__dict__
+    if _READ in attributes:
+        session: ReadOnlySession = attributes[_READ][0]
+        return session
+    return getattr(attributes.get("session"), "__dict__", {}).get("_session_cache") or {}
 
 
 @never_raise

@@ -103,6 +103,9 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
     if event.impersonator_id is not None or event.impersonator_label:
         values["impersonator_id"] = event.impersonator_id
         values["impersonator_label"] = event.impersonator_label
+    elif event.actor_id is not None and event.actor_id == request.impersonator_id:
+        # The person themselves, who has just begun to act as somebody else.
+        values |= {"impersonator_id": None, "impersonator_label": ""}
     for each in folded:
         if each.remarks and not values.get("remarks"):
             values["remarks"] = each.remarks

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from trackmate.activity import Activity, describe_actor
 from trackmate.capture.accounts import identify_account
-from trackmate.capture.actors import request_user
+from trackmate.capture.actors import request_impersonator, request_user
 from trackmate.capture.clients import describe_client
 from trackmate.clock import aware
 from trackmate.conf import get_settings
@@ -38,7 +38,10 @@ def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs
         # The request ends as an anonymous one.
         scope.actor = describe_actor(user)
     if _is_tracked():
-        record_auth_event(request, ActionType.LOGOUT, action="auth.logout", **_actor(user))
+        # The session is gone when the request ends.
+        found = request_impersonator(request, user.pk) if request is not None else None
+        values = {**_actor(user), **(found or {})}
+        record_auth_event(request, ActionType.LOGOUT, action="auth.logout", **values)
 
 
 @never_raise

@@ -68,7 +68,7 @@ def describe_request(
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
-        **{**(request_impersonator(request) or {}), **scope.bound},
+        **{**(request_impersonator(request, actor_id) or {}), **scope.bound},
         ip_address=apply_ip_mode(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=hash_session(request) or "",

@@ -45,6 +45,9 @@ class Integration:
 
 INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="passwords", package="django.contrib.auth"),
+    Integration(name="hijack", package="hijack"),
+    Integration(name="impersonate", package="impersonate"),
+    Integration(name="loginas", package="loginas"),
 )
 """All integrations, in the order in which they are installed."""
 
