@@ -5,21 +5,24 @@ import re
 from html import escape, unescape
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.factories import activities, activity, person
+from tests.factories import SCRIPT, UNKNOWN, activities, activity, person
 from tests.shop.models import Order
 from tests.urls_under_test import FRAGMENT, log_queries, text_of
 from trackmate.checks import check_trackmate
 from trackmate.dashboard import time_ranges
+from trackmate.dashboard.detail import facts
 from trackmate.dashboard.dimensions import RESERVED, Dimension, columns, dimensions
 from trackmate.dashboard.forms import pagination
 from trackmate.dashboard.stats.facets import GROUPED
-from trackmate.dashboard.tables import display_options
+from trackmate.dashboard.tables import account_tables, display_options
+from trackmate.enums import Source
 from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
@@ -245,7 +248,12 @@ def test_every_built_in_dimension_is_complete(name):
         assert reverse(f"trackmate:{name}", args=["x"])
     model_fields = {field.name for field in ActivityLog._meta.fields}
     assert {*dimension.fields, dimension.sort_field or "pk"} <= {*model_fields, "pk"}
-    assert set(dimension.export_fields) <= {*model_fields, "actor_id", "object_type"}
+    assert set(dimension.export_fields) <= {
+        *model_fields,
+        "actor_id",
+        "impersonator_id",
+        "object_type",
+    }
     assert set(GROUPED) <= dimensions().keys()
 
 
@@ -307,14 +315,308 @@ HASH = "sha256:6fc8e2b0a1d94c7f8e5b3a2d1c0f9e8d"
 
 
 def test_a_hashed_account_has_a_short_name(staff):
-    row = activity(actor_label=HASH, action_type="Login Failed", ip_address="10.0.0.1")
-    assert (row.who, row.actor_label) == ("Unknown account (6fc8)", HASH)
+    row = failed_login(HASH, object_repr=HASH, ip_address="10.0.0.1")
+    assert (row.object_name, row.object_repr) == ("Unknown account (6fc8)", HASH)
     page = text_of(staff.get(LIST))
     [url] = re.findall(r'<a class="tm-cut" href="([^"]+)" title="Unknown account \(6fc8\)">', page)
     assert keys_in(text_of(staff.get(unescape(url)))) == [str(row.pk)]
-    assert keys_in(text_of(staff.get(LIST, {"actor": HASH}))) == [str(row.pk)]
-    for url in ("/trackmate/", reverse("trackmate:facets"), f"/trackmate/actor/={HASH}/"):
+    account = f"{get_user_model()._meta.label_lower}/{HASH}"
+    for url in (
+        LIST,
+        f"{LIST}{row.pk}/",
+        reverse("trackmate:object", args=[account]),
+        f"{reverse('trackmate:facets')}?page=address&address=10.0.0.1",
+    ):
         assert "<bdi>Unknown account (6fc8)</bdi>" in text_of(staff.get(url))
+    assert '<h1 class="tm-title"><bdi>Unknown account (6fc8)</bdi>' in text_of(
+        staff.get(reverse("trackmate:object", args=[account]))
+    )
+
+
+@pytest.mark.parametrize("name", ["sha256:" + "a" * 64, "sha256:", "sha256:abc", f" {HASH}"])
+def test_an_object_that_is_called_like_a_hash_keeps_its_name(name):
+    assert activity(object_id=name, object_repr=name).object_name == name
+    assert activity(object_id="7", object_repr=HASH).object_name == HASH
+
+
+def failed_login(key="5", **fields):
+    """Store a failed login to an account."""
+    account = ContentType.objects.get_for_model(get_user_model())
+    values = {"action_type": "Login Failed", "method": "POST", "content_type": account}
+    return activity(**{**values, "object_id": str(key), "object_repr": "alice", **fields})
+
+
+def test_who_failed_to_log_in_is_unknown_and_not_anonymous(staff):
+    failed, anonymous = str(failed_login().pk), str(activity(method="GET").pk)
+    page = text_of(staff.get(LIST))
+    actors = re.findall(r'<td class="tm-actor"><span class="tm-none">(\w+)</span>', page)
+    assert sorted(actors) == ["anonymous", "unknown"]
+    for name, wanted in (("unknown", failed), ("anonymous", anonymous)):
+        assert keys_in(text_of(staff.get(LIST, {"actor": name}))) == [wanted]
+        assert keys_in(text_of(staff.get(LIST, {"q": f"actor:{name}"}))) == [wanted]
+
+
+def test_failed_logins_are_no_activities_of_an_actor_in_any_count(staff):
+    failed_login(actor_label="mallory")
+    activity(actor_label="ann")
+    for url in ("/trackmate/", reverse("trackmate:facets")):
+        page = text_of(staff.get(url))
+        assert re.findall(r'<th scope="row"><a [^>]*title="(ann|mallory)"', page) == ["ann"]
+
+
+# Who acted as somebody else
+
+
+def acted(actor, impersonator, **fields):
+    """Store what one person did as another."""
+    labels = {"actor_label": str(actor), "impersonator_label": str(impersonator)}
+    return activity(actor=actor, impersonator=impersonator, **{**labels, **fields})
+
+
+@pytest.fixture
+def people():
+    return person("alice"), person("admin", is_staff=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("as:alice", {"alice by admin", "old alice by admin"}),
+        ("as:admin", {"alice by admin", "old alice by admin"}),
+        ("as:ADM", {"alice by admin", "old alice by admin"}),
+        ("impersonator:=admin", {"alice by admin", "old alice by admin"}),
+        ("as:=alice", {"alice by admin"}),
+        ("as:{alice}", {"alice by admin", "old alice by admin"}),
+        ("as:{admin}", {"alice by admin", "old alice by admin"}),
+        ("as:cron", {"cron by deploy"}),
+        ("as:deplo", {"cron by deploy"}),
+        ("as:anonymous", set()),
+        ("as:unknown", set()),
+        ("-as:alice", {"alice", "admin", "cron", "cron by deploy", "nobody"}),
+        ("as:alice,cron", {"alice by admin", "old alice by admin", "cron by deploy"}),
+        ('as:"%"', set()),
+    ],
+)
+def test_either_side_of_an_impersonation_finds_it(staff, people, line, found):
+    alice, admin = people
+    rows = {
+        "alice": activity(actor=alice),
+        "admin": activity(actor=admin),
+        "cron": activity(actor_label="cron"),
+        "nobody": activity(method="GET"),
+        "alice by admin": acted(alice, admin),
+        "old alice by admin": acted(alice, admin, actor_label="al"),
+        "cron by deploy": activity(actor_label="cron", impersonator_label="deploy"),
+    }
+    line = line.format(alice=f"#{alice.pk}", admin=f"#{admin.pk}")
+    names = {str(row.pk): name for name, row in rows.items()}
+    page = text_of(staff.get(LIST, {"q": line}))
+    assert {names[key] for key in keys_in(page)} == found
+
+
+def test_a_key_that_is_none_gets_a_message(staff):
+    page = text_of(staff.get(LIST, {"q": "as:#none"}))
+    assert "“#none” is not the ID of a user." in page
+
+
+def test_the_actor_of_an_impersonation_is_read_with_the_person(staff, people):
+    row = acted(*people)
+    page = text_of(staff.get(LIST))
+    [cell] = re.findall(r'<td class="tm-actor">(.*?)</td>', page)
+    assert re.sub("<[^>]+>", "", cell) == "alice (by admin)"
+    urls = re.findall(r'href="([^"]+)"', cell)
+    assert [keys_in(text_of(staff.get(unescape(url)))) for url in urls] == [[str(row.pk)]] * 2
+    assert (row.actor_text, str(row).endswith(" alice: ")) == ("alice (by admin)", True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, ""),
+        ({"method": "GET", "impersonator_label": "x"}, "anonymous (by x)"),
+        ({"actor_label": "a", "impersonator_id": UNKNOWN}, f"a (by #{UNKNOWN})"),
+        ({"actor_label": "100%", "impersonator_label": "%s%(x)s"}, "100% (by %s%(x)s)"),
+        ({"actor_label": "<b>", "impersonator_label": SCRIPT}, f"<b> (by {SCRIPT})"),
+    ],
+)
+def test_an_actor_with_any_names(staff, fields, text):
+    assert activity(**fields).actor_text == text
+    page = text_of(staff.get(LIST))
+    [cell] = re.findall(r'<td class="tm-actor">(.*?)</td>', page)
+    assert unescape(re.sub("<[^>]+>", "", cell)) == (text or "\N{EN DASH}")
+    assert SCRIPT not in page
+
+
+def test_what_most_projects_do_not_have_takes_no_space(staff):
+    row = activity(actor_label="ann")
+    lists = text_of(staff.get(LIST)) + text_of(staff.get(reverse("trackmate:facets")))
+    detail = text_of(staff.get(f"{LIST}{row.pk}/"))
+    for name in ("Impersonator", "Tenant", "Trace", "Reason"):
+        assert f"<h2>{name}</h2>" not in lists
+        assert f">{name}</th>" not in lists
+        assert f"<dt>{name}</dt>" not in detail
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture
+def full(people):
+    alice, admin = people
+    values = {"tenant": "acme", "trace_id": TRACE, "reason": "ticket 4711", "action": "full"}
+    activity(actor=alice, tenant="other", trace_id="0" * 32, reason="no", action="other")
+    return acted(alice, admin, **values)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tenant:acme",
+        f"trace:{TRACE}",
+        f"trace_id:{TRACE}",
+        'reason:"t 47"',
+        "4711",
+        "reason:ticket",
+    ],
+)
+def test_the_other_columns_are_searched(staff, full, line):
+    assert keys_in(text_of(staff.get(LIST, {"q": line}))) == [str(full.pk)]
+
+
+def test_the_other_columns_are_columns_suggestions_facets_and_exports(client, people, full):
+    client.force_login(person("ann", *PERMISSIONS, is_staff=True))
+    columns = "time,impersonator,tenant,trace,reason"
+    page = text_of(client.get(LIST, {"columns": columns, "q": "action:full"}))
+    [row] = re.findall(r"<td.*</td></tr>", page)
+    assert re.sub("(?:<[^>]+>)+", " ", row).split() == ["admin", "acme", TRACE, "ticket", "4711"]
+    for line, text in (("tenant:a", "tenant:acme"), ("as:", "as:admin")):
+        answer = client.get(reverse("trackmate:suggestions"), {"q": line}, headers=FRAGMENT)
+        assert f"<bdi>{text}</bdi>" in text_of(answer)
+    facets = text_of(client.get(reverse("trackmate:facets"), headers=FRAGMENT))
+    assert re.findall(r"<bdi>(acme|other)</bdi>", facets) == ["acme", "other"]
+    export = b"".join(client.get(reverse("trackmate:export", args=["csv"])).streaming_content)
+    found = {line["action"]: line for line in csv.DictReader(export.decode().splitlines())}["full"]
+    names = ("impersonator_label", "impersonator_id", "tenant", "trace_id", "reason")
+    key = str(people[1].pk)
+    assert [found[name] for name in names] == ["admin", key, "acme", TRACE, "ticket 4711"]
+
+
+def test_the_page_of_an_activity_and_the_admin_show_them(client, people, full, configure):
+    configure(TRACE_URL="https://traces.example.org/t/{trace_id}?from=trackmate")
+    client.force_login(person("ann", *PERMISSIONS, is_staff=True))
+    page = text_of(client.get(f"{LIST}{full.pk}/"))
+    for name, text in {"Tenant": "acme", "Reason": "ticket 4711"}.items():
+        assert f"<dt>{name}</dt><dd><bdi>{text}</bdi></dd>" in page
+    person_url = reverse("trackmate:actor", args=[f"#{people[1].pk}"])
+    assert f'<dt>Impersonator</dt><dd><a href="{person_url}"><bdi>admin</bdi></a>' in page
+    assert f'href="https://traces.example.org/t/{TRACE}?from=trackmate" rel="noreferrer"' in page
+    for url in (ADMIN, f"{ADMIN}{full.pk}/change/"):
+        assert "alice (by admin)" in text_of(client.get(url))
+    page = text_of(client.get(f"{ADMIN}{full.pk}/change/"))
+    assert [text for text in ("acme", TRACE, "ticket 4711") if text not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("template", "trace"),
+    [
+        (None, TRACE),
+        ("javascript:alert('{trace_id}')", TRACE),
+        ("//traces.example.org/{trace_id}", TRACE),
+        ("data:text/html,{trace_id}", TRACE),
+        (" https://traces.example.org/{trace_id}", TRACE),
+        ("https://traces.example.org/{trace_id}", "../../logout"),
+        ("https://traces.example.org/{trace_id}", f"{TRACE[:-1]}\n"),
+        ("https://traces.example.org/{trace_id}", TRACE.upper()),
+        ("https://traces.example.org/{trace_id}", "\N{ARABIC-INDIC DIGIT ONE}" * 32),
+    ],
+)
+def test_only_a_trace_on_the_web_is_linked(configure, template, trace):
+    configure(TRACE_URL=template)
+    assert facts.trace_url(trace) == ""
+
+
+def test_the_address_of_a_trace_may_contain_other_braces(configure):
+    configure(TRACE_URL="HTTPS://traces.example.org/{org}/{0}/{trace_id!r}/{trace_id}")
+    assert facts.trace_url(TRACE) == (
+        f"HTTPS://traces.example.org/{{org}}/{{0}}/{{trace_id!r}}/{TRACE}"
+    )
+
+
+# The page of a user
+
+
+@pytest.mark.parametrize("value", ["#{key}", "alice", "=alice", "{key}"])
+def test_the_page_of_a_user_has_the_attempts_on_the_account(staff, people, value):
+    alice, _admin = people
+    own = activity(actor=alice, actor_label="alice")
+    attempts = [failed_login(alice.pk, ago=ago) for ago in range(12)]
+    failed_login("0")
+    page = text_of(staff.get(reverse("trackmate:actor", args=[value.format(key=alice.pk)])))
+    assert keys_in(page) == [str(own.pk)]
+    [section] = re.findall(
+        r'<details class="tm-fold" id="tm-attempts">.*?</details>', page, re.DOTALL
+    )
+    assert "<summary>Attempts on this account (12)</summary>" in section
+    shown = re.findall(r'<tr id="tm-attempts-([\w-]+)"', section)
+    assert shown == [str(row.pk) for row in attempts[:10]]
+    [url] = re.findall(r'<a class="tm-button" href="([^"]+)"', section)
+    assert len(keys_in(text_of(staff.get(unescape(url))))) == 12
+
+
+def test_attempts_are_counted_up_to_a_cap(staff, people, monkeypatch):
+    monkeypatch.setattr(account_tables, "MAX_COUNT", 11)
+    for ago in range(13):
+        failed_login(people[0].pk, ago=ago)
+    page = text_of(staff.get(reverse("trackmate:actor", args=["alice"])))
+    assert "Attempts on this account (11+)" in page
+
+
+def test_the_page_of_a_user_has_what_they_did_as_somebody_else(staff, people):
+    alice, admin = people
+    row = acted(alice, admin, ago=90 * 86_400)
+    page = text_of(staff.get(reverse("trackmate:actor", args=["admin"])))
+    [section] = re.findall(
+        r'<details class="tm-fold" id="tm-as-others">.*?</details>', page, re.DOTALL
+    )
+    assert "<summary>As somebody else (1)</summary>" in section
+    assert f'<tr id="tm-as-others-{row.pk}"' in section
+    [url] = re.findall(r'<a class="tm-button" href="([^"]+)"', section)
+    assert keys_in(text_of(staff.get(unescape(url)))) == [str(row.pk)]
+    assert "tm-as-others" not in text_of(staff.get(reverse("trackmate:actor", args=["alice"])))
+
+
+@pytest.mark.parametrize("value", ["=nobody", "nobody", "anonymous", "#x", "a" * 300, "#9" * 40])
+def test_the_page_of_an_actor_who_is_no_user_has_neither(staff, people, value):
+    failed_login(people[0].pk)
+    page = text_of(staff.get(reverse("trackmate:actor", args=[value])))
+    assert "tm-attempts" not in page
+
+
+def test_the_rows_that_a_person_may_not_see_are_in_neither(staff, people, configure):
+    configure(DASHBOARD_QUERYSET=lambda _request, rows: rows.filter(action="visible"))
+    failed_login(people[0].pk)
+    acted(people[0], people[1])
+    for name in ("alice", "admin"):
+        page = text_of(staff.get(reverse("trackmate:actor", args=[name])))
+        assert "tm-attempts" not in page
+        assert "tm-as-others" not in page
+
+
+@pytest.mark.parametrize("line", ["type:action", "type:Action", "action_type:ACTION"])
+def test_an_action_without_a_name_has_a_badge_and_is_found(staff, line):
+    row = activity(action_type="Action")
+    activity(action_type="Create")
+    page = text_of(staff.get(LIST, {"q": line}))
+    assert keys_in(page) == [str(row.pk)]
+    assert '<span class="tm-badge" data-type="action">Action</span>' in page
+
+
+@pytest.mark.parametrize(("name", "label"), Source.choices)
+def test_every_source_has_a_label_and_is_found(staff, name, label):
+    row = activity(source=name)
+    page = text_of(staff.get(LIST, {"q": f"source:{name}", "columns": "time,source"}))
+    assert keys_in(page) == [str(row.pk)]
+    assert f'<td class="tm-source">{label}</td>' in page
 
 
 def test_a_failed_login_has_a_label_and_keeps_its_value(staff):

@@ -330,12 +330,12 @@ def test_options_that_cannot_be_saved_are_an_error_message(staff, failing_query)
 # Columns of a project
 
 
-def tenant(row, request):
-    return f"{row.extra['tenant']} for {request.user}"
+def customer(row, request):
+    return f"{row.extra['customer']} for {request.user}"
 
 
-tenant.short_description = "Tenant"
-tenant.needs = ("extra",)
+customer.short_description = "Customer"
+customer.needs = ("extra",)
 
 
 def markup(row, request):
@@ -358,17 +358,17 @@ def actor(row, request):
 
 
 def test_a_project_adds_columns(staff, configure):
-    configure(TABLE_COLUMNS=["tests.test_display_options.tenant", markup])
-    activities(3, extra={"tenant": "acme"})
+    configure(TABLE_COLUMNS=["tests.test_display_options.customer", markup])
+    activities(3, extra={"customer": "acme"})
     with CaptureQueriesContext(connection) as captured:
         page = staff.get(LIST)
-    assert headings(page) == [*DEFAULT_COLUMNS, "tenant", "markup"]
+    assert headings(page) == [*DEFAULT_COLUMNS, "customer", "markup"]
     assert text_of(page).count("<bdi>acme for staff</bdi>") == 3
-    assert ">Tenant</th>" in text_of(page)
+    assert ">Customer</th>" in text_of(page)
     assert "<b>n1</b>" in text_of(page)
     assert SCRIPT not in text_of(page)
     assert len(log_queries(captured)) == 1
-    assert headings(staff.get(LIST, {"columns": "tenant"})) == ["time", "tenant"]
+    assert headings(staff.get(LIST, {"columns": "customer"})) == ["time", "customer"]
 
 
 def test_a_column_that_fails_leaves_the_rest_of_the_list(staff, configure, caplog):
@@ -396,7 +396,7 @@ def test_a_column_that_cannot_be_rendered_has_failed_too(staff, configure, caplo
 
 
 def test_a_column_without_a_name_is_left_out(staff, configure, caplog):
-    configure(TABLE_COLUMNS=[partial(tenant)])
+    configure(TABLE_COLUMNS=[partial(customer)])
     activity()
     assert headings(staff.get(LIST)) == DEFAULT_COLUMNS
     assert "cannot be loaded" in caplog.text

@@ -537,7 +537,12 @@ def test_a_routes_page_has_its_durations(staff):
 
 def test_an_addresses_page_has_the_accounts_it_tried(staff):
     activities(
-        3, action_type="Login Failed", status="Failed", ip_address="10.2.3.4", actor_label="ann"
+        3,
+        action_type="Login Failed",
+        status="Failed",
+        ip_address="10.2.3.4",
+        object_id="5",
+        object_repr="ann",
     )
     query = {"page": "address", "address": "10.2.3.4"}
     page = text_of(staff.get(FACETS, query, headers=FRAGMENT))

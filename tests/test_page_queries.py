@@ -32,8 +32,8 @@ PAGES = {
     "actor, narrowed": ("/trackmate/actor/=ann/?method=GET", (3, 4)),
     "actor, another page": ("/trackmate/actor/=ann/?before={newest}", 4),
     "one activity": (f"{LIST}{{newest}}/", 4),
-    "facets": (f"{LIST}facets/", 10),
-    "facets of an address": (f"{LIST}facets/?page=address&address=10.0.0.1", 9),
+    "facets": (f"{LIST}facets/", 11),
+    "facets of an address": (f"{LIST}facets/?page=address&address=10.0.0.1", 10),
     "overview": ("/trackmate/", 12),
     "overview of a month": ("/trackmate/?range=30d", 12),
 }

@@ -220,7 +220,7 @@ def test_a_time_range_as_text(monkeypatch, text, start, end):
     assert time_range.text
 
 
-UNKNOWN = "Unknown filter “zzzzzz”. Try created:, actor:, action:, type:, object:"
+UNKNOWN = "Unknown filter “zzzzzz”. Try created:, actor:, as:, tenant:, action:, type:"
 
 
 @pytest.mark.parametrize(

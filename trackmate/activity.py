@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
@@ -21,6 +22,8 @@ from trackmate.enums import Source, Status
 
 HASHED = "sha256:"
 """What the label of an unknown account starts with, if its identifier is hashed."""
+_HASHED_LABEL = re.compile(rf"{HASHED}[0-9a-f]{{32}}")
+"""Not the digest of a file or of an image, which has 64 digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +202,7 @@ def _label_of(actor: Any) -> str:
 
 def actor_name(label: str) -> str:
     """Return an actor's label as people read it: "Unknown account (6fc8)" for a hash."""
-    if not label.startswith(HASHED):
+    if not _HASHED_LABEL.fullmatch(label):
         return label
     return gettext("Unknown account (%(hash)s)") % {"hash": label.removeprefix(HASHED)[:4]}
 

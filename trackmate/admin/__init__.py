@@ -75,10 +75,23 @@ FIELDSETS = (
             "object_text",
             "object_key",
             "remarks",
+            "reason",
         ),
     ),
-    (_("Who"), ("who", "actor_key", "ip_address", "user_agent", "session_hash")),
-    (_("Request"), ("method", "path", "route", "request_id", "execution_time")),
+    (
+        _("Who"),
+        (
+            "who",
+            "actor_key",
+            "impersonator_text",
+            "impersonator_key",
+            "tenant",
+            "ip_address",
+            "user_agent",
+            "session_hash",
+        ),
+    ),
+    (_("Request"), ("method", "path", "route", "request_id", "trace_id", "execution_time")),
     (_("Payload"), ("changes_text", "data_text", "response_text", "extra_text")),
     (_("Log entry"), ("source", "recorded_at", "id")),
 )
@@ -175,13 +188,23 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("actor"))
     def who(self, row: ActivityLog) -> str:
-        """The actor's name in the row; no user is queried."""
-        return row.who
+        """The actor in the row, and who acted as the actor; no user is queried."""
+        return row.actor_text
 
     @admin.display(description=_("user ID"))
     def actor_key(self, row: ActivityLog) -> Any:
         """The primary key of the user."""
         return row.actor_id
+
+    @admin.display(description=_("impersonator"))
+    def impersonator_text(self, row: ActivityLog) -> str:
+        """The name of whoever acted as the actor."""
+        return row.impersonator_name
+
+    @admin.display(description=_("impersonator ID"))
+    def impersonator_key(self, row: ActivityLog) -> Any:
+        """The primary key of whoever acted as the actor."""
+        return row.impersonator_id
 
     @admin.display(description=_("status"))
     def status_text(self, row: ActivityLog) -> str:
@@ -193,7 +216,7 @@ class ActivityLogAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("object"))
     def object_text(self, row: ActivityLog) -> str:
         """The object's name in the row."""
-        return row.object_repr or row.object_id or ""
+        return row.object_name or row.object_id or ""
 
     @admin.display(description=_("object ID"))
     def object_key(self, row: ActivityLog) -> str:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _ACTION_TYPES = dict(ActionType.choices)
 """Labels, translated when they are shown."""
 
-COLORED_TYPES = frozenset({"create", "read", "update", "delete", "login", "logout", "login-failed"})
+COLORED_TYPES = frozenset(
+    {"create", "read", "update", "delete", "login", "logout", "login-failed", "action"}
+)
 """The action types that have a color."""
 
 EMPTY = SafeString('<span class="tm-none">\N{EN DASH}</span>')
@@ -49,10 +51,30 @@ def render_time(row: ActivityLog, context: CellContext) -> SafeString:
 
 
 def render_actor(row: ActivityLog, context: CellContext) -> SafeString:
+    actor = _render_actor(row, context)
+    if not row.impersonator_name:
+        return actor
+    parts = {"actor": actor, "impersonator": render_impersonator(row, context)}
+    return SafeString(escape(_("%(actor)s (by %(impersonator)s)")) % parts)
+
+
+def _render_actor(row: ActivityLog, context: CellContext) -> SafeString:
     if row.actor_label or row.actor_id is not None:
-        value = row.actor_label or row.who
-        return context.link("actor", f"={value}" if value[0] in "#=" else value, row.who)
-    return SafeString(f'<span class="tm-none">{_("anonymous")}</span>') if row.who else EMPTY
+        return _link_person("actor", row.actor_label, row.who, context)
+    return SafeString(f'<span class="tm-none">{escape(row.who)}</span>') if row.who else EMPTY
+
+
+def render_impersonator(row: ActivityLog, context: CellContext) -> SafeString:
+    name = row.impersonator_name
+    if not name:
+        return EMPTY
+    return _link_person("impersonator", row.impersonator_label, name, context)
+
+
+def _link_person(dimension: str, label: str, name: str, context: CellContext) -> SafeString:
+    # Without a label the name is the key: "#7".
+    value = f"={label}" if label and label[0] in "#=" else label or name
+    return context.link(dimension, value, name)
 
 
 def render_action(row: ActivityLog, _context: CellContext) -> SafeString:
@@ -66,7 +88,7 @@ def render_object(row: ActivityLog, context: CellContext) -> SafeString:
     if label is None and not row.object_repr:
         return EMPTY
     key = f"{label or '?'}/{row.object_id}" if row.object_id else label or ""
-    text = row.object_repr or key
+    text = row.object_name or key
     return shorten(text) if label is None else context.link("object", key, text)
 
 
@@ -87,6 +109,10 @@ def render_duration(row: ActivityLog, context: CellContext) -> SafeString | str:
 
 def render_source(row: ActivityLog, _context: CellContext) -> str:
     return row.get_source_display()
+
+
+def render_reason(row: ActivityLog, _context: CellContext) -> SafeString:
+    return shorten(row.reason) if row.reason else EMPTY
 
 
 def render_user_agent(row: ActivityLog, _context: CellContext) -> SafeString:

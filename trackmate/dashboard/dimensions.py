@@ -94,6 +94,8 @@ class Dimension:
 
     facet_fields: tuple[str, ...] | None = None
     """The lookups whose values are counted beside a list. Default: `lookup`."""
+    hides_empty_facet: bool = False
+    """Whether nothing is shown where there are no values to count."""
     suggested: Callable[..., str] | None = None
     """Returns the text to suggest for values of `suggested_fields`, "" for none."""
     suggested_fields: tuple[str, ...] | None = None
@@ -181,8 +183,14 @@ class Dimension:
         return context.link(self.name, text, text)
 
 
-def _suggest_actor(key: Any, label: str, method: str) -> str:
-    return label or (f"#{key}" if key is not None else method and "anonymous")
+def _suggest_actor(key: Any, label: str, method: str, action_type: str) -> str:
+    if label or key is not None:
+        return _suggest_person(key, label)
+    return "unknown" if action_type == ActionType.LOGIN_FAILED else method and "anonymous"
+
+
+def _suggest_person(key: Any, label: str) -> str:
+    return label or ("" if key is None else f"#{key}")
 
 
 _DECLARED = (
@@ -203,7 +211,10 @@ _DECLARED = (
     Dimension(
         name="actor",
         label=_("Actor"),
-        fields=("actor", "actor_label", "method"),
+        fields=(
+            *("actor", "actor_label", "impersonator", "impersonator_label"),
+            *("method", "action_type"),
+        ),
         keys=("actor", "user"),
         parser=lookups.parse_actor,
         help_text=_("Username, ID or part of a name"),
@@ -212,10 +223,31 @@ _DECLARED = (
         sort_field="actor_label",
         facet_fields=("actor", "actor_label"),
         suggested=_suggest_actor,
-        suggested_fields=("actor_id", "actor_label", "method"),
+        suggested_fields=("actor_id", "actor_label", "method", "action_type"),
         export_fields=("actor_id", "actor_label"),
         has_page=True,
         in_admin=True,
+    ),
+    Dimension(
+        name="impersonator",
+        label=_("Impersonator"),
+        fields=("impersonator", "impersonator_label"),
+        keys=("as", "impersonator"),
+        parser=lookups.parse_impersonator,
+        help_text=_("Whoever acted as somebody else, or as whom"),
+        cell=cells.render_impersonator,
+        facet_fields=(),
+        suggested=_suggest_person,
+        suggested_fields=("impersonator_id", "impersonator_label"),
+        export_fields=("impersonator_id", "impersonator_label"),
+    ),
+    Dimension(
+        name="tenant",
+        label=_("Tenant"),
+        lookup="tenant",
+        max_length=64,
+        help_text=_("Exact name of a tenant"),
+        hides_empty_facet=True,
     ),
     Dimension(
         name="action",
@@ -369,6 +401,28 @@ _DECLARED = (
         export_fields=("request_id",),
         has_page=True,
         shows_all_time=lambda _value: True,
+    ),
+    Dimension(
+        name="trace",
+        label=_("Trace"),
+        lookup="trace_id",
+        keys=("trace", "trace_id"),
+        max_length=32,
+        help_text=_("Trace ID, 32 hex digits"),
+        facet_fields=(),
+        suggested_fields=(),
+        export_fields=("trace_id",),
+    ),
+    Dimension(
+        name="reason",
+        label=_("Reason"),
+        lookup="reason",
+        parser=lookups.substring_parser("reason"),
+        accepts_several=False,
+        help_text=_("Part of it, e.g. ticket 4711"),
+        cell=cells.render_reason,
+        facet_fields=(),
+        suggested_fields=(),
     ),
 )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from django.contrib.auth import get_user_model
 from django.urls import NoReverseMatch, reverse
 
 from trackmate.dashboard import time_ranges
@@ -121,6 +122,11 @@ def actor_value(row: ActivityLog) -> str:
 def actor_token(key: object, label: str) -> str:
     """Return the value of the actor filter for a user's key, or for a name without a user."""
     return f"#{key}" if key is not None else label and f"={label}"
+
+
+def account_token(key: object) -> str:
+    """Return the value of the object filter for a user's key."""
+    return f"{get_user_model()._meta.label_lower}/{key}" if key not in (None, "") else ""
 
 
 def with_query(url: str, params: Mapping[str, object] | None) -> str:

@@ -1,8 +1,8 @@
 """Parsers: each turns what somebody entered for a dimension into a condition on rows.
 
 They take a text and return a `Q`, or raise ValidationError with a message that quotes the text.
-An index serves an exact actor, route, address, request or object; all else reads the chosen time
-range.
+An index serves an exact actor, route, address, tenant, request or object; all else reads the chosen
+time range.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from trackmate.enums import OTHER, ActionType, Source, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SEARCHED = ("action", "remarks", "path", "object_repr", "actor_label")
+SEARCHED = ("action", "remarks", "reason", "path", "object_repr", "actor_label")
 """The fields that free text is searched in."""
 
 MAX_USERS = 10
+
+_FAILED_LOGIN = Q(action_type=ActionType.LOGIN_FAILED)
+_IMPERSONATED = Q(impersonator_id__isnull=False) | ~Q(impersonator_label="")
 WIDEST_IPV4 = 8
 WIDEST_IPV6 = 16
 
@@ -67,15 +70,46 @@ def parse_actor(text: str) -> Q:
     this name if written `=name`; otherwise whoever had it as a part of the name."""
     if text.startswith("#"):
         return Q(actor_id=_parse_user_key(text))
+    users = [] if text.startswith("=") else _users_named(text)
+    if not users:
+        nobody = Q(actor_id__isnull=True, actor_label="")
+        if _is_word(text, "anonymous", _("anonymous")):
+            return nobody & ~Q(method="") & ~_FAILED_LOGIN
+        if _is_word(text, "unknown", _("unknown")):
+            return nobody & _FAILED_LOGIN
+    return _named("actor", text, users)
+
+
+def parse_impersonator(text: str) -> Q:
+    """Match what somebody did as somebody else, where either is who `parse_actor` matches."""
+    if text.startswith("#"):
+        key = _parse_user_key(text)
+        # Nothing but the key: a person's own page reads the newest by an index.
+        return Q(impersonator_id=key) | (Q(actor_id=key) & _IMPERSONATED)
+    users = [] if text.startswith("=") else _users_named(text)
+    return _IMPERSONATED & (_named("impersonator", text, users) | _named("actor", text, users))
+
+
+def _named(field: str, text: str, users: Sequence[Any]) -> Q:
+    """Match one of some users, else a name: as a part, or exactly if written `=name`."""
     if text.startswith("="):
-        return Q(actor_label=text[1:])
-    users = _users_named(text)
-    if not users and text.casefold() in ("anonymous", str(_("anonymous")).casefold()):
-        return Q(actor_id__isnull=True, actor_label="") & ~Q(method="")
-    if users:
-        # A row without a user can have the name too: a failed login.
-        return Q(actor_id__in=users) | Q(actor_id__isnull=True, actor_label__iexact=text)
-    return Q(actor_label__icontains=text)
+        return Q(**{f"{field}_label": text[1:]})
+    if not users:
+        return Q(**{f"{field}_label__icontains": text})
+    # A row without a user can have the name too: an actor that is no user.
+    unlinked = Q(**{f"{field}_id__isnull": True, f"{field}_label__iexact": text})
+    return Q(**{f"{field}_id__in": users}) | unlinked
+
+
+def _is_word(text: str, *words: Any) -> bool:
+    return text.casefold() in {str(word).casefold() for word in words}
+
+
+def user_keys(text: str) -> list[Any]:
+    """Return the keys of the users that `parse_actor` matches by name or key."""
+    if text.startswith("#"):
+        return [_parse_user_key(text)]
+    return _users_named(text.removeprefix("="))
 
 
 def _users_named(text: str) -> list[Any]:

@@ -100,7 +100,7 @@ def _build_event(row: ActivityLog) -> Event:
     changes: Any = None if "changes" in row.get_deferred_fields() else row.changes
     return Event(
         time=formatting.format_full_time(row.action_time),
-        actor=row.who,
+        actor=row.actor_text,
         text=row.action or action_type_label(row.action_type),
         failed=row.status == Status.FAILED,
         fields=", ".join(map(str, changes)) if isinstance(changes, dict) else "",

@@ -267,6 +267,9 @@ class Migration(migrations.Migration):
                     trackmate.indexes.SparseIndex(
                         fields=["content_type", "object_id", "id"], name="trackmate_object"
                     ),
+                    trackmate.indexes.SparseIndex(
+                        fields=["impersonator", "id"], name="trackmate_impersonator"
+                    ),
                     trackmate.indexes.SparseIndex(fields=["tenant", "id"], name="trackmate_tenant"),
                     models.Index(fields=["request_id", "id"], name="trackmate_request"),
                     models.Index(fields=["route", "id"], name="trackmate_route"),

@@ -121,6 +121,8 @@ class ActivityLog(models.Model):
             models.Index(fields=["actor", "id"], name="trackmate_actor"),
             # what happened to this object; most rows are about none
             SparseIndex(fields=["content_type", "object_id", "id"], name="trackmate_object"),
+            # what did this person do as somebody else; most rows are of nobody's
+            SparseIndex(fields=["impersonator", "id"], name="trackmate_impersonator"),
             # what happened in this tenant; most projects have none
             SparseIndex(fields=["tenant", "id"], name="trackmate_tenant"),
             # what else did the same request do
@@ -159,11 +161,37 @@ class ActivityLog(models.Model):
 
     @property
     def who(self) -> str:
-        """The actor's name, else its key; "anonymous" for a request without an actor, and nothing
-        for a command without one."""
+        """The actor's name, else its key; "unknown" for a failed login, "anonymous" for another
+        request without an actor, and nothing for a command without one."""
         if self.actor_label or self.actor_id is not None:
             return actor_name(self.actor_label) or f"#{self.actor_id}"
+        if self.action_type == ActionType.LOGIN_FAILED:
+            # It may have been anybody, the owner of the account included.
+            return str(_("unknown"))
         return str(_("anonymous")) if self.method else ""
+
+    @property
+    def impersonator_name(self) -> str:
+        """The name of whoever acted as the actor, else the key; "" for nobody."""
+        if self.impersonator_label or self.impersonator_id is None:
+            return self.impersonator_label
+        return f"#{self.impersonator_id}"
+
+    @property
+    def actor_text(self) -> str:
+        """The actor, and whoever acted as the actor: "alice (by admin)"."""
+        if not (impersonator := self.impersonator_name):
+            return self.who
+        return _("%(actor)s (by %(impersonator)s)") % {
+            "actor": self.who,
+            "impersonator": impersonator,
+        }
+
+    @property
+    def object_name(self) -> str:
+        """The object's name; "Unknown account (6fc8)" for one that is stored as a hash."""
+        is_key = self.object_repr == self.object_id
+        return actor_name(self.object_repr) if is_key else self.object_repr
 
     def _invalidation(self, using: str | None) -> AbstractContextManager[None]:
         """Return a context manager that invalidates the rollups covering this row."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db.models import Count, JSONField, Sum, TextField, Value
+from django.db.models import Count, JSONField, Q, Sum, TextField, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, NullIf
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 Figure = Literal["count", "failed", "mean"]
 
 TOP = 10
+
+SPARSE = ("tenant",)
+"""Columns that most projects leave empty, which a `SparseIndex` has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ def top(rows: Rows, *columns: str, by: Figure = "count", limit: int = TOP) -> tu
             "seconds": Sum("execution_time"),
             "timed": Count("execution_time"),
         },
+        condition=_condition(columns),
         blank=_blank_values(columns),
     )
     return top_n(to_tops(count(rows, grouping)), by=by, limit=limit)
@@ -126,7 +130,15 @@ def top(rows: Rows, *columns: str, by: Figure = "count", limit: int = TOP) -> tu
 
 def counts_of(rows: Rows, tops: Iterable[Top], *columns: str) -> dict[tuple[Any, ...], int]:
     """Return how often the values of `tops` occur in some rows."""
-    counted = count(rows, Grouping(columns=_expressions(columns), blank=_blank_values(columns)))
+    tops = tuple(tops)
+    if not tops:
+        return {}
+    grouping = Grouping(
+        columns=_expressions(columns),
+        condition=_condition(columns),
+        blank=_blank_values(columns),
+    )
+    counted = count(rows, grouping)
     return {top.values: counted[top.values][0] for top in tops if top.values in counted}
 
 
@@ -144,6 +156,12 @@ def value_expression(lookup: str) -> str | Combinable:
     if not isinstance(ActivityLog._meta.get_field(lookup.partition("__")[0]), JSONField):
         return lookup
     return Cast(KT(lookup), TextField())
+
+
+def _condition(columns: Sequence[str]) -> Q:
+    """Return the condition by which an index without empty values can be used."""
+    is_sparse = len(columns) == 1 and columns[0] in SPARSE
+    return Q(**{f"{columns[0]}__isnull": False}) if is_sparse else Q()
 
 
 def _blank_values(columns: Sequence[str]) -> tuple[Any, ...]:

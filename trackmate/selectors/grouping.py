@@ -49,7 +49,12 @@ class Grouping:
 
 GROUPINGS = {
     "types": Grouping(columns=("source", "action_type", "status", "status_code", "method")),
-    "actors": Grouping(columns=("actor", "actor_label"), blank=(None, "")),
+    "actors": Grouping(
+        columns=("actor", "actor_label"),
+        # Whoever failed to log in is not known.
+        condition=~Q(action_type=ActionType.LOGIN_FAILED),
+        blank=(None, ""),
+    ),
     "routes": Grouping(
         columns=("source", "route"),
         sums={**_counts(), "seconds": Sum("execution_time"), "timed": Count("execution_time")},

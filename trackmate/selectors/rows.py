@@ -44,6 +44,8 @@ LISTED = (
     "execution_time",
     "actor",
     "actor_label",
+    "impersonator",
+    "impersonator_label",
     "ip_address",
     "method",
     "path",

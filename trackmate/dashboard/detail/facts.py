@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,10 @@ from django.utils.translation import gettext as _
 
 from trackmate.activity import actor_name
 from trackmate.clock import aware
+from trackmate.conf import get_settings
 from trackmate.dashboard import formatting
 from trackmate.dashboard.cells import badge, status_mark
-from trackmate.dashboard.entities import actor_value, entity_page, row_url
+from trackmate.dashboard.entities import actor_token, actor_value, entity_page, row_url
 from trackmate.dashboard.time_ranges import params_between, params_since
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from trackmate.dashboard.entities import EntityPage
     from trackmate.models import ActivityLog
     from trackmate.selectors import SeenRange
+
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
 AROUND_SECONDS = 30
 """Seconds before and after an activity that "Show ±30 seconds" includes."""
@@ -42,6 +46,8 @@ class DetailField:
     """The address of the page about the value."""
     url: str = ""
     """The address of the value in the admin."""
+    trace_url: str = ""
+    """The address of the value in the project's tracing tool."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,7 @@ def _action_fields(
         DetailField(name=_("Action type"), value=badge(row.action_type)),
         DetailField(name=_("Action"), value=row.action),
         DetailField(
-            name=_("Object"), value=row.object_repr, url=_object_url(row, request, object_type)
+            name=_("Object"), value=row.object_name, url=_object_url(row, request, object_type)
         ),
         DetailField(
             name=_("Object ID"),
@@ -85,11 +91,18 @@ def _action_fields(
         ),
         DetailField(name=_("Duration"), value=_format_duration(row)),
         DetailField(name=_("Remarks"), value=row.remarks),
+        *_if_any(DetailField(name=_("Reason"), value=row.reason)),
     )
 
 
+def _if_any(field: DetailField) -> tuple[DetailField, ...]:
+    """Return a field that most projects never have, or none where it is empty."""
+    return (field,) if field.value else ()
+
+
 def _actor_fields(row: ActivityLog, request: HttpRequest) -> tuple[DetailField, ...]:
-    user_url = admin_url(get_user_model(), row.actor_id, request) if row.actor_id else ""
+    user_url = _user_url(row.actor_id, request)
+    impersonator = actor_token(row.impersonator_id, row.impersonator_label)
     return (
         DetailField(
             name=_("Actor"),
@@ -98,6 +111,15 @@ def _actor_fields(row: ActivityLog, request: HttpRequest) -> tuple[DetailField, 
             url=user_url,
         ),
         DetailField(name=_("User ID"), value="" if row.actor_id is None else str(row.actor_id)),
+        *_if_any(
+            DetailField(
+                name=_("Impersonator"),
+                value=row.impersonator_name,
+                page=_entity_url(row, "actor", impersonator),
+                url=_user_url(row.impersonator_id, request),
+            )
+        ),
+        *_if_any(DetailField(name=_("Tenant"), value=row.tenant)),
         DetailField(
             name=_("Address"),
             value=row.ip_address,
@@ -118,6 +140,9 @@ def _request_fields(row: ActivityLog) -> tuple[DetailField, ...]:
             name=_("Request ID"),
             value=row.request_id,
             page=_entity_url(row, "request", row.request_id),
+        ),
+        *_if_any(
+            DetailField(name=_("Trace"), value=row.trace_id, trace_url=trace_url(row.trace_id))
         ),
     )
 
@@ -145,7 +170,7 @@ def describe_entity(page: EntityPage, seen: SeenRange | None) -> dict[str, Any]:
 def _name_of(page: EntityPage, row: ActivityLog) -> str:
     # Other values of the actor filter may match several names.
     actor = actor_name(row.actor_label) if page.value.startswith(("#", "=")) else ""
-    return {"actor": actor, "object": row.object_repr}.get(page.type, "")
+    return {"actor": actor, "object": row.object_name}.get(page.type, "")
 
 
 def entity_admin_url(page: EntityPage, row: ActivityLog, request: HttpRequest) -> str:
@@ -156,6 +181,20 @@ def entity_admin_url(page: EntityPage, row: ActivityLog, request: HttpRequest) -
     if page.type == "object":
         return _object_url(row, request, page.value.partition("/")[0])
     return ""
+
+
+def trace_url(trace_id: str) -> str:
+    """Return the address of a trace in the project's tracing tool, if `TRACE_URL` has one."""
+    template = get_settings().TRACE_URL or ""
+    is_web = template.lower().startswith(("https://", "http://"))
+    # Rows of other programs may have anything in place of a trace.
+    if not (is_web and _TRACE_ID.fullmatch(trace_id)):
+        return ""
+    return template.replace("{trace_id}", trace_id)
+
+
+def _user_url(key: Any, request: HttpRequest) -> str:
+    return "" if key is None else admin_url(get_user_model(), key, request)
 
 
 def _entity_url(row: ActivityLog, entity_type: str, value: str | None) -> str:

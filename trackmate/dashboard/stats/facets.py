@@ -76,7 +76,9 @@ class _Builder:
         for dimension in dimensions().values():
             is_counted = dimension.facet_fields and dimension.name not in (*GROUPED, page.type)
             if is_counted and permissions.may_see(request, dimension):
-                yield self._top_values(dimension)
+                panel = self._top_values(dimension)
+                if panel.values or panel.result.state or not dimension.hides_empty_facet:
+                    yield panel
         yield from self._grouped()
 
     def _top_values(self, dimension: Dimension) -> TopValues:
@@ -129,8 +131,8 @@ class _Builder:
         refused = self.period.rows.filter(action_type=action_type)
         return top_values(
             _("Accounts tried"),
-            lambda: selectors.top(refused, "actor_label", by="failed"),
-            name="actor",
+            lambda: selectors.top(refused, "object_id", "object_repr", by="failed"),
+            name="object",
             params={**self.params, "action_type": action_type},
             page=self.page,
             by="failed",

@@ -15,7 +15,13 @@ from trackmate.activity import actor_name
 from trackmate.dashboard import formatting
 from trackmate.dashboard.db.results import QueryResult, run_query
 from trackmate.dashboard.dimensions import dimensions
-from trackmate.dashboard.entities import EXPLORER, actor_token, entity_url, with_query
+from trackmate.dashboard.entities import (
+    EXPLORER,
+    account_token,
+    actor_token,
+    entity_url,
+    with_query,
+)
 from trackmate.dashboard.search.active_filters import excluding_params
 from trackmate.dashboard.time_ranges import time_params
 from trackmate.enums import Status
@@ -157,12 +163,12 @@ def _change(count: int, previous: int) -> str:
 
 
 def _value_and_label(name: str, top: Top) -> tuple[str, str]:
-    """Return the value of the filter, and what people read; an actor has a key and a name."""
+    """Return the value of the filter, and what people read; people have a key and a name."""
     if len(top.values) == 1:
         value = str(top.values[0])
         return value, dimensions()[name].label_for(value)
     key, label = top.values
-    token = actor_token(key, label)
+    token = account_token(key) if name == "object" else actor_token(key, label)
     return token, actor_name(label) or token
 
 

@@ -25,6 +25,7 @@ from trackmate.dashboard.entities import (
 )
 from trackmate.dashboard.forms.pagination import KeysetForm
 from trackmate.dashboard.search.filters import ActivityFilters
+from trackmate.dashboard.tables.account_tables import account_tables
 from trackmate.dashboard.tables.activity_list import ActivityList, activity_list, list_params
 from trackmate.dashboard.user_data.sidebar import saved_view_links
 from trackmate.dashboard.views.base import DashboardView
@@ -105,7 +106,11 @@ class ActivityListView(DashboardView):
         if condition is None:
             return {"name": page.value}
         seen = run_query(lambda: selectors.seen_range(self.rows, condition, last=listed.newest))
-        return {"seen": seen, **facts.describe_entity(page, seen.value)}
+        return {
+            "seen": seen,
+            "account_tables": account_tables(self.rows, page, self.display),
+            **facts.describe_entity(page, seen.value),
+        }
 
 
 class FilterFormView(DashboardView):
