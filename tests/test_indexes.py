@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.db import connection
 from django.db.migrations.state import ProjectState
 
-from tests.factories import activities
+from tests.factories import UNKNOWN, activities
 from tests.shop.models import Order
 from tests.test_docs import DOCS, blocks, section_of
 from trackmate.models import ActivityLog
@@ -40,6 +40,17 @@ def test_the_history_of_an_object_is_found_by_it():
     plan = ActivityLog.objects.on(order).newest_first()[:10].explain()
     # MariaDB names what it could use, and then what it does.
     assert plan.count("trackmate_object") == (2 if connection.vendor == "mysql" else 1)
+
+
+@pytest.mark.usefixtures("no_scans")
+def test_what_a_person_did_as_somebody_else_is_found_by_an_index():
+    activities(1000)
+    activities(20, impersonator_id=UNKNOWN)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {ActivityLog._meta.db_table}")
+    rows = ActivityLog.objects.filter(impersonator_id=UNKNOWN).newest_first()
+    assert "trackmate_impersonator" in rows[:10].explain()
 
 
 @pytest.mark.only_on("sqlite3", "postgresql")

@@ -25,6 +25,7 @@ PAGES = {
     "nothing found": (f"{LIST}?q=absent", 2),
     "tick": (f"{LIST}tick/?since={{oldest}}", 1),
     "actor": ("/trackmate/actor/=ann/", (2, 3)),
+    "actor who is a user": ("/trackmate/actor/staff/", 5),
     "object": ("/trackmate/object/shop.order/7/", (2, 3)),
     "route": ("/trackmate/route/r/", (2, 3)),
     "address": ("/trackmate/address/10.0.0.1/", (2, 3)),
