@@ -6,7 +6,7 @@ an address.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -17,6 +17,14 @@ from trackmate.context.scope import Scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
+
+DescribePage = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
+
+describe_page: list[DescribePage] = []
+"""Functions of integrations that know a request by its view: they return its activity, or None.
+
+They may add to `scope.activities`, which holds what has not been rolled back.
+"""
 
 LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
 
@@ -34,9 +42,11 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     framework of the view, and last the method and the status code. What is folded into the activity
     of the request is removed from the scope.
     """
+    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
     if scope.describe_outcome is not None:
         activity = _ask_framework(activity, scope, response) or activity
-    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
+    else:
+        activity = _ask_pages(activity, scope, response) or activity
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
         return activity
@@ -50,6 +60,14 @@ def _ask_framework(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
     return scope.describe_outcome and scope.describe_outcome(activity, response)
+
+
+@never_raise
+def _ask_pages(
+    activity: Activity, scope: Scope, response: HttpResponseBase | None
+) -> Activity | None:
+    described = (describe(activity, scope, response) for describe in describe_page)
+    return next((each for each in described if each is not None), None)
 
 
 def _is_kept(activity: Activity, scope: Scope) -> bool:
@@ -119,5 +137,6 @@ def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:
     if len(kinds) != 1:
         return request
     ((action, action_type),) = kinds
-    extra = {**(request.extra or {}), "objects": len(entries)}
+    # A page may know of more objects than have a row.
+    extra = {"objects": len(entries), **(request.extra or {})}
     return request.replace(action=action, action_type=action_type, target=None, extra=extra)

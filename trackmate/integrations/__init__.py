@@ -45,6 +45,8 @@ class Integration:
 
 INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="passwords", package="django.contrib.auth"),
+    Integration(name="admin", package="django.contrib.admin"),
+    Integration(name="wagtail", package="wagtail"),
 )
 """All integrations, in the order in which they are installed."""
 
