@@ -76,8 +76,21 @@ def ship(model_admin, request, queryset):
         model_admin.log_change(request, order, "Shipped")
 
 
+@admin.action
+def ship_twice(model_admin, request, queryset):
+    for order in queryset:
+        model_admin.log_change(request, order, "Packed")
+        model_admin.log_change(request, order, "Shipped")
+
+
+@admin.action
+def replace(model_admin, request, queryset):
+    model_admin.log_deletions(request, queryset)
+    model_admin.log_change(request, queryset[0], "Replaced")
+
+
 class OrderAdmin(HistoryMixin, admin.ModelAdmin):
-    actions = (approve, ask_first, export, explode, ship)
+    actions = (approve, ask_first, export, explode, ship, ship_twice, replace)
     list_display = ("id", "number")
     list_editable = ("number",)
     save_as = True
@@ -638,6 +651,19 @@ def test_an_action_that_logs_its_objects(boss, activities, pair):
     request, *rows = activities
     assert said(request) == ("shop.order.update", "Update", "Success", None)
     assert [each.remarks for each in rows] == ["Shipped", "Shipped"]
+
+
+def test_several_entries_about_one_object_are_one_row(boss, activities, pair):
+    select(boss, "ship_twice", *pair)
+    request, *rows = activities
+    assert request.extra == {"objects": 2}
+    assert [each.remarks for each in rows] == ["Packed; Shipped"] * 2
+    assert {each.extra for each in rows} == {None}
+    activities.clear()
+    select(boss, "replace", pair[0])
+    activity = only(activities)
+    assert said(activity)[:2] == ("shop.order.delete", "Delete")
+    assert activity.extra == {"entries": ["shop.order.delete", "shop.order.update"]}
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -35,23 +35,28 @@ def record_entry(entry: Any, *, time: Any, verb: str, target: Target | None, **v
     record_if_kept(activity, entry._state.db or DEFAULT_DB_ALIAS)
 
 
-def entry_target(entry: Any, key: Any, name: str) -> Target | None:
-    """Return the object of an entry with a `content_type`, as it was called then."""
-    model = _model_label(entry)
-    return model and Target(
-        model=model, object_id="" if key is None else str(key), object_repr=as_plain_str(name)
-    )
+def entry_target(entry: Any, key: Any, name: str, *, content_type_id: Any = None) -> Target | None:
+    """Return the object of an entry, as it was called then.
 
-
-def _model_label(entry: Any) -> Any:
-    if entry.content_type_id is None:
+    Its model is that of the entry's `content_type`, unless another is given.
+    """
+    model = _model_label(entry, content_type_id or entry.content_type_id)
+    if model is None:
         return None
-    if entry._meta.get_field("content_type").is_cached(entry):
+    object_id = "" if key is None else str(key)
+    return Target(model=model, object_id=object_id, object_repr=as_plain_str(name))
+
+
+def _model_label(entry: Any, content_type_id: Any) -> str | None:
+    if content_type_id is None:
+        return None
+    is_cached = entry._meta.get_field("content_type").is_cached(entry)
+    if is_cached and content_type_id == entry.content_type_id:
         content_type = entry.content_type
     else:
         # Django caches it for the life of the process.
         with protected_transactions():
-            content_type = ContentType.objects.get_for_id(entry.content_type_id)
+            content_type = ContentType.objects.get_for_id(content_type_id)
     model = content_type.model_class()
     return label_of(model) if model else f"{content_type.app_label}.{content_type.model}"
 

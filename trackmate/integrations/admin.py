@@ -252,13 +252,13 @@ def describe(activity: Activity, scope: Scope, response: Response) -> Activity |
     model_admin = getattr(match and match.func, "model_admin", None)
     if not match or not isinstance(model_admin, ModelAdmin):
         return None
-    page = Page(model_admin, match, scope, response)
+    page = AdminPage(model_admin, match, scope, response)
     if activity.method in SAFE_METHODS:
         return _describe_read(activity, page)
     return _describe_write(activity, page) if activity.method == "POST" else None
 
 
-class Page:
+class AdminPage:
     """A page of a `ModelAdmin` that was requested."""
 
     def __init__(
@@ -314,14 +314,14 @@ def _as_stored(instance: Model, form: Any) -> Model:
     return stored
 
 
-def _describe_read(activity: Activity, page: Page) -> Activity | None:
+def _describe_read(activity: Activity, page: AdminPage) -> Activity | None:
     verb = _READS.get(page.name)
     if verb is None or page.is_redirect:
         return None
     return activity.replace(action=page.action(verb), target=page.target())
 
 
-def _describe_write(activity: Activity, page: Page) -> Activity | None:
+def _describe_write(activity: Activity, page: AdminPage) -> Activity | None:
     notes: AdminNotes = page.scope.admin or AdminNotes()
     _add_unlogged_forms(notes, page.scope)
     is_logged = any(each.source == Source.ADMIN for each in page.scope.activities)
@@ -340,7 +340,7 @@ def _describe_write(activity: Activity, page: Page) -> Activity | None:
     )
 
 
-def _intention(page: Page) -> tuple[str, str]:
+def _intention(page: AdminPage) -> tuple[str, str]:
     if page.name == "changelist":
         return _UPDATE if "_save" in page.post else ("", "")
     if page.name == "change" and "_saveasnew" in page.post:
@@ -362,7 +362,7 @@ def _add_unlogged_forms(notes: AdminNotes, scope: Scope) -> None:
 
 
 def _describe_action(
-    activity: Activity, page: Page, action: SelectedAction, *, is_logged: bool
+    activity: Activity, page: AdminPage, action: SelectedAction, *, is_logged: bool
 ) -> Activity:
     """Return the activity of a request that applied an action to the selected objects."""
     verb, action_type = action.name, ActionType.ACTION.value
@@ -395,7 +395,7 @@ def _describe_action(
     return activity
 
 
-def _is_html(page: Page) -> bool:
+def _is_html(page: AdminPage) -> bool:
     """Return True if the action has shown a page, which may ask something first."""
     return not page.is_redirect and page.content_type.startswith("text/html")
 
