@@ -22,7 +22,7 @@ from django.utils.translation import override
 from rest_framework.authtoken.models import Token
 
 from tests.factories import person
-from tests.shop.models import Customer, Delivery, DeliveryLine, GateToken, Order
+from tests.shop.models import Customer, Delivery, DeliveryLine, GateToken, Order, RushOrder
 from tests.urls_under_test import text_of
 from trackmate import integrations
 from trackmate.activity import Activity
@@ -34,7 +34,12 @@ from trackmate.models import ActivityLog
 from trackmate.processors import redact
 from trackmate.redaction.known_secrets import MASK
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.users,
+    pytest.mark.django_db,
+    pytest.mark.urls(__name__),
+]
 
 
 # --- an admin with all that is in one ------------------------------------------------------------
@@ -147,7 +152,7 @@ def site_with(order_admin, name):
     site = Site(name=name)
     site.register(Order, order_admin)
     site.register(Delivery, DeliveryAdmin)
-    site.register([Customer, Token])
+    site.register([Customer, RushOrder, Token])
     site.register(get_user_model(), UserAdmin)
     return site.urls
 
@@ -159,6 +164,7 @@ urlpatterns = [
 ]
 
 ORDERS = "/admin/shop/order/"
+USERS = f"/admin/{get_user_model()._meta.label_lower.replace('.', '/')}/"
 
 
 @pytest.fixture
@@ -374,13 +380,13 @@ def test_inlines_that_are_added_changed_and_deleted(boss, activities, delivery):
 
 def test_a_user_and_a_password(boss, activities, admin_user):
     form = {"username": "eve", "usable_password": "true", "password1": "S3cret-horse!"}
-    boss.post("/admin/auth/user/add/", form | {"password2": "S3cret-horse!"})
+    boss.post(f"{USERS}add/", form | {"password2": "S3cret-horse!"})
     eve = get_user_model().objects.get(username="eve")
     added = activities.pop()
     assert added.changes["username"] == [None, "eve"]
     assert added.changes["password1"] == [None, MASK]
     passwords = {"password1": "An0ther-horse!", "password2": "An0ther-horse!"}
-    boss.post(f"/admin/auth/user/{eve.pk}/password/", passwords | {"usable_password": "true"})
+    boss.post(f"{USERS}{eve.pk}/password/", passwords | {"usable_password": "true"})
     changed = activities.pop()
     assert said(changed)[3] == (str(eve.pk), "eve")
     assert changed.changes == {"password": [MASK, MASK]}
@@ -461,12 +467,20 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     assert {each.changes for each in activities} == {None}
 
 
-def test_an_object_whose_name_needs_a_query_has_another(boss, activities, delivery):
+def test_an_object_has_the_name_that_the_admin_shows(boss, activities, delivery):
     boss.get(f"/admin/shop/delivery/{delivery.pk}/history/")
-    assert activities.pop().target.object_repr == "Delivery to Käthe"
-    LogEntry.objects.all().delete()
     change_delivery(boss, delivery, door_pin="hush")
-    assert activities.pop().target.object_repr == "Delivery to Käthe"  # what the entry says
+    assert [each.target.object_repr for each in activities] == ["Delivery to Käthe"] * 2
+
+
+def test_a_proxy_is_the_model_that_it_is_of(boss, activities, order):
+    page = f"/admin/shop/rushorder/{order.pk}/change/"
+    boss.get(page)
+    boss.post(page, {"number": "70"})
+    read, changed = activities
+    assert (read.action, read.target.model) == ("shop.order.read", "shop.order")
+    assert said(changed)[:2] == ("shop.order.update", "Update")
+    assert changed.changes == {"number": ["7", "70"]}
 
 
 # --- pages that only show ------------------------------------------------------------------------
@@ -556,6 +570,19 @@ def test_what_is_forbidden_keeps_its_intention(clerk, activities, order, page, a
 def test_a_page_that_may_not_be_read(clerk, activities, order):
     assert clerk().get(f"{ORDERS}{order.pk}/change/").status_code == 403
     assert said(only(activities)) == ("shop.order.read", "Read", "Failed", (str(order.pk), ""))
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["x", "7_2F..", "0x7", "9" * 400, "_00", "7%00", "%F0%9F%92%A9", "<script>"],
+)
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+def test_a_key_that_nothing_has(clerk, activities, key, page):
+    client = clerk()
+    client.get(f"{ORDERS}{key}/{page}/")
+    client.post(f"{ORDERS}{key}/{page}/", {"post": "yes"})
+    assert {each.target for each in activities} == {None}
+    assert counts == {}
 
 
 @pytest.mark.parametrize("number", ["break", "break later"])

@@ -24,7 +24,6 @@ from trackmate.activity import Activity, Target, label_of
 from trackmate.capture.form_changes import describe_forms
 from trackmate.capture.log_entries import entry_target, record_entry
 from trackmate.capture.outcomes import action_name, describe_page
-from trackmate.context.binding import apply_context
 from trackmate.context.scope import Scope, current_scope
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import Commitment, no_queries
@@ -217,8 +216,9 @@ def _note_action(model_admin: Any, request: Any, location: Any, *, is_valid: boo
     is_for_one = getattr(location, "name", "") == "CHANGE_FORM"
     name = form.get(f"{location.value}-action", "") if is_for_one else _chosen_action(form)
     if not is_valid:
+        where = {"action_location": location} if is_for_one else {}
         with no_queries():
-            if name not in (model_admin.get_actions(request) or ()):
+            if name not in model_admin.get_actions(request, **where):
                 return
     model = model_admin.model
     keys = [key for text in form.getlist(ACTION_CHECKBOX_NAME) if (key := _valid_key(model, text))]
@@ -401,5 +401,4 @@ def _is_html(page: AdminPage) -> bool:
 
 
 def _add_event(scope: Scope, **values: Any) -> None:
-    activity = Activity.now(source=Source.ADMIN.value, **values)
-    scope.activities.append(apply_context(activity))
+    scope.activities.append(Activity.now(source=Source.ADMIN.value, **values))
