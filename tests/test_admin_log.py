@@ -90,8 +90,8 @@ def ship_twice(model_admin, request, queryset):
 
 @admin.action
 def replace(model_admin, request, queryset):
-    model_admin.log_deletions(request, queryset)
     model_admin.log_change(request, queryset[0], "Replaced")
+    model_admin.log_deletions(request, queryset)
 
 
 class OrderAdmin(HistoryMixin, admin.ModelAdmin):
@@ -113,6 +113,8 @@ class OrderAdmin(HistoryMixin, admin.ModelAdmin):
             raise ValueError("after it was saved")
 
     def log_change(self, request, obj, message):
+        if obj.number == "break before":
+            raise ValueError("before it was logged")
         entry = super().log_change(request, obj, message)
         if obj.number == "break later":
             raise ValueError("after it was logged")
@@ -467,6 +469,18 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     assert {each.changes for each in activities} == {None}
 
 
+def test_choices_that_need_a_query_have_no_label(order):
+    class Pick(forms.Form):
+        of_query = forms.ChoiceField(choices=lambda: Order.objects.values_list("pk", "number"))
+        of_group = forms.ChoiceField(choices=[("Group", [("a", "Alpha")])])
+
+    form = Pick({"of_query": order.pk, "of_group": "a"})
+    assert form.is_valid()
+    changes = describe_forms(form, [], add=True)
+    assert changes["of_query"] == [None, str(order.pk)]
+    assert changes["of_group"] == [None, {"value": "a", "label": "Alpha"}]
+
+
 def test_an_object_has_the_name_that_the_admin_shows(boss, activities, delivery):
     boss.get(f"/admin/shop/delivery/{delivery.pk}/history/")
     change_delivery(boss, delivery, door_pin="hush")
@@ -534,6 +548,20 @@ def test_an_invalid_form_is_a_failed_change_of_the_object_as_it_is(boss, activit
     assert activity.changes is None
 
 
+def test_an_invalid_form_does_not_rename_the_object(boss, activities, delivery):
+    emil = Customer.objects.create(name="Emil")
+    form = data_of(delivery, customer=emil.pk, state="none")
+    assert boss.post(f"/admin/shop/delivery/{delivery.pk}/change/", form).status_code == 200
+    target = only(activities).target
+    assert (target.object_id, "Emil" in target.object_repr) == (str(delivery.pk), False)
+
+
+def test_an_invalid_new_object_from_another_one(boss, activities, order):
+    form = {"number": "", "_saveasnew": "1"}
+    boss.post(f"{ORDERS}{order.pk}/change/", form)
+    assert said(only(activities)) == ("shop.order.create", "Create", "Failed", None)
+
+
 def test_an_invalid_addition(boss, activities):
     boss.post(f"{ORDERS}add/", {"number": ""})
     assert said(only(activities)) == ("shop.order.create", "Create", "Failed", None)
@@ -585,7 +613,7 @@ def test_a_key_that_nothing_has(clerk, activities, key, page):
     assert counts == {}
 
 
-@pytest.mark.parametrize("number", ["break", "break later"])
+@pytest.mark.parametrize("number", ["break", "break before", "break later"])
 def test_what_is_rolled_back_is_not_claimed(boss, activities, order, number):
     assert boss.post(f"{ORDERS}{order.pk}/change/", {"number": number}).status_code == 500
     order.refresh_from_db()
@@ -595,7 +623,7 @@ def test_what_is_rolled_back_is_not_claimed(boss, activities, order, number):
     assert activity.changes is None
 
 
-@pytest.mark.parametrize("number", ["break", "break later"])
+@pytest.mark.parametrize("number", ["break", "break before", "break later"])
 def test_what_a_savepoint_rolls_back_is_not_claimed(boss, activities, order, number):
     assert (
         boss.post(f"/careful/shop/order/{order.pk}/change/", {"number": number}).status_code == 302
@@ -690,7 +718,7 @@ def test_several_entries_about_one_object_are_one_row(boss, activities, pair):
     select(boss, "replace", pair[0])
     activity = only(activities)
     assert said(activity)[:2] == ("shop.order.delete", "Delete")
-    assert activity.extra == {"entries": ["shop.order.delete", "shop.order.update"]}
+    assert activity.extra == {"entries": ["shop.order.update", "shop.order.delete"]}
 
 
 @pytest.mark.parametrize("count", [1, 2])
