@@ -38,6 +38,7 @@ test-mariadb: .venv/installed ## Run the tests that depend on the database on Ma
 test-packages: .venv-packages/installed ## Run the tests beside other packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.packages.settings tests/packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.tenants.settings -n 1 tests/tenants
+	.venv-packages/bin/python -m pytest -W ignore --ds=tests.wagtail.settings tests/wagtail
 
 test-oldest: .venv-oldest/installed ## Run the tests of lists and pages on the oldest versions of what trackmate depends on
 	.venv-oldest/bin/python -m pytest -n auto --dist worksteal $(addprefix tests/test_,access.py admin.py dashboard.py display_options.py query.py)

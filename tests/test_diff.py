@@ -123,3 +123,30 @@ def test_the_number_of_comparisons_is_limited_by_row():
     changes = parse_changes({f"f{number}": pair for number in range(9)})
     assert len(changes[0].new) > 100
     assert [len(change.new) for change in changes[2:]] == [1] * 7
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after", "note"),
+    [
+        ([{"value": 7}, {"value": 8, "label": "Tea"}], "[7]", "[Tea (8)]", ""),
+        ([None, {"value": "p", "label": "Packed"}], NULL, "[Packed (p)]", "added"),
+        ([{"value": "x", "label": "x"}, None], "[x]", NULL, "removed"),
+        ([{"value": 7, "label": "Tea", "more": 1}, None], None, NULL, "removed"),
+        (
+            {"added": [{"value": 7, "label": "Tea"}, {"value": 8, "label": "Rum"}], "removed": []},
+            NULL,
+            "[Tea (7)\nRum (8)]",
+            "added",
+        ),
+        ({"added": ["a"], "removed": ["b"]}, '[\n  "[b]"\n]', '[\n  "[a]"\n]', ""),
+    ],
+)
+def test_objects_and_choices_are_named(change, before, after, note):
+    [shown] = parse_changes({"field": change})
+    assert spelled(shown.old) == (before or spelled(shown.old))
+    assert (spelled(shown.new), str(shown.note)) == (after, note)
+
+
+@pytest.mark.parametrize("change", [{}, {"added": [1], "other": 2}, "text", [1, 2, 3], None])
+def test_what_is_no_change_is_shown_as_it_is(change):
+    assert parse_changes({"field": change}) == ()

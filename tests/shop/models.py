@@ -4,7 +4,9 @@ import uuid
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.core.files.storage import InMemoryStorage
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Order(models.Model):
@@ -64,3 +66,48 @@ class Blob(models.Model):
 
     class Meta:
         managed = False
+
+
+class Customer(models.Model):
+    name = models.CharField(max_length=50)
+
+    def __str__(self):
+        return self.name
+
+
+class Delivery(models.Model):
+    """An object with every kind of field that a form of the admin has."""
+
+    class State(models.TextChoices):
+        PACKED = "p", _("Packed")
+        SENT = "s", _("Sent")
+
+    customer = models.ForeignKey(Customer, models.PROTECT)
+    state = models.CharField(max_length=1, choices=State, default=State.PACKED)
+    weight = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+    door_pin = models.CharField(max_length=20, blank=True)
+    orders = models.ManyToManyField(Order, blank=True)
+    slip = models.FileField(upload_to="slips", storage=InMemoryStorage(), blank=True)
+
+    def __str__(self):
+        return f"Delivery to {self.customer.name}"
+
+
+class DeliveryLine(models.Model):
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="lines")
+    product = models.CharField(max_length=50)
+    quantity = models.IntegerField(default=1)
+
+    def __str__(self):
+        return f"{self.quantity} x {self.product}"
+
+
+class GateToken(models.Model):
+    """An inline whose name is a secret."""
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="gates")
+    gate = models.CharField(max_length=50)
+    code = models.CharField(max_length=50, default="kv9tWx2ubQ", editable=False)
+
+    def __str__(self):
+        return self.code

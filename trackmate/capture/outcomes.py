@@ -6,7 +6,7 @@ an address.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.db.models import Model
@@ -17,6 +17,14 @@ from trackmate.context.scope import Scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
+
+DescribePage = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
+
+describe_page: list[DescribePage] = []
+"""Functions of integrations that know a request by its view: they return its activity, or None.
+
+They may add to `scope.activities`, which holds what has not been rolled back.
+"""
 
 LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
 
@@ -34,9 +42,11 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     framework of the view, and last the method and the status code. What is folded into the activity
     of the request is removed from the scope.
     """
+    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
     if scope.describe_outcome is not None:
         activity = _ask_framework(activity, scope, response) or activity
-    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
+    activity = _ask_pages(activity, scope, response) or activity
+    scope.activities[:] = _join_entries(scope.activities)
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
         return activity
@@ -52,9 +62,55 @@ def _ask_framework(
     return scope.describe_outcome and scope.describe_outcome(activity, response)
 
 
+@never_raise
+def _ask_pages(
+    activity: Activity, scope: Scope, response: HttpResponseBase | None
+) -> Activity | None:
+    described = (describe(activity, scope, response) for describe in describe_page)
+    return next((each for each in described if each is not None), None)
+
+
 def _is_kept(activity: Activity, scope: Scope) -> bool:
     commitment = scope.commitments.get(activity.id)
     return commitment is None or commitment.is_kept
+
+
+def _join_entries(events: Sequence[Activity]) -> list[Activity]:
+    """Return the events with one entry of the admin's logs for each object.
+
+    Wagtail logs that a page was created, and that it was published. A creation or deletion says
+    what was done, else the last entry; `extra` names the actions of all.
+    """
+    entries: dict[tuple[str, str], list[Activity]] = {}
+    for each in events:
+        if each.source == Source.ADMIN and each.target is not None:
+            entries.setdefault(_object_of(each), []).append(each)
+    joined = {each.id: _join(several) for several in entries.values() for each in several[:1]}
+    left_out = {each.id for several in entries.values() for each in several[1:]}
+    return [joined.get(each.id, each) for each in events if each.id not in left_out]
+
+
+def _join(entries: Sequence[Activity]) -> Activity:
+    if len(entries) == 1:
+        return entries[0]
+    weighty = [
+        each for each in entries if each.action_type in (ActionType.CREATE, ActionType.DELETE)
+    ]
+    main = (weighty or entries)[-1]
+    actions = list(dict.fromkeys(each.action for each in entries))
+    extra = _merge(each.extra for each in entries)
+    return main.replace(
+        remarks="; ".join(dict.fromkeys(each.remarks for each in entries if each.remarks)),
+        changes=_merge(each.changes for each in entries) or None,
+        extra=(extra | {"entries": actions} if len(actions) > 1 else extra) or None,
+    )
+
+
+def _merge(documents: Iterable[Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for each in documents:
+        merged.update(each or {})
+    return merged
 
 
 def _main_event(events: Sequence[Activity], request: Activity) -> Activity | None:
@@ -122,5 +178,6 @@ def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:
     if len(kinds) != 1:
         return request
     ((action, action_type),) = kinds
-    extra = {**(request.extra or {}), "objects": len(entries)}
+    # A page may know of more objects than have a row.
+    extra = {"objects": len(entries), **(request.extra or {})}
     return request.replace(action=action, action_type=action_type, target=None, extra=extra)

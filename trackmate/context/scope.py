@@ -42,6 +42,8 @@ class Scope:
     """The user whose password was checked last."""
     describe_outcome: DescribeOutcome | None = None
     """What the framework of the view knows about the request, asked when it ends."""
+    admin: Any = None
+    """What Django's admin saved, or was asked for, while the request ran."""
     trace_id: str = ""
     """The trace that the request is a part of."""
     request_activity: Activity | None = None

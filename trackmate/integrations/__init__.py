@@ -48,6 +48,8 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="hijack", package="hijack"),
     Integration(name="impersonate", package="impersonate"),
     Integration(name="loginas", package="loginas"),
+    Integration(name="admin", package="django.contrib.admin"),
+    Integration(name="wagtail", package="wagtail"),
 )
 """All integrations, in the order in which they are installed."""
 

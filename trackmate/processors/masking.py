@@ -27,9 +27,10 @@ def redact(activity: Activity) -> Activity:
     scope = current_scope()
     redactor = _redactor_for(activity, scope)
     masked: dict[str, Any] = {}
-    for name in ("data", "changes"):
-        if (value := getattr(activity, name)) is not None:
-            masked[name] = redactor.mask_data(value, may_be_quoted=name == "data")
+    if activity.data is not None:
+        masked["data"] = redactor.mask_data(activity.data, may_be_quoted=True)
+    if activity.changes is not None:
+        masked["changes"] = _mask_changes(redactor, activity.changes)
     if activity.response is not None:
         is_error = (activity.status_code or 0) >= FIRST_ERROR_STATUS
         for_response = replace(redactor, is_response=True, is_error=is_error)
@@ -55,6 +56,17 @@ def redact(activity: Activity) -> Activity:
     if activity.target:
         masked["target"] = _mask_target(redactor, activity.target)
     return mask_known_secrets(activity.replace(**masked), redactor.known_secrets)
+
+
+def _mask_changes(redactor: Redactor, changes: Any) -> Any:
+    """Mask `{field: [old, new]}`, of a secret both values: null says that there was none."""
+    masked = redactor.mask_data(changes)
+    if not isinstance(changes, dict):
+        return masked
+    for name, change in zip(list(masked), changes.values(), strict=False):
+        if masked[name] == MASK and isinstance(change, (list, tuple)):
+            masked[name] = [None if each is None else MASK for each in change]
+    return masked
 
 
 def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:

@@ -55,10 +55,31 @@ class _Run(NamedTuple):
 
 def parse_changes(value: Any) -> tuple[Change, ...]:
     """Return the changed fields of `{field: [old, new]}`; none for a value of another form."""
-    if not isinstance(value, dict) or not all(map(_is_pair, value.values())):
+    if not isinstance(value, dict):
+        return ()
+    pairs = {name: _as_pair(change) for name, change in value.items()}
+    if not all(map(_is_pair, pairs.values())):
         return ()
     differ = _Differ()
-    return tuple(differ.compare(name, *pair) for name, pair in value.items())
+    return tuple(differ.compare(name, *map(_simplify, pair)) for name, pair in pairs.items())
+
+
+def _as_pair(change: Any) -> Any:
+    """Return the pair of a change; of a many-to-many field what was removed, and what added."""
+    if isinstance(change, dict) and change and change.keys() <= {"added", "removed"}:
+        return [change.get("removed") or None, change.get("added") or None]
+    return change
+
+
+def _simplify(value: Any) -> Any:
+    """Return `{"value": 7, "label": "Tea"}`, or a list of such, as text: "Tea (7)"."""
+    if isinstance(value, dict) and "value" in value and value.keys() <= {"value", "label"}:
+        key, label = str(value["value"]), str(value.get("label") or "")
+        return f"{label} ({key})" if label and label != key else key
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        texts = [_simplify(each) for each in value]
+        return "\n".join(texts) if all(isinstance(each, str) for each in texts) else value
+    return value
 
 
 def _is_pair(value: Any) -> bool:
