@@ -87,6 +87,17 @@ def find_account(identifier: str, name: str = "") -> Model | None:
         local, _sign, domain = identifier.rpartition("@")
         normal = f"{local}@{domain.lower()}"  # as Django stores it
         condition |= Q(**{f"{email}__in": {identifier, identifier.lower(), normal}})
+    return _first_account(condition)
+
+
+@never_raise
+def account_with(field: str, value: Any) -> Model | None:
+    """Return the user with that value in a field, by one query."""
+    return _first_account(Q(**{field: value}))
+
+
+def _first_account(condition: Q) -> Model | None:
+    model = get_user_model()
     alias = router.db_for_read(model)
     try:
         with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, label_of
-from trackmate.context.scope import Scope
+from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
@@ -46,6 +46,8 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     if scope.describe_outcome is not None:
         activity = _ask_framework(activity, scope, response) or activity
     activity = _ask_pages(activity, scope, response) or activity
+    if scope.at_end:
+        _record_at_end(activity, scope, response)
     scope.activities[:] = _join_entries(scope.activities)
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
@@ -68,6 +70,16 @@ def _ask_pages(
 ) -> Activity | None:
     described = (describe(activity, scope, response) for describe in describe_page)
     return next((each for each in described if each is not None), None)
+
+
+@never_raise
+def _record_at_end(activity: Activity, scope: Scope, response: HttpResponseBase | None) -> None:
+    token = enter_scope(scope)
+    try:
+        for record in scope.at_end:
+            record(activity, response)
+    finally:
+        leave_scope(token)
 
 
 def _is_kept(activity: Activity, scope: Scope) -> bool:
@@ -142,7 +154,11 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
         and event.target is not None
         and _object_of(each) == _object_of(event)
     ]
-    folded = [event, *about_same]
+    # knox, and those who call `login()` before it, send the same signal for the same login.
+    repeated = [
+        each for each in scope.activities if each is not event and _is_same_login(each, event)
+    ]
+    folded = [event, *repeated, *about_same]
     scope.activities[:] = [each for each in scope.activities if each not in folded]
     values: dict[str, Any] = {
         name: getattr(event, name)
@@ -169,6 +185,15 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
             if value := getattr(each, name):
                 values[name] = {**(values.get(name, getattr(request, name)) or {}), **value}
     return request.replace(source=event.source, **values)
+
+
+_OF_LOGIN = ("source", "action", "action_type", "status", "actor_id", "actor_label", "target")
+
+
+def _is_same_login(activity: Activity, event: Activity) -> bool:
+    return event.action_type in LOGINS and all(
+        getattr(activity, name) == getattr(event, name) for name in _OF_LOGIN
+    )
 
 
 def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:

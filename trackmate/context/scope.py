@@ -22,6 +22,7 @@ from trackmate.redaction.redactor import Redactor, redactor_for_request
 
 Enrichment = Callable[[Activity], Activity | None]
 DescribeOutcome = Callable[[Activity, HttpResponseBase | None], Activity]
+RecordAtEnd = Callable[[Activity, HttpResponseBase | None], None]
 
 
 class Scope:
@@ -30,7 +31,7 @@ class Scope:
     exception: BaseException | None = None
     """An exception that was not handled."""
     actor: tuple[Any, str] | None = None
-    """Key and label of the user who has logged out in this request."""
+    """Key and label of the user who has logged out in this request, or whose token it has."""
     capture_data: bool | None = None
     capture_response: bool | None = None
     """What `tracker` sets in place of the settings."""
@@ -62,6 +63,8 @@ class Scope:
         """Logins, custom actions and decorated functions during the request."""
         self.enrichments: list[Enrichment] = []
         """Functions that change the activity of the request, called when it ends."""
+        self.at_end: list[RecordAtEnd] = []
+        """Functions that record what only the response tells, called when the request ends."""
         self.commitments: dict[UUID, Commitment] = {}
         """Whether what these activities tell has been rolled back, by their ids."""
         self.bound: dict[str, Any] = {}

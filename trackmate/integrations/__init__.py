@@ -50,6 +50,14 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="loginas", package="loginas"),
     Integration(name="admin", package="django.contrib.admin"),
     Integration(name="wagtail", package="wagtail"),
+    Integration(name="authtoken", package="rest_framework.authtoken", at_start=False),
+    Integration(
+        name="simplejwt", package="rest_framework_simplejwt", needs_app=False, at_start=False
+    ),
+    Integration(name="knox", package="knox", at_start=False),
+    Integration(name="dj_rest_auth", package="dj_rest_auth", at_start=False),
+    Integration(name="oauth2_provider", package="oauth2_provider", at_start=False),
+    Integration(name="ninja_jwt", package="ninja_jwt", needs_app=False, at_start=False),
 )
 """All integrations, in the order in which they are installed."""
 

@@ -28,6 +28,7 @@ LENGTHS = {
 }
 """Maximum lengths of the columns of `ActivityLog`."""
 
+
 def clean(activity: Activity) -> Activity:
     """Make every value storable: without control characters, bounded, JSON-ready."""
     cleaned: dict[str, Any] = {}
