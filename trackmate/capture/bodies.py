@@ -149,6 +149,11 @@ def _to_dict(fields: QueryDict) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in fields.lists()}
 
 
+def parsed_body(request: HttpRequest) -> Any:
+    """Return the data of a body that was read or parsed before, stored or not."""
+    return _parse_body(request)[1]
+
+
 @never_raise
 def sent_data(scope: Scope, captured: Any) -> tuple[bool, Any]:
     """Return whether all secrets of the request are known, and its data.

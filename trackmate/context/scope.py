@@ -42,6 +42,8 @@ class Scope:
     """The user whose password was checked last."""
     describe_outcome: DescribeOutcome | None = None
     """What the framework of the view knows about the request, asked when it ends."""
+    received_id: str = ""
+    """The id that the request came with, if it is accepted."""
     trace_id: str = ""
     """The trace that the request is a part of."""
     request_activity: Activity | None = None
@@ -69,8 +71,8 @@ class Scope:
 
     @cached_property
     def request_id(self) -> str:
-        """Shared by all activities of the request: the key of its row in hex."""
-        return self.id.hex
+        """Shared by all activities of the request: what it came with, or the key of its row."""
+        return self.received_id or self.id.hex
 
     @cached_property
     def id(self) -> UUID:
