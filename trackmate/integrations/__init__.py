@@ -48,6 +48,9 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="hijack", package="hijack"),
     Integration(name="impersonate", package="impersonate"),
     Integration(name="loginas", package="loginas"),
+    Integration(name="graphql_graphene", package="graphene_django", at_start=False),
+    Integration(name="graphql_strawberry", package="strawberry", needs_app=False, at_start=False),
+    Integration(name="graphql_ariadne", package="ariadne", needs_app=False, at_start=False),
 )
 """All integrations, in the order in which they are installed."""
 
