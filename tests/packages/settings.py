@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "hijack",
     "impersonate",
     "loginas",
+    "ariadne_django",
     "trackmate",
 ]
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings as django_settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -160,6 +161,16 @@ def _parse_graphql(request: HttpRequest, body: bytes) -> dict[str, Any]:
         # A text is parsed when it is masked.
         data["variables"] = variables
     return data
+
+
+def query_string(request: HttpRequest) -> str:
+    """Return the query of a request, without what is a part of its data."""
+    query: str = request.META.get("QUERY_STRING", "")
+    if request.content_type != GRAPHQL or "variables" not in query:
+        return query
+    # Only the GraphQL query in the body tells which of the variables are secrets.
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    return urlencode([each for each in pairs if each[0] != "variables"], errors="replace")
 
 
 def _to_dict(fields: QueryDict) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from trackmate.capture.actors import (
     request_impersonator,
     request_tenant,
 )
-from trackmate.capture.bodies import captured_data, is_json, not_captured, sent_data
+from trackmate.capture.bodies import (
+    captured_data,
+    is_json,
+    not_captured,
+    query_string,
+    sent_data,
+)
 from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
 from trackmate.capture.login_forms import mask_unknown_accounts
 from trackmate.capture.outcomes import apply_outcome
@@ -151,7 +157,7 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
 def _extra(scope: Scope, claimed: str) -> dict[str, Any] | None:
     extra: dict[str, Any] = {}
     meta = scope.request.META
-    if query := meta.get("QUERY_STRING"):
+    if query := query_string(scope.request):
         extra["query"] = truncate(query, MAX_QUERY)
     keys = {name: HttpHeaders.to_wsgi_name(name) for name in get_settings().CAPTURE_HEADERS}
     if headers := {name: meta[key] for name, key in keys.items() if key in meta}:

@@ -6,10 +6,10 @@ Linear in the length of the text, and without a parser of GraphQL, which not eve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-MAX_DOCUMENT = 100_000
+MAX_DOCUMENT = 20_000
 """Number of characters of a document that are searched."""
 _TOKEN = re.compile(
     r'(?P<block>"""(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z))'
@@ -39,8 +39,8 @@ class Argument(NamedTuple):
     """Where its value is, without quotes."""
 
 
-def find_arguments(document: str) -> Iterator[Argument]:
-    """Yield the arguments in a document, and the variables that have a default."""
+def find_arguments(document: str, may_be_secret: Callable[[str], Any]) -> Iterator[Argument]:
+    """Yield the arguments whose names may be of secrets, and the variables that have a default."""
     found = [each for each in _TOKEN.finditer(document[:MAX_DOCUMENT]) if each.lastgroup]
     signs = [each[0] if each.lastgroup == "sign" else "" for each in found]
     closing = _closing(signs)
@@ -50,6 +50,8 @@ def find_arguments(document: str) -> Iterator[Argument]:
         if depth <= 0 or token.lastgroup != "name" or signs[at + 1 : at + 2] != [":"]:
             continue
         is_definition = at > 0 and signs[at - 1] == "$"
+        if not is_definition and not may_be_secret(token[0]):
+            continue
         first = _default(signs, at + 2) if is_definition else at + 2
         if first is None or first >= len(found):
             continue

@@ -16,7 +16,7 @@ from trackmate.redaction.assignments import AssignmentMasker, may_assign
 from trackmate.redaction.detection.classifier import SecretClassifier, Siblings
 from trackmate.redaction.detection.names import SecretNames, Sensitivity, is_identifier
 from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
-from trackmate.redaction.graphql import find_arguments
+from trackmate.redaction.graphql import MAX_DOCUMENT, find_arguments
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
 from trackmate.redaction.patterns import cannot_match, mask_cards, mask_known_formats
 from trackmate.redaction.routes import (
@@ -368,9 +368,13 @@ class Redactor:
         variables, is_text = value.get("variables"), False
         if isinstance(variables, str):
             variables, is_text = _parse_object(variables), True
+        is_cut = len(query) > MAX_DOCUMENT
         query, passed = self._mask_arguments_of(query, mask)
         masked = {**value, "query": query}
-        if isinstance(variables, dict):
+        if is_cut and value.get("variables"):
+            # The rest of the query may pass them as secrets.
+            masked["variables"] = self.mask(value["variables"])
+        elif isinstance(variables, dict):
             safe = {
                 name: self._mask_as(names, variables[name])
                 for name, names in passed.items()
@@ -395,7 +399,7 @@ class Redactor:
     def _mask_arguments_of(self, query: str, mask: str) -> tuple[str, dict[str, list[str]]]:
         """Return a query with secrets masked, and the secret arguments for each variable."""
         passed: dict[str, list[str]] = {}
-        arguments = list(find_arguments(query))
+        arguments = list(find_arguments(query, self.names.sensitivity))
         for each in arguments:
             if each.variables and self.names.sensitivity(each.name):
                 for variable in each.variables:
