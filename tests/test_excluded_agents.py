@@ -74,6 +74,7 @@ def test_the_same_holds_for_real_requests(client, activities, configure):
     assert activities == []
     client.get("/nowhere/", headers=probe)
     client.post("/echo/", {"a": 1}, headers=probe)
+    assert [each.method for each in activities] == ["GET", "POST"]
     client.force_login(person("alice"))
     activities.clear()
     client.get("/", headers=probe)
