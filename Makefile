@@ -21,7 +21,7 @@ help: ## List these commands
 demo: .venv-demo/installed ## Show trackmate at work: an order desk with a history and traffic
 	@.venv-demo/bin/python demo/manage.py demo
 
-test: services lint test-sqlite test-users test-postgresql test-mariadb test-packages test-oldest ## Run everything that has to pass before a commit
+test: services lint test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest ## Run everything that has to pass before a commit
 
 test-sqlite: .venv/installed ## Run the tests on SQLite, with coverage
 	$(PYTEST) --cov -m "not ($(SERVED) or $(APART))"
@@ -39,6 +39,9 @@ test-packages: .venv-packages/installed ## Run the tests beside other packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.packages.settings tests/packages
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.tenants.settings -n 1 tests/tenants
 	.venv-packages/bin/python -m pytest -W ignore --ds=tests.wagtail.settings tests/wagtail
+
+test-graphene: .venv-graphene/installed ## Run the tests beside graphene-django
+	.venv-graphene/bin/python -m pytest -W ignore --ds=tests.graphene.settings tests/graphene
 
 test-oldest: .venv-oldest/installed ## Run the tests of lists and pages on the oldest versions of what trackmate depends on
 	.venv-oldest/bin/python -m pytest -n auto --dist worksteal $(addprefix tests/test_,access.py admin.py dashboard.py display_options.py query.py)
@@ -81,12 +84,13 @@ bench: services .venv/installed ## Measure what trackmate costs, beside its peer
 	$(BIN)/python -m benchmarks
 
 clean: services-stop ## Remove everything that these commands made
-	rm -rf .venv .venv-packages .venv-oldest .venv-demo .venv-docs .venv-tox .tox .foreign .services docs/_build build dist htmlcov .coverage* \
+	rm -rf .venv .venv-packages .venv-graphene .venv-oldest .venv-demo .venv-docs .venv-tox .tox .foreign .services docs/_build build dist htmlcov .coverage* \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # Virtual environments: made anew when pyproject.toml changes. mysqlclient has to be compiled.
 .venv/installed: GROUPS = test demo lint $(shell $(PYTHON) -m tools.machine mysqlclient >/dev/null 2>&1 && echo mariadb)
 .venv-packages/installed: GROUPS = test packages
+.venv-graphene/installed: GROUPS = test graphene
 .venv-oldest/installed: GROUPS = test oldest
 .venv-demo/installed: GROUPS = demo
 .venv-docs/installed: GROUPS = docs
@@ -101,5 +105,5 @@ clean: services-stop ## Remove everything that these commands made
 	@touch $@
 
 .NOTPARALLEL:
-.PHONY: help demo test test-sqlite test-users test-postgresql test-mariadb test-packages test-oldest packaging lighthouse \
+.PHONY: help demo test test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest packaging lighthouse \
 	services services-stop lint format matrix docs screenshots bench clean

@@ -112,6 +112,18 @@ def test_a_database_that_does_not_exist_is_reported(configure):
         ("DASHBOARD_QUERYSET", "tests.nothing.at_all"),
         ("DETAIL_PANELS", ["tests.shop.views.index", "tests.nothing.at_all"]),
         ("TABLE_COLUMNS", [partial(print)]),
+        ("ACTOR_LABEL", "tests.shop.nothing"),
+        ("TENANT", "tests.nothing.at_all"),
+        ("INTEGRATIONS", ["passwords", "unheard-of"]),
+        ("TRACK_COMMANDS", ["migrate", " "]),
+        ("TRACK_TASKS", ["shop.tasks.send "]),
+        ("EXCLUDE_AGENTS", ["kube-probe/", ""]),
+        ("EXCLUDE_AGENTS", [re.compile(b"Googlebot")]),
+        ("REQUEST_ID_HEADER", "X-Request-ID\r\nSet-Cookie"),
+        ("REASON_HEADER", "X Reason"),
+        ("TRACE_URL", "https://traces.example.com/"),
+        ("TRACE_URL", "javascript:alert({trace_id})"),
+        ("TRACE_URL", "//traces.example.com/{trace_id}"),
     ],
 )
 def test_what_cannot_be_loaded_is_reported(configure, name, value):
@@ -156,7 +168,17 @@ def test_a_module_that_fails_is_reported(configure, monkeypatch, tmp_path):
 def test_what_can_be_loaded_is_not(configure):
     configure(CLIENT_IP="tests.shop.views.index", DASHBOARD_ACCESS=lambda request: True)
     configure(REDACT_PATTERNS=["PL[0-9]+", re.compile("x")])
+    configure(ACTOR_LABEL="tests.shop.views.index", TENANT=lambda request: "acme")
+    configure(INTEGRATIONS=["passwords"], TRACK_COMMANDS=["migrate"], TRACK_TASKS=False)
+    configure(EXCLUDE_AGENTS=["kube-probe/", re.compile("bot")])
+    configure(REQUEST_ID_HEADER="X-Request-ID", REASON_HEADER="X-Reason")
+    configure(TRACE_URL="http://localhost:16686/trace/{trace_id}")
     assert check_trackmate() == []
+
+
+def test_a_misspelled_integration_is_reported_with_the_one_that_is_meant(configure):
+    configure(INTEGRATIONS=["password"])
+    assert only().hint == "Did you mean 'passwords'?"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def track(
     action_type: str = "",
     content_object: Model | None = None,
     remarks: str = "",
+    reason: str = "",
     status: str = Status.SUCCESS,
     data: Any = None,
     changes: Any = None,
@@ -34,7 +35,8 @@ def track(
 
     `action` is the stable name of the event, `content_object` the model instance it was done to,
     `actor` a user or the name of an actor that is no user (default: who made the request, or what
-    `bind()` names). `data`, `changes` and `extra` are kept as JSON, redacted.
+    `bind()` names), `reason` why it was done. `data`, `changes` and `extra` are kept as JSON,
+    redacted.
 
     >>> track("report.exported", content_object=report, data={"rows": 1200})
     """
@@ -43,6 +45,7 @@ def track(
         action_type=action_type,
         content_object=content_object,
         remarks=remarks,
+        reason=reason,
         status=status,
         data=data,
         changes=changes,
@@ -70,6 +73,7 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
     action_type: str = ""
     content_object: Model | None = None
     remarks: str = ""
+    reason: str = ""
     status: str = Status.SUCCESS
     data: Any = None
     changes: Any = None
@@ -130,6 +134,7 @@ class tracking:  # noqa: N801 (used as a verb, like contextlib.suppress)
             actor_label=actor_label,
             target=_target_of(self.content_object),
             remarks=as_plain_str(self.remarks),
+            reason=as_plain_str(self.reason),
             data=data,
             changes=changes,
             extra=extra,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,6 +26,7 @@ from trackmate.conf import (
 )
 from trackmate.dashboard.dimensions import BUILT_IN, RESERVED, Dimension
 from trackmate.dashboard.http import login
+from trackmate.integrations import INTEGRATIONS
 from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
 
@@ -33,6 +35,8 @@ ROUTER = "trackmate.routers.TrackmateRouter"
 
 BROKEN = (ImportError, TypeError, AttributeError, ValueError)
 """What importing a project's code can raise."""
+
+_HEADER = re.compile("[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 FLAT_NAMES = {
     "TRACKMATE_EXCLUDED_PATH": "EXCLUDE_PATHS",
@@ -52,6 +56,10 @@ def check_trackmate(**_kwargs: Any) -> list[CheckMessage]:
         *_check_urls(),
         *_check_database(),
         *_check_loading(),
+        *_check_headers(),
+        *_check_trace_url(),
+        *_check_integrations(),
+        *_check_lists_of_names(),
         *_check_dimensions(),
     ]
 
@@ -217,7 +225,7 @@ def _check_database() -> Iterable[CheckMessage]:
 def _check_loading() -> Iterable[CheckMessage]:
     """Import dotted paths and compile patterns: a running site would do without them."""
     found = get_settings()
-    for name in ("CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET"):
+    for name in ("ACTOR_LABEL", "CLIENT_IP", "DASHBOARD_ACCESS", "DASHBOARD_QUERYSET", "TENANT"):
         yield from _check_path(name, getattr(found, name))
     for name in ("PROCESSORS", "TABLE_COLUMNS", "DETAIL_PANELS"):
         for path in getattr(found, name):
@@ -231,6 +239,50 @@ def _check_loading() -> Iterable[CheckMessage]:
         except re.error as error:
             yield _unusable("REDACT_PATTERNS", pattern, error)
     yield from _check_backend()
+
+
+def _check_headers() -> Iterable[CheckMessage]:
+    found = get_settings()
+    for name in ("REQUEST_ID_HEADER", "REASON_HEADER"):
+        header = getattr(found, name)
+        if header is not None and not _HEADER.fullmatch(header):
+            hint = 'Use a name of letters, digits and hyphens, such as "X-Request-ID".'
+            yield _unusable(name, header, "it cannot be the name of a header", hint)
+
+
+def _check_trace_url() -> Iterable[CheckMessage]:
+    url = get_settings().TRACE_URL
+    if url is None:
+        return
+    hint = 'For example "https://traces.example.com/trace/{trace_id}".'
+    if "{trace_id}" not in url:
+        yield _unusable("TRACE_URL", url, "it has no {trace_id}", hint)
+    if not re.match("https?://[^/{]", url):
+        yield _unusable("TRACE_URL", url, "it is not an address of http or https", hint)
+
+
+def _check_integrations() -> Iterable[CheckMessage]:
+    known = [each.name for each in INTEGRATIONS]
+    for name in get_settings().INTEGRATIONS or ():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+            yield _unusable("INTEGRATIONS", name, "there is no such integration", hint)
+
+
+def _check_lists_of_names() -> Iterable[CheckMessage]:
+    """Report what would record, or exclude, everything or nothing."""
+    found = get_settings()
+    for name in ("TRACK_COMMANDS", "TRACK_TASKS"):
+        names = getattr(found, name)
+        for each in names if not isinstance(names, bool) else ():
+            if not each.strip() or each != each.strip():
+                yield _unusable(name, each, "it is blank, or has blanks around it")
+    for agent in found.EXCLUDE_AGENTS:
+        if isinstance(agent, str) and not agent.strip():
+            yield _unusable("EXCLUDE_AGENTS", agent, "it is blank, which is in every user agent")
+        elif not isinstance(agent, str) and isinstance(agent.pattern, bytes):
+            yield _unusable("EXCLUDE_AGENTS", agent, "it searches bytes, not text")
 
 
 def _check_dimensions() -> Iterable[CheckMessage]:

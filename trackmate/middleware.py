@@ -9,11 +9,16 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from trackmate.activity import Activity
+from trackmate.activity import Activity, as_plain_str
 from trackmate.capture.bodies import read_ahead
 from trackmate.capture.requests import describe_request, minimal_activity
 from trackmate.capture.responses import watch_stream
 from trackmate.conf import get_settings
+from trackmate.context.correlation import (
+    is_valid_request_id,
+    received_request_id,
+    trace_of_request,
+)
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 from trackmate.pipeline import call_in_thread, flush, is_recording, never_raise
 
@@ -53,6 +58,7 @@ class TrackmateMiddleware:
             raise
         finally:
             leave_scope(token)
+        _send_request_id(scope, response)
         if not _close_with_response(scope, response):
             _close_scope(scope, response)
         return response
@@ -77,6 +83,7 @@ class TrackmateMiddleware:
             raise
         finally:
             leave_scope(token)
+        _send_request_id(scope, response)
         if not _close_with_response(scope, response):
             await call_in_thread(_close_scope, scope, response)
         return response
@@ -89,8 +96,20 @@ def _open_scope(request: HttpRequest) -> Scope | None:
         # The second case: the middleware is listed twice, which a system check reports.
         return None
     scope = Scope(request)
+    scope.received_id = received_request_id(request) or ""
+    scope.trace_id = trace_of_request(request)
     read_ahead(scope)
     return scope
+
+
+@never_raise
+def _send_request_id(scope: Scope, response: Response) -> None:
+    if (header := get_settings().REQUEST_ID_HEADER) is None:
+        return
+    request_id = as_plain_str(scope.request_id)
+    # A bound id may be any text.
+    if is_valid_request_id(request_id):
+        response.headers[header] = request_id
 
 
 @never_raise

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "hijack",
     "impersonate",
     "loginas",
+    "ariadne_django",
     "trackmate",
 ]
 

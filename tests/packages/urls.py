@@ -4,11 +4,14 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 from knox.views import LoginView as KnoxLoginView
 from rest_framework.authentication import BasicAuthentication
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 from sesame.views import LoginView as SesameLoginView
 from two_factor.urls import urlpatterns as two_factor_urls
+
+from tests.packages import graphql_schemas
 
 
 class BasicKnoxLoginView(KnoxLoginView):
@@ -32,6 +35,10 @@ urlpatterns = [
     path("o/", include("oauth2_provider.urls", namespace="oauth2_provider")),
     path("sesame/", SesameLoginView.as_view()),
     path("django/", include("django.contrib.auth.urls")),
+    path("strawberry/", csrf_exempt(graphql_schemas.strawberry_view)),
+    path("strawberry/async/", csrf_exempt(graphql_schemas.async_strawberry_view)),
+    path("page-with-query/", csrf_exempt(graphql_schemas.PageWithQuery.as_view())),
+    path("ariadne/", graphql_schemas.ariadne_view),
     path("", include(two_factor_urls)),
     path("hijack/", include("hijack.urls")),
     path("impersonate/", include("impersonate.urls")),

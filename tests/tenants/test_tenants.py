@@ -9,11 +9,13 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as HttpClient
+from django.test import RequestFactory
 from django_tenants.utils import schema_context, tenant_context
 
 from tests.tenants.models import Client, Domain
-from trackmate import track, tracking
+from trackmate import bind, track, tracking
 from trackmate.backends import database
+from trackmate.dashboard.http.permissions import visible_rows
 from trackmate.exceptions import NotStoredError
 from trackmate.models import ActivityLog
 from trackmate.pipeline import get_backend
@@ -164,3 +166,53 @@ def test_what_is_of_no_tenant_is_in_no_tenants_log():
     with pytest.raises(NotStoredError):
         get_backend().flush()
     assert rows() == {name: [] for name in TENANTS}
+
+
+# --- one log for all tenants, with the tenant in each row ------------------------------------
+
+
+def schema_of(request):
+    """Name the tenant of a request, as docs/howto/tenants.md does."""
+    return request.tenant.schema_name
+
+
+def only_of_their_tenant(request, queryset):
+    """Limit the log to the tenant of whoever looks, as docs/howto/tenants.md does."""
+    return queryset.filter(tenant=request.tenant.schema_name)
+
+
+@pytest.fixture
+def one_log(settings):
+    """Let every tenant's rows be in one table, as with the app in SHARED_APPS."""
+    settings.TRACKMATE = {
+        **settings.TRACKMATE,
+        "TENANT": "tests.tenants.test_tenants.schema_of",
+        "DASHBOARD_QUERYSET": "tests.tenants.test_tenants.only_of_their_tenant",
+    }
+
+
+def ask(name, path):
+    return HttpClient().get(path, headers={"host": f"{name}.testserver"})
+
+
+def test_the_name_of_the_schema_is_in_the_row(one_log):
+    for name in TENANTS:
+        ask(name, "/who/")
+        with schema_context(name):
+            assert list(ActivityLog.objects.values_list("tenant", flat=True)) == [name]
+
+
+@pytest.mark.parametrize("name", TENANTS)
+def test_a_person_sees_only_the_rows_of_their_tenant(one_log, tenants, name):
+    request = RequestFactory().get("/trackmate/")
+    request.tenant = tenants[name]
+    with schema_context(name):
+        for each in TENANTS:
+            with bind(tenant=each):
+                track(f"of.{each}")
+        track("of.nobody")
+        assert [row.action for row in visible_rows(request)] == [f"of.{name}"]
+
+
+def test_a_tenant_that_there_is_not_costs_nothing(one_log):
+    assert ask("nobody", "/who/").status_code == 404

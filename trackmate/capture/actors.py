@@ -12,9 +12,10 @@ from django.db import router
 from django.http import HttpRequest
 from django.utils.functional import LazyObject, empty
 
-from trackmate.activity import describe_actor
-from trackmate.conf import get_settings
+from trackmate.activity import as_plain_str, describe_actor
+from trackmate.conf import get_settings, load_dotted
 from trackmate.db.time_limits import limit_time
+from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import never_raise
 from trackmate.redaction.text import keyed_hash
 
@@ -66,6 +67,20 @@ def request_impersonator(request: HttpRequest, actor_id: Any) -> dict[str, Any]:
         if (found := find(request)) is not None and found[0] != actor_id:
             return {"impersonator_id": found[0], "impersonator_label": found[1]}
     return {}
+
+
+@never_raise
+def request_tenant(request: HttpRequest) -> str:
+    """Return what `TENANT` says of a request, or ""."""
+    return tenant_of(request)
+
+
+def tenant_of(request: HttpRequest) -> str:
+    """Return the same, or raise what `TENANT` raises."""
+    if (hook := get_settings().TENANT) is None:
+        return ""
+    with protected_transactions():
+        return as_plain_str(load_dotted(hook)(request))
 
 
 def request_user(request: HttpRequest) -> Any:

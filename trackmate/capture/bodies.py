@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings as django_settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -21,6 +22,8 @@ from trackmate.redaction.sanitizer import describe_file
 
 CAPTURES_DATA = "trackmate_captures_data"
 """The view attribute in which `tracker` stores its `capture_data`."""
+GRAPHQL = "application/graphql"
+"""The content type of a body that is a GraphQL query."""
 MAX_SEARCHED_BYTES = 1_000_000
 """Maximum size of a body that is searched for secrets which texts may quote."""
 
@@ -34,11 +37,15 @@ def read_ahead(scope: Scope) -> None:
     request = scope.request
     if (
         request.method not in SAFE_METHODS
-        and (is_json(request.content_type) or _is_urlencoded(request.content_type))
+        and _is_parsed(request.content_type)
         and 0 < _content_length(request) <= _max_body_bytes()
         and not is_excluded(request.method or "", request.path_info)
     ):
         _read_body(request)
+
+
+def _is_parsed(content_type: str | None) -> bool:
+    return is_json(content_type) or _is_urlencoded(content_type) or content_type == GRAPHQL
 
 
 @never_raise
@@ -98,6 +105,8 @@ def captured_data(scope: Scope) -> Any:
             return json.loads(body) if body else None
         if _is_urlencoded(request.content_type):
             return _to_dict(_parse_form(request, body)) or None
+        if request.content_type == GRAPHQL:
+            return _parse_graphql(request, body)
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):
         return not_captured(len(body), "cannot be parsed")
     return not_captured(len(body))
@@ -145,8 +154,32 @@ def _parse_form(request: HttpRequest, body: bytes) -> QueryDict:
     return QueryDict(body, encoding=request.encoding or django_settings.DEFAULT_CHARSET)
 
 
+def _parse_graphql(request: HttpRequest, body: bytes) -> dict[str, Any]:
+    """Return a query with its variables, which are in the query string."""
+    data: dict[str, Any] = {"query": body.decode()}
+    if variables := request.GET.get("variables"):
+        # A text is parsed when it is masked.
+        data["variables"] = variables
+    return data
+
+
+def query_string(request: HttpRequest) -> str:
+    """Return the query of a request, without what is a part of its data."""
+    query: str = request.META.get("QUERY_STRING", "")
+    if request.content_type != GRAPHQL or "variables" not in query:
+        return query
+    # Only the GraphQL query in the body tells which of the variables are secrets.
+    pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
+    return urlencode([each for each in pairs if each[0] != "variables"], errors="replace")
+
+
 def _to_dict(fields: QueryDict) -> dict[str, Any]:
     return {name: values[0] if len(values) == 1 else values for name, values in fields.lists()}
+
+
+def parsed_body(request: HttpRequest) -> Any:
+    """Return the data of a body that was read or parsed before, stored or not."""
+    return _parse_body(request)[1]
 
 
 @never_raise
@@ -183,6 +216,8 @@ def _parse_body(request: HttpRequest) -> tuple[bool, Any]:
             return True, json.loads(body)
         if _is_urlencoded(request.content_type):
             return True, _to_dict(_parse_form(request, body))
+        if request.content_type == GRAPHQL:
+            return True, _parse_graphql(request, body)
         if request.content_type == "multipart/form-data":
             return bool(request.POST) and not request.FILES, _to_dict(request.POST)
     except (ValueError, RecursionError, SuspiciousOperation, BadRequest):

@@ -40,6 +40,7 @@ def tracker(
     action_type: str = ...,
     content_object: Any = ...,
     remarks: Any = ...,
+    reason: Any = ...,
     status: Any = ...,
     data: Any = ...,
     capture_data: bool | None = ...,
@@ -56,9 +57,10 @@ def tracker(target: Any = None, /, **options: Any) -> Any:
     row of its own.
 
     `action`, `action_type`: the default action is the route or the function's name.
-    `content_object`: the model instance it is done to. `remarks`, `data`, `status`: the values to
-    store. Each of these four may be a callable `(request, response, *args, **kwargs)` with the
-    view's arguments; `request` is None for other functions, `response` is the return value.
+    `content_object`: the model instance it is done to. `remarks`, `reason`, `data`, `status`: the
+    values to store. Each of these five may be a callable `(request, response, *args, **kwargs)`
+    with the view's arguments; `request` is None for other functions, `response` is the return
+    value.
     `capture_data`, `capture_response`: override `CAPTURE_DATA` and `CAPTURE_RESPONSE`.
 
     >>> @tracker(
@@ -82,6 +84,7 @@ class TrackerOptions:
     action_type: str = ""
     content_object: Any = None
     remarks: Any = None
+    reason: Any = None
     status: Any = None
     data: Any = None
     capture_data: bool | None = None
@@ -203,10 +206,11 @@ class TrackedCall:
         content_object = self._value(options.content_object, result)
         if content_object is not None:
             values["target"] = Target.from_instance(content_object)
-        if (remarks := self._value(options.remarks, result)) is not None:
-            has_unknown_data = self.scope is not None and not self.scope.secrets.is_complete
-            may_quote = callable(options.remarks) and has_unknown_data
-            values["remarks"] = WITHHELD if may_quote else as_plain_str(remarks)
+        has_unknown_data = self.scope is not None and not self.scope.secrets.is_complete
+        for name, option in (("remarks", options.remarks), ("reason", options.reason)):
+            if (text := self._value(option, result)) is not None:
+                may_quote = callable(option) and has_unknown_data
+                values[name] = WITHHELD if may_quote else as_plain_str(text)
         if (data := self._value(options.data, result)) is not None:
             if self.scope is not None and activity.data:
                 # The replaced data may be quoted elsewhere.
@@ -222,7 +226,10 @@ class TrackedCall:
         """Whether an option is a callable, which may query the database."""
         values = self.options
         return any(
-            map(callable, (values.content_object, values.remarks, values.data, values.status))
+            map(
+                callable,
+                (values.content_object, values.remarks, values.reason, values.data, values.status),
+            )
         )
 
     @never_raise

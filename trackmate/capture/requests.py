@@ -13,11 +13,23 @@ from django.http.request import HttpHeaders
 from django.http.response import HttpResponse, HttpResponseBase
 
 from trackmate.activity import Activity
-from trackmate.capture.actors import hash_session, request_actor, request_impersonator
-from trackmate.capture.bodies import captured_data, is_json, not_captured, sent_data
+from trackmate.capture.actors import (
+    hash_session,
+    request_actor,
+    request_impersonator,
+    request_tenant,
+)
+from trackmate.capture.bodies import (
+    captured_data,
+    is_json,
+    not_captured,
+    query_string,
+    sent_data,
+)
 from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
 from trackmate.capture.login_forms import mask_unknown_accounts
 from trackmate.capture.outcomes import apply_outcome
+from trackmate.capture.reasons import sent_reason
 from trackmate.capture.responses import decode_content
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope
@@ -52,7 +64,8 @@ def describe_request(
     # The pattern of the root is empty.
     route = readable_route(match.route or "/") if match else ""
     sent = data = captured_data(scope)
-    has_texts = scope.activities or scope.enrichments or scope.exception is not None
+    reason = sent_reason(request, data) or ""
+    has_texts = reason or scope.activities or scope.enrichments or scope.exception is not None
     if has_texts or _wants_response(scope):
         # They may quote request data.
         _remember_header_secrets(scope)
@@ -68,7 +81,12 @@ def describe_request(
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
-        **{**(request_impersonator(request, actor_id) or {}), **scope.bound},
+        **{
+            **(request_impersonator(request, actor_id) or {}),
+            "tenant": request_tenant(request) or None,
+            "reason": reason,
+            **scope.bound,
+        },
         ip_address=apply_ip_mode(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=hash_session(request) or "",
@@ -104,6 +122,7 @@ def _known_values(
         "status_code": status_code,
         "method": method,
         "request_id": scope.request_id,
+        "trace_id": scope.trace_id,
     }
 
 
@@ -138,7 +157,7 @@ def _response_data(scope: Scope, response: HttpResponseBase | None) -> Any:
 def _extra(scope: Scope, claimed: str) -> dict[str, Any] | None:
     extra: dict[str, Any] = {}
     meta = scope.request.META
-    if query := meta.get("QUERY_STRING"):
+    if query := query_string(scope.request):
         extra["query"] = truncate(query, MAX_QUERY)
     keys = {name: HttpHeaders.to_wsgi_name(name) for name in get_settings().CAPTURE_HEADERS}
     if headers := {name: meta[key] for name, key in keys.items() if key in meta}:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 
 from trackmate.activity import Activity, describe_actor
 from trackmate.context.blocks import ContextBlock
+from trackmate.context.correlation import current_trace
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType
 
@@ -66,7 +67,7 @@ class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppres
         super().__enter__()
 
 
-def _bound_values() -> dict[str, Any]:
+def bound_values() -> dict[str, Any]:
     """Return the bound values by field name; inner blocks win."""
     values: dict[str, Any] = {}
     for block in bind.active():
@@ -106,7 +107,10 @@ def is_suppressed() -> bool:
 
 def apply_context(activity: Activity) -> Activity:
     """Return `activity` with the bound values and the id of the current request."""
-    bound, scope = _bound_values(), current_scope()
+    bound, scope = bound_values(), current_scope()
+    trace = activity.trace_id or bound.get("trace_id") or (scope and scope.trace_id)
+    if not trace and (trace := current_trace()):
+        activity = activity.replace(trace_id=trace)
     if not bound and scope is None:
         return activity
     values = {

@@ -45,6 +45,8 @@ class Scope:
     """What the framework of the view knows about the request, asked when it ends."""
     admin: Any = None
     """What Django's admin saved, or was asked for, while the request ran."""
+    received_id: str = ""
+    """The id that the request came with, if it is accepted."""
     trace_id: str = ""
     """The trace that the request is a part of."""
     request_activity: Activity | None = None
@@ -74,8 +76,8 @@ class Scope:
 
     @cached_property
     def request_id(self) -> str:
-        """Shared by all activities of the request: the key of its row in hex."""
-        return self.id.hex
+        """Shared by all activities of the request: what it came with, or the key of its row."""
+        return self.received_id or self.id.hex
 
     @cached_property
     def id(self) -> UUID:

@@ -30,7 +30,7 @@ def enrich(activity: Activity) -> Activity:
     missing: dict[str, Any] = {
         name: getattr(request, name) for name in _FACTS if not getattr(activity, name)
     }
-    if activity.request_id in ("", scope.id.hex):
+    if activity.request_id in ("", scope.id.hex, scope.received_id):
         # The project may have bound another id since.
         missing["request_id"] = request.request_id
     if has_no_actor(activity) and activity.action_type != ActionType.LOGIN_FAILED:

@@ -11,12 +11,12 @@ from django.conf import settings as django_settings
 from trackmate.activity import Activity
 from trackmate.conf import get_settings, per_settings
 from trackmate.context.scope import Scope, current_scope
-from trackmate.enums import Source, Status
+from trackmate.enums import SAFE_METHODS, Source, Status
 
 Rule = str | re.Pattern[str]
 
-MAX_PATH = 2_048
-"""Characters of a path that the project's patterns are matched against."""
+MAX_PATH, MAX_AGENT = 2_048, 512
+"""Characters of a path and of a user agent that the project's patterns are matched against."""
 
 
 def exclude(activity: Activity) -> Activity | None:
@@ -26,7 +26,9 @@ def exclude(activity: Activity) -> Activity | None:
     scope = current_scope()
     # As in the URLconf: not masked, and without the script name.
     path = scope.request.path_info if scope else activity.path
-    return None if is_excluded(activity.method, path, scope) else activity
+    if is_excluded(activity.method, path, scope) or _has_excluded_agent(activity):
+        return None
+    return activity
 
 
 def is_excluded(method: str, path: str, scope: Scope | None = None) -> bool:
@@ -48,6 +50,32 @@ def _matches(rules: Sequence[Rule], path: str, names: Sequence[str]) -> bool:
         (path.startswith(rule) if rule.startswith("/") else rule in names)
         if isinstance(rule, str)
         else rule.search(path) is not None
+        for rule in rules
+    )
+
+
+def _has_excluded_agent(activity: Activity) -> bool:
+    """Return True for a request of a health check or a bot, as far as it can be believed.
+
+    Nobody can hide with a user agent: what people do, changes and failures are always recorded.
+    """
+    rules = get_settings().EXCLUDE_AGENTS
+    return (
+        bool(rules and activity.user_agent)
+        and activity.method in SAFE_METHODS
+        and activity.status != Status.FAILED
+        and activity.actor_id is None
+        and not activity.actor_label
+        and _names_agent(rules, activity.user_agent[:MAX_AGENT])
+    )
+
+
+def _names_agent(rules: Sequence[Rule], agent: str) -> bool:
+    lowered = agent.lower()
+    return any(
+        bool(rule) and rule.lower() in lowered
+        if isinstance(rule, str)
+        else rule.search(agent) is not None
         for rule in rules
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ WITHHELD = "[withheld: the data of the request are not known]"
 
 _NOT_CAPTURED = re.compile(r"not captured: \d+ bytes(?:, cannot be parsed)?")
 """The placeholder for a body that is not captured."""
+_TRACE = re.compile(r"[0-9a-f]{32}")
 
 
 def redact(activity: Activity) -> Activity:
@@ -47,9 +49,8 @@ def redact(activity: Activity) -> Activity:
     if activity.action and activity.action != activity.route:
         # A route is written by the project.
         masked["action"] = _mask_text(redactor, activity.action)
-    if activity.request_id and not (scope and activity.request_id == scope.id.hex):
-        # A generated id has no secrets, though its digits may look like a card number.
-        masked["request_id"] = _mask_text(redactor, activity.request_id)
+    for name in _ids_to_mask(activity, scope):
+        masked[name] = _mask_text(redactor, as_plain_str(getattr(activity, name)))
     for name in ("remarks", "reason"):
         if text := getattr(activity, name):
             masked[name] = _mask_text(redactor, as_plain_str(text))
@@ -67,6 +68,14 @@ def _mask_changes(redactor: Redactor, changes: Any) -> Any:
         if masked[name] == MASK and isinstance(change, (list, tuple)):
             masked[name] = [None if each is None else MASK for each in change]
     return masked
+
+
+def _ids_to_mask(activity: Activity, scope: Scope | None) -> Iterator[str]:
+    # A generated id has no secrets, though its digits may look like a card number.
+    if activity.request_id and not (scope and activity.request_id == scope.id.hex):
+        yield "request_id"
+    if activity.trace_id and not _TRACE.fullmatch(as_plain_str(activity.trace_id)):
+        yield "trace_id"
 
 
 def _redactor_for(activity: Activity, scope: Scope | None) -> Redactor:

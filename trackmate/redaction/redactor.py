@@ -16,6 +16,7 @@ from trackmate.redaction.assignments import AssignmentMasker, may_assign
 from trackmate.redaction.detection.classifier import SecretClassifier, Siblings
 from trackmate.redaction.detection.names import SecretNames, Sensitivity, is_identifier
 from trackmate.redaction.detection.randomness import SHORT, looks_random, reads_like_words
+from trackmate.redaction.graphql import MAX_DOCUMENT, find_arguments
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
 from trackmate.redaction.patterns import cannot_match, mask_cards, mask_known_formats
 from trackmate.redaction.routes import (
@@ -302,8 +303,12 @@ class Redactor:
         redactor = replace(self._about(dict(pairs)), is_response=False, is_error=False)
         classifier = redactor.classifier
         siblings = Siblings(self.names, dict(pairs))
+        operation = redactor._mask_operations(dict(pairs), mask=URL_MASK)
         masked = [
-            redactor._mask_parameter(classifier, name, value, siblings) for name, value in pairs
+            redactor._mask_parameter(classifier, name, operation.get(name, value), siblings)
+            if name in OPERATION_PARTS
+            else redactor._mask_parameter(classifier, name, value, siblings)
+            for name, value in pairs
         ]
         if masked != pairs:
             return urlencode(masked, errors="replace")
@@ -334,7 +339,9 @@ class Redactor:
 
         With `may_be_quoted`, secrets in the truncated parts are remembered, too.
         """
-        sanitize = self._about(value)._sanitizer()
+        redactor = self._about(value)
+        value = redactor._mask_operations(value)
+        sanitize = redactor._sanitizer()
         masked = sanitize(value)
         if may_be_quoted and not sanitize.is_complete:
             self.remember_secrets(value)
@@ -342,10 +349,72 @@ class Redactor:
 
     def remember_secrets(self, value: Any) -> None:
         """Remember the secrets in data that are not stored."""
-        search = self._about(value)._sanitizer(nodes=MAX_NODES, characters=MAX_CHARACTERS)
-        search(value)
+        redactor = self._about(value)
+        search = redactor._sanitizer(nodes=MAX_NODES, characters=MAX_CHARACTERS)
+        search(redactor._mask_operations(value))
         if not search.is_complete:
             self.known_secrets.is_complete = False
+
+    def _mask_operations(self, value: Any, *, mask: str = MASK) -> Any:
+        """Return GraphQL operations with the values of secret arguments masked.
+
+        In the query, and in the variables that are passed to them under other names.
+        """
+        if type(value) is list:
+            return [self._mask_operations(each) if type(each) is dict else each for each in value]
+        query = value.get("query") if type(value) is dict else None
+        if not isinstance(query, str) or "(" not in query or "{" not in query:
+            return value
+        variables, is_text = value.get("variables"), False
+        if isinstance(variables, str):
+            variables, is_text = _parse_object(variables), True
+        is_cut = len(query) > MAX_DOCUMENT
+        query, passed = self._mask_arguments_of(query, mask)
+        masked = {**value, "query": query}
+        if is_cut and value.get("variables"):
+            # The rest of the query may pass them as secrets.
+            masked["variables"] = self.mask(value["variables"])
+        elif isinstance(variables, dict):
+            safe = {
+                name: self._mask_as(names, variables[name])
+                for name, names in passed.items()
+                if name in variables
+            }
+            if any(safe[name] != variables[name] for name in safe):
+                variables = {**variables, **safe}
+                masked["variables"] = json.dumps(variables) if is_text else variables
+        elif is_text and passed:
+            # Cut, or no JSON.
+            masked["variables"] = self.mask(value["variables"])
+        return masked
+
+    def _mask_as(self, names: Sequence[str], value: Any) -> Any:
+        """Return a value masked if it is a secret under one of these names."""
+        for name in names:
+            (masked,) = self._sanitizer()({name: value}).values()
+            if masked != value:
+                return masked
+        return value
+
+    def _mask_arguments_of(self, query: str, mask: str) -> tuple[str, dict[str, list[str]]]:
+        """Return a query with secrets masked, and the secret arguments for each variable."""
+        passed: dict[str, list[str]] = {}
+        arguments = list(find_arguments(query, self.names.sensitivity))
+        for each in arguments:
+            if each.variables and self.names.sensitivity(each.name):
+                for variable in each.variables:
+                    passed.setdefault(variable, []).append(each.name)
+        parts, done = [], 0
+        for each in arguments:
+            names = [each.name, *passed.get(each.name, ())]
+            text = query[each.start : each.end]
+            if each.start < done or each.variables or not any(map(self.names.sensitivity, names)):
+                continue
+            if self._mask_as(names, text) != text:
+                self.known_secrets.add(text)
+                parts += [query[done : each.start], mask]
+                done = each.end
+        return "".join((*parts, query[done:])), passed
 
     def _about(self, value: Any) -> Redactor:
         """Return the redactor for data that may name an operation about authentication."""
@@ -380,6 +449,8 @@ class Redactor:
         return masked
 
 
+OPERATION_PARTS = ("query", "variables")
+"""The parts of a GraphQL operation that have arguments."""
 MAX_NODES, MAX_CHARACTERS = 50_000, 1_000_000
 """Limits of the data that are searched for secrets which texts may quote."""
 _PUNCTUATION = ".,;:=!?)]}*_~…。、"
@@ -390,6 +461,14 @@ SHORTEST_CODE = 4
 """Minimum length of a one-time code."""
 LONG_IN_PATH, SHORT_IN_CONTEXT = 20, 10
 """Minimum length of random segments, in general and on routes about authentication."""
+
+
+def _parse_object(text: str) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text) if len(text) <= MAX_CHARACTERS else None
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
 
 
 @per_settings
