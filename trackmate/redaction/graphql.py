@@ -28,7 +28,7 @@ MAX_TOKENS = 100
 """Number of tokens of a value that are searched for variables."""
 
 
-class Argument(NamedTuple):
+class QueryArgument(NamedTuple):
     """An argument, a field of an input object, or a variable with a default."""
 
     name: str
@@ -39,7 +39,7 @@ class Argument(NamedTuple):
     """Where its value is, without quotes."""
 
 
-def find_arguments(document: str, may_be_secret: Callable[[str], Any]) -> Iterator[Argument]:
+def find_arguments(document: str, may_be_secret: Callable[[str], Any]) -> Iterator[QueryArgument]:
     """Yield the arguments whose names may be of secrets, and the variables that have a default."""
     found = [each for each in _TOKEN.finditer(document[:MAX_DOCUMENT]) if each.lastgroup]
     signs = [each[0] if each.lastgroup == "sign" else "" for each in found]
@@ -65,7 +65,7 @@ def find_arguments(document: str, may_be_secret: Callable[[str], Any]) -> Iterat
         ]
         start, _end = _bare(found[first])
         _start, end = _bare(found[last])
-        yield Argument(token[0], tuple(variables), start, max(start, end))
+        yield QueryArgument(token[0], tuple(variables), start, max(start, end))
 
 
 def _closing(signs: list[str]) -> dict[int, int]:
