@@ -58,6 +58,9 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="dj_rest_auth", package="dj_rest_auth", at_start=False),
     Integration(name="oauth2_provider", package="oauth2_provider", at_start=False),
     Integration(name="ninja_jwt", package="ninja_jwt", needs_app=False, at_start=False),
+    Integration(name="generic_views", package="django.views", needs_app=False),
+    Integration(name="rest_framework", package="rest_framework", at_start=False),
+    Integration(name="ninja", package="ninja", needs_app=False, at_start=False),
 )
 """All integrations, in the order in which they are installed."""
 
