@@ -223,6 +223,7 @@ def test_a_form_is_not_validated_again(client, activities, order, monkeypatch):
         ("post", "/drf/searches/", NAMED, ("Action", CREATE, SUCCESS, None)),
         ("post", "/drf/upserts/", NAMED, ("Update", UPDATE, SUCCESS, B)),
         ("post", "/drf/dry-runs/", NAMED, ("Action", CREATE, SUCCESS, None)),
+        ("post", "/drf/pairs/", NAMED, ("Create", CREATE, SUCCESS, None)),
         ("post", "/drf/fails-later/", NAMED, ("Create", CREATE, FAILED, None)),
         ("get", "/drf/list/", None, ("Read", LIST, SUCCESS, None)),
         ("post", "/drf/list/", NAMED, ("Create", CREATE, SUCCESS, B)),

@@ -399,6 +399,15 @@ class DryRuns(Orders):
         return Response({"would": "work"})
 
 
+class Pairs(Orders):
+    """Makes two objects, which the framework knows of as two."""
+
+    def create(self, request, *args, **kwargs):
+        for _each in range(2):
+            response = super().create(request, *args, **kwargs)
+        return response
+
+
 class FailsLater(Orders):
     def create(self, request, *args, **kwargs):
         super().create(request, *args, **kwargs)
@@ -524,6 +533,7 @@ for name, viewset in {
     "upserts": Upserts,
     "dry-runs": DryRuns,
     "fails-later": FailsLater,
+    "pairs": Pairs,
     "browsable": Browsable,
     "tracked": TrackedOrders,
     "reports": Reports,
