@@ -1,15 +1,17 @@
 """Transactions of the project's, which nothing of ours breaks, ends or slows down."""
 
 from contextlib import suppress
+from threading import Thread
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from tests.shop.models import Country, Order
 from trackmate import track, tracker, tracking
-from trackmate.db.transactions import protected_transactions
+from trackmate.db.transactions import QueryNotAllowedError, no_queries, protected_transactions
 from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -173,3 +175,39 @@ def test_a_failure_inside_a_protected_block_goes_on_its_way():
         with pytest.raises(DatabaseError), protected_transactions():
             write_and_fail()
         assert not Country.objects.exists()
+
+
+# --- blocks without queries ------------------------------------------------------------------
+
+
+def test_a_refused_query_is_not_counted_as_one():
+    with CaptureQueriesContext(connection) as context, no_queries():
+        for query in (Order.objects.count, lambda: list(Order.objects.iterator())):
+            with pytest.raises(QueryNotAllowedError):
+                query()
+    assert len(context) == 0
+
+
+def test_blocks_without_queries_may_be_nested():
+    with no_queries():
+        with no_queries():
+            pass
+        with pytest.raises(QueryNotAllowedError):
+            Order.objects.count()
+    assert Order.objects.count() == 0
+
+
+def test_another_thread_that_shares_the_connection_may_query():
+    shared, counted = connections["default"], []
+
+    def count():
+        connections["default"] = shared
+        counted.append(Order.objects.count())
+
+    shared.inc_thread_sharing()
+    with no_queries():
+        thread = Thread(target=count)
+        thread.start()
+        thread.join()
+    shared.dec_thread_sharing()
+    assert counted == [0]

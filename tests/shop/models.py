@@ -111,3 +111,13 @@ class GateToken(models.Model):
 
     def __str__(self):
         return self.code
+
+
+class Line(models.Model):
+    """A line of an order; its name follows a foreign key."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="lines")
+    text = models.CharField(max_length=50)
+
+    def __str__(self):
+        return f"{self.text} of {self.order.number}"

@@ -57,27 +57,36 @@ class QueryNotAllowedError(Exception):
 
 @contextmanager
 def no_queries() -> Iterator[None]:
-    """Raise QueryNotAllowedError for a query inside the block, instead of sending it."""
-    # On the instances: an execute wrapper is called when Django has logged the query already.
-    changed = [
-        (connection.__dict__, name, connection.__dict__.get(name))
-        for connection in connections.all(initialized_only=True)
-        for name in ("cursor", "chunked_cursor")
-    ]
-    for attributes, name, _before in changed:
-        attributes[name] = _refuse
+    """Raise QueryNotAllowedError for a query inside the block, instead of sending it.
+
+    The connections of this thread are out of reach meanwhile. They are not changed, since threads
+    of a test may share them; and Django would count what an execute wrapper refuses as a query.
+    """
+    # Without creating those that are not used yet.
+    storage = connections._connections  # type: ignore[attr-defined]
+    hidden = {alias: getattr(storage, alias, None) for alias in connections}
+    for alias in hidden:
+        connections[alias] = _NO_CONNECTION
     try:
         yield
     finally:
-        for attributes, name, before in changed:
-            if before is None:
-                del attributes[name]
+        for alias, connection in hidden.items():
+            if connection is None:
+                del connections[alias]
             else:
-                attributes[name] = before
+                connections[alias] = connection
 
 
-def _refuse(*_args: Any, **_kwargs: Any) -> Any:
-    raise QueryNotAllowedError
+class _NoConnection:
+    """Takes the place of a connection that must not be used."""
+
+    connection = None
+
+    def __getattr__(self, name: str) -> Any:
+        raise QueryNotAllowedError
+
+
+_NO_CONNECTION: Any = _NoConnection()
 
 
 @contextmanager

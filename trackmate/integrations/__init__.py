@@ -61,6 +61,9 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="graphql_graphene", package="graphene_django", at_start=False),
     Integration(name="graphql_strawberry", package="strawberry", needs_app=False, at_start=False),
     Integration(name="graphql_ariadne", package="ariadne", needs_app=False, at_start=False),
+    Integration(name="generic_views", package="django.views", needs_app=False),
+    Integration(name="rest_framework", package="rest_framework", at_start=False),
+    Integration(name="ninja", package="ninja", needs_app=False, at_start=False),
 )
 """All integrations, in the order in which they are installed."""
 
