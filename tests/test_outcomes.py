@@ -223,6 +223,8 @@ def test_a_form_is_not_validated_again(client, activities, order, monkeypatch):
         ("post", "/drf/searches/", NAMED, ("Action", CREATE, SUCCESS, None)),
         ("post", "/drf/upserts/", NAMED, ("Update", UPDATE, SUCCESS, B)),
         ("post", "/drf/dry-runs/", NAMED, ("Action", CREATE, SUCCESS, None)),
+        ("delete", "/drf/orders/999/ship/", {}, ("Action", "shop.order.ship", FAILED, None)),
+        ("post", "/drf/with-copies/", NAMED, ("Create", CREATE, SUCCESS, B)),
         ("post", "/drf/pairs/", NAMED, ("Create", CREATE, SUCCESS, None)),
         ("post", "/drf/fails-later/", NAMED, ("Create", CREATE, FAILED, None)),
         ("get", "/drf/list/", None, ("Read", LIST, SUCCESS, None)),
@@ -300,6 +302,10 @@ def test_the_object_is_the_one_of_the_view_not_what_it_is_nested_in(
     client, activities, line, method, path, data, expected
 ):
     assert row_of(client, activities, method, path, data) == expected
+
+
+def test_an_object_of_another_model_is_not_the_one_of_the_view(client, activities, line):
+    assert row_of(client, activities, "get", "/drf/elsewhere/") == ("Read", READ, SUCCESS, None)
 
 
 def test_the_forms_of_the_browsable_api_change_nothing(client, activities, order):

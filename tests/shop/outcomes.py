@@ -27,7 +27,7 @@ from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
-from tests.shop.models import Line, Order, RushOrder, Seat
+from tests.shop.models import Invoice, Line, Order, RushOrder, Seat
 from trackmate import tracker
 
 # --- Django's generic views ------------------------------------------------------------------
@@ -264,8 +264,10 @@ class ShowDict(ShowOrder):
 
 
 class ShowUnsaved(ShowDict):
+    """Looks up what is not stored, though it has a key."""
+
     def get_object(self, queryset=None):
-        return Order(number="A")
+        return Invoice()
 
 
 class ShowSeat(ShowDict):
@@ -399,6 +401,20 @@ class DryRuns(Orders):
         return Response({"would": "work"})
 
 
+class WithCopySerializer(OrderSerializer):
+    def create(self, validated_data):
+        copy = OrderSerializer(data={"number": "copy"})
+        copy.is_valid(raise_exception=True)
+        copy.save()
+        return super().create(validated_data)
+
+
+class WithCopies(Orders):
+    """Makes an object, and within it another one."""
+
+    serializer_class = WithCopySerializer
+
+
 class Pairs(Orders):
     """Makes two objects, which the framework knows of as two."""
 
@@ -483,13 +499,25 @@ class DictApi(generics.RetrieveAPIView):
         return {}
 
 
+class Elsewhere(DictApi):
+    """Looks up an object that is not of its model."""
+
+    queryset = Order.objects.all()
+
+    def get_object(self):
+        return Line.objects.first()
+
+    def get_serializer(self, *args, **kwargs):
+        return serializers.Serializer({})
+
+
 class PropertyApi(DictApi):
     @property
     def queryset(self):
         raise AssertionError("nobody may ask for it")
 
 
-class Browsable(Orders):
+class Browsable(OrderApi):
     """Renders forms, whose permissions are checked for other methods and another object."""
 
     renderer_classes = (renderers.BrowsableAPIRenderer,)
@@ -534,7 +562,7 @@ for name, viewset in {
     "dry-runs": DryRuns,
     "fails-later": FailsLater,
     "pairs": Pairs,
-    "browsable": Browsable,
+    "with-copies": WithCopies,
     "tracked": TrackedOrders,
     "reports": Reports,
     r"nested/(?P<order_pk>\d+)/lines": Lines,
@@ -548,6 +576,8 @@ drf_urls = [
     path("profile/", Profile.as_view()),
     path("dict/", DictApi.as_view()),
     path("property/", PropertyApi.as_view()),
+    path("browsable/<int:pk>/", Browsable.as_view()),
+    path("elsewhere/", Elsewhere.as_view()),
     path("place/", place),
     path("", include(router.urls)),
 ]
