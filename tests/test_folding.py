@@ -218,6 +218,20 @@ def test_the_same_where_transactions_are_committed(respond, view, actions):
     assert [row.action for row in respond(view=view)] == actions
 
 
+def test_a_committed_transaction_stays_when_the_next_is_rolled_back(respond):
+    def view(request):
+        record_if_kept(entry(), "default")
+        return roll_back_an_inner_block(request)
+
+    assert [row.target for row in respond(view=view)] == [None, ORDER, OTHER]
+
+
+def test_callbacks_of_the_project_can_be_counted(respond, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as callbacks:
+        respond(view=commit)
+    assert callbacks == []
+
+
 def test_outside_a_request_a_row_is_a_part_of_the_transaction(activities):
     record_if_kept(entry(), "default")
     assert [row.action for row in activities] == ["shop.order.delete"]

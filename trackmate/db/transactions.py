@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+from weakref import ref
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,24 +32,55 @@ def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 class Commitment:
     """Tells whether what was done on a connection until now has been rolled back.
 
-    A savepoint that is rolled back takes its callbacks with it. A transaction that is still open,
-    such as that of a test case, counts as kept.
+    A transaction that is still open, such as that of a test case, counts as kept.
     """
 
+    # Not by `on_commit()`: tests of projects count its callbacks.
+
     def __init__(self, alias: str) -> None:
-        self._connection = connections[alias]
-        self._is_committed = not self._connection.in_atomic_block
-        if not self._is_committed:
-            self._connection.on_commit(self._commit)
+        connection = connections[alias]
+        self.is_kept = True
+        self._savepoints = frozenset(connection.savepoint_ids)
+        if connection.in_atomic_block:
+            _uncommitted(connection).append(self)
 
-    def _commit(self) -> None:
-        self._is_committed = True
+    def roll_back(self, savepoint: str | None) -> None:
+        """Note that a savepoint, or the transaction, is rolled back."""
+        if savepoint is None or savepoint in self._savepoints:
+            self.is_kept = False
 
-    @property
-    def is_kept(self) -> bool:
-        """Return False once it has been rolled back."""
-        waiting = self._connection.run_on_commit
-        return self._is_committed or any(each[1] == self._commit for each in waiting)
+
+def _uncommitted(connection: Any) -> list[Commitment]:
+    """Return the commitments of a connection's transaction, which is watched from now on."""
+    if _UNCOMMITTED not in connection.__dict__:
+        connection.__dict__[_UNCOMMITTED] = []
+        for name in ("commit", "rollback", "savepoint_rollback"):
+            connection.__dict__[name] = _watch(ref(connection), name)
+    pending: list[Commitment] = connection.__dict__[_UNCOMMITTED]
+    return pending
+
+
+_UNCOMMITTED = "_trackmate_uncommitted"
+
+
+def _watch(connection_ref: Callable[[], Any], name: str) -> Callable[..., Any]:
+    """Return a method of a connection that tells the commitments what happens to them."""
+
+    def watched(savepoint: str | None = None) -> None:
+        connection = connection_ref()
+        method = getattr(type(connection), name)
+        if name == "savepoint_rollback":
+            method(connection, savepoint)
+        else:
+            method(connection)
+        pending: list[Commitment] = connection.__dict__[_UNCOMMITTED]
+        if name != "commit":
+            for each in pending:
+                each.roll_back(savepoint)
+        if savepoint is None:
+            pending.clear()
+
+    return watched
 
 
 class QueryNotAllowedError(Exception):
