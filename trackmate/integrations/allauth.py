@@ -14,15 +14,15 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 from trackmate.activity import Target
-from trackmate.capture.account_events import (
+from trackmate.capture.receivers import record_auth_event
+from trackmate.enums import ActionType, Status
+from trackmate.integrations.account_events import (
     account_of,
     describe_account,
     is_tracked,
     record_account_event,
     record_reset_request,
 )
-from trackmate.capture.receivers import record_auth_event
-from trackmate.enums import ActionType, Status
 from trackmate.pipeline import never_raise
 
 

@@ -11,8 +11,8 @@ from django.db.models.signals import post_delete, post_init, post_save
 from django_otp import forms
 
 from trackmate.activity import label_of
-from trackmate.capture.account_events import account_of, record_account_event
 from trackmate.enums import ActionType, Status
+from trackmate.integrations.account_events import account_of, record_account_event
 from trackmate.pipeline import never_raise
 
 _UNCONFIRMED = "_trackmate_unconfirmed"

@@ -11,7 +11,7 @@ from django.contrib.auth.forms import PasswordResetForm
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db.models import Model
 
-from trackmate.capture.account_events import record_reset_request
+from trackmate.integrations.account_events import record_reset_request
 from trackmate.pipeline import never_raise
 
 _accounts: ContextVar[list[Model] | None] = ContextVar("trackmate_reset_accounts", default=None)
