@@ -17,6 +17,7 @@ from django.urls import include, path, reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from tests.factories import user_page
+from tests.projects import Project
 from trackmate import bind, suppress
 from trackmate.activity import Target
 from trackmate.diagnostics import counts
@@ -531,6 +532,19 @@ def test_the_admins_entry_and_the_event_are_one_row(client, boss, alice, activit
     assert (activity.target, activity.actor_id) == (target(alice), boss.pk)
 
 
+def test_the_admin_knows_the_names_of_permissions(client, boss, editors, activities):
+    permission = Permission.objects.first()
+    client.force_login(boss)
+    activities.clear()
+    form = {"name": "Authors", "permissions": [permission.pk]}
+    client.post(reverse("admin:auth_group_change", args=[editors.pk]), form)
+    activity = only(activities)
+    assert activity.action == "auth.group.permissions_change"
+    assert activity.changes["name"] == ["Editors", "Authors"]
+    assert str(permission) in repr(activity.changes["permissions"])
+    assert activity.remarks == "Changed Name and Permissions."
+
+
 def test_nobody_is_told_of_an_error_of_ours(alice, activities, monkeypatch):
     def fail(*_args, **_kwargs):
         raise RuntimeError
@@ -552,3 +566,31 @@ def test_any_address_is_recorded(alice, activities, email):
         pytest.skip("PostgreSQL refuses it")
     alice.save()
     assert only(activities).action == "auth.email.change"
+
+
+# --- a user model that knows neither staff nor groups ----------------------------------------
+
+PLAIN = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+from trackmate.models import ActivityLog
+
+ann = get_user_model().objects.create(email="ann@example.org")
+ann.set_password("battery staple 4711")
+ann.save()
+ann.email = "ann@example.com"
+ann.save(update_fields=["email"])
+Client(SERVER_NAME="localhost").get("/")
+ann.delete()
+for row in ActivityLog.objects.filter(source="auth").order_by("pk"):
+    print(row.action, row.object_repr)
+"""
+
+
+def test_a_plain_user_model_is_enough(tmp_path):
+    assert Project(tmp_path, "AUTH_USER_MODEL = 'shop.PlainUser'").say(PLAIN) == [
+        "auth.user.create ann@example.org",
+        "auth.password.set ann@example.org",
+        "auth.email.change ann@example.com",
+        "auth.user.delete ann@example.com",
+    ]
