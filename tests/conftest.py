@@ -98,6 +98,12 @@ def spool_directory(settings, tmp_path, monkeypatch):
     return get_spool().directory
 
 
+@pytest.fixture(autouse=True)
+def unrecorded_accounts(monkeypatch):
+    """Record no account that a test makes for itself. Tests of accounts have another fixture."""
+    monkeypatch.setattr("trackmate.integrations.accounts.is_tracked", lambda: False)
+
+
 @pytest.fixture
 def configure(settings):
     """Change trackmate's settings for this test: `configure(SAMPLE_RATE=0.5)`."""

@@ -71,7 +71,8 @@ class Settings:
     """Record each request that passes the middleware."""
 
     TRACK_AUTH: bool = True
-    """Record logins, logouts and failed logins."""
+    """Record logins, logouts, failed logins, and what happens to accounts: passwords, rights,
+    groups, e-mail addresses and second factors."""
 
     TRACK_COMMANDS: bool | Sequence[str] = True
     """Record the commands of `manage.py` that use a database; a list of names narrows it. Commands

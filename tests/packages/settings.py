@@ -21,6 +21,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.dummy",
     "allauth.headless",
     "dj_rest_auth",
     "dj_rest_auth.mfa",

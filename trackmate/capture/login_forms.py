@@ -18,9 +18,9 @@ from trackmate.capture.accounts import (
     mask_identifiers,
     mentions_password,
 )
+from trackmate.capture.merging import LOGINS
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope
-from trackmate.enums import Source
 from trackmate.redaction.detection.names import Sensitivity, words_of
 from trackmate.redaction.detection.vocabulary import (
     LOGIN_NAMES,
@@ -47,7 +47,7 @@ def mask_unknown_accounts(activity: Activity, scope: Scope, sent: Any) -> Activi
     if (
         activity.actor_id is not None
         or get_settings().FAILED_LOGIN_IDENTIFIER == "full"
-        or any(each.source == Source.AUTH for each in scope.activities)
+        or any(each.action_type in LOGINS for each in scope.activities)
     ):
         return activity
     query, referer = (activity.extra or {}).get("query", ""), _referer_query(activity)

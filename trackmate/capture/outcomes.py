@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, label_of
+from trackmate.capture.merging import LOGINS, merge_events, object_of
 from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
@@ -25,8 +26,6 @@ describe_page: list[DescribePage] = []
 
 They may add to `scope.activities`, which holds what has not been rolled back.
 """
-
-LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
 
 
 def action_name(model: type[Model], verb: str) -> str:
@@ -48,13 +47,14 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     activity = _ask_pages(activity, scope, response) or activity
     if scope.at_end:
         _record_at_end(activity, scope, response)
-    scope.activities[:] = _join_entries(scope.activities)
+    scope.activities[:] = merge_events(_join_entries(scope.activities))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
         return activity
-    if (event := _main_event(scope.activities, activity)) is not None:
+    events = _telling_events(scope.activities, activity)
+    if (event := _main_event(events)) is not None:
         return _fold(activity, scope, event)
-    return _summarize(activity, scope.activities)
+    return _summarize(activity, events)
 
 
 @never_raise
@@ -96,7 +96,7 @@ def _join_entries(events: Sequence[Activity]) -> list[Activity]:
     entries: dict[tuple[str, str], list[Activity]] = {}
     for each in events:
         if each.source == Source.ADMIN and each.target is not None:
-            entries.setdefault(_object_of(each), []).append(each)
+            entries.setdefault(object_of(each), []).append(each)
     joined = {each.id: _join(several) for several in entries.values() for each in several[:1]}
     left_out = {each.id for several in entries.values() for each in several[1:]}
     return [joined.get(each.id, each) for each in events if each.id not in left_out]
@@ -125,23 +125,20 @@ def _merge(documents: Iterable[Any]) -> dict[str, Any]:
     return merged
 
 
-def _main_event(events: Sequence[Activity], request: Activity) -> Activity | None:
-    """Return the event that the request was made for, or None."""
+def _telling_events(events: Sequence[Activity], request: Activity) -> list[Activity]:
+    """Return the events that tell what the request was: those of accounts, else the admin's."""
     has_failed = (request.status_code or FIRST_ERROR_STATUS) >= FIRST_ERROR_STATUS
     # A request that has failed after an event is another thing than the event.
     events = [each for each in events if each.status == Status.FAILED or not has_failed]
     auth = [each for each in events if each.source == Source.AUTH]
-    if logins := [each for each in auth if each.action_type in LOGINS]:
+    return auth or [each for each in events if each.source == Source.ADMIN]
+
+
+def _main_event(events: Sequence[Activity]) -> Activity | None:
+    """Return the event that the request was made for, or None."""
+    if logins := [each for each in events if each.action_type in LOGINS]:
         return logins[-1]
-    if auth:
-        return auth[0]
-    entries = [each for each in events if each.source == Source.ADMIN]
-    return entries[0] if len({_object_of(each) for each in entries}) == 1 else None
-
-
-def _object_of(activity: Activity) -> tuple[str, str]:
-    target = activity.target
-    return (target.model, target.object_id) if target else ("", "")
+    return events[0] if len({object_of(each) for each in events}) == 1 else None
 
 
 def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
@@ -152,7 +149,7 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
         if each is not event
         and each.source == Source.ADMIN
         and event.target is not None
-        and _object_of(each) == _object_of(event)
+        and object_of(each) == object_of(event)
     ]
     # knox, and those who call `login()` before it, send the same signal for the same login.
     repeated = [
@@ -198,11 +195,10 @@ def _is_same_login(activity: Activity, event: Activity) -> bool:
 
 def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:
     """Return the activity of a request that did one thing to several objects, each with a row."""
-    entries = [each for each in events if each.source == Source.ADMIN]
-    kinds = {(each.action, each.action_type) for each in entries}
+    kinds = {(each.action, each.action_type) for each in events}
     if len(kinds) != 1:
         return request
     ((action, action_type),) = kinds
     # A page may know of more objects than have a row.
-    extra = {"objects": len(entries), **(request.extra or {})}
+    extra = {"objects": len(events), **(request.extra or {})}
     return request.replace(action=action, action_type=action_type, target=None, extra=extra)

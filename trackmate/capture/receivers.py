@@ -54,10 +54,13 @@ def on_login_failed(
     """Record a failed login, with its account as `FAILED_LOGIN_IDENTIFIER` allows."""
     if not _is_tracked():
         return
+    action = "auth.login"
+    if (scope := current_scope()) is not None:
+        action, scope.failed_login_action = scope.failed_login_action, action
     record_auth_event(
         request,
         ActionType.LOGIN_FAILED,
-        action="auth.login",
+        action=action,
         status=Status.FAILED,
         target=identify_account(credentials or {}),
     )

@@ -41,6 +41,8 @@ class Scope:
     """The object that the view has looked up, or made."""
     checked_account: Any = None
     """The user whose password was checked last."""
+    failed_login_action: str = "auth.login"
+    """The name of the next failed login: "auth.lockout" for one that locks its account."""
     describe_outcome: DescribeOutcome | None = None
     """What the framework of the view knows about the request, asked when it ends."""
     admin: Any = None

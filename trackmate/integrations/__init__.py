@@ -64,6 +64,11 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="generic_views", package="django.views", needs_app=False),
     Integration(name="rest_framework", package="rest_framework", at_start=False),
     Integration(name="ninja", package="ninja", needs_app=False, at_start=False),
+    Integration(name="accounts", package="django.contrib.auth"),
+    Integration(name="password_resets", package="django.contrib.auth", at_start=False),
+    Integration(name="allauth", package="allauth.account", at_start=False),
+    Integration(name="otp", package="django_otp"),
+    Integration(name="axes", package="axes"),
 )
 """All integrations, in the order in which they are installed."""
 

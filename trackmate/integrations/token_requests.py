@@ -16,7 +16,7 @@ from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor
 from trackmate.capture.accounts import account_with, identify_account
-from trackmate.capture.outcomes import LOGINS
+from trackmate.capture.merging import LOGINS
 from trackmate.capture.receivers import record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope

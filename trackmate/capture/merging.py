@@ -1,0 +1,134 @@
+"""Merging what several signals and logs tell of one act on an account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+from trackmate.activity import Activity
+from trackmate.enums import ActionType, Source
+
+LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
+
+_SAME_ACTS = (
+    ("auth.user.create", "auth.signup"),
+    ("auth.password.change", "auth.password.set", "auth.password.reset"),
+)
+"""What is one act if it happens to one account in one request; the last name says the most."""
+
+_RANKS = {name: (act, rank) for act in _SAME_ACTS for rank, name in enumerate(act)}
+
+
+def merge_events(events: Sequence[Activity]) -> list[Activity]:
+    """Return the activities of a request with one event for each act on an account.
+
+    A package tells of a new password, the user is saved with it, and the admin's log has an entry:
+    that is one event. Groups that were added and removed again are none.
+    """
+    merged: dict[Any, Activity] = {}
+    for event in events:
+        key = _key_of_act(event)
+        merged[key] = _merge(merged[key], event) if key in merged else event
+    acts = [each for each in merged.values() if not _is_undone(each)]
+    return _add_entries(acts)
+
+
+def _key_of_act(event: Activity) -> Any:
+    if not _is_account_event(event):
+        return event.id
+    extra = sorted((event.extra or {}).items())
+    return (_act(event), object_of(event), event.status, str(extra))
+
+
+def _is_account_event(event: Activity) -> bool:
+    return (
+        event.source == Source.AUTH and event.action_type not in LOGINS and event.target is not None
+    )
+
+
+def _act(event: Activity) -> Any:
+    return _RANKS.get(event.action, (event.action, 0))[0]
+
+
+def _rank(event: Activity) -> int:
+    return _RANKS.get(event.action, (event.action, 0))[1]
+
+
+def object_of(activity: Activity) -> tuple[str, str]:
+    """Return model and key of what an activity is about."""
+    target = activity.target
+    return (target.model, target.object_id) if target else ("", "")
+
+
+def _merge(event: Activity, later: Activity) -> Activity:
+    named = max(event, later, key=_rank)
+    return event.replace(
+        action=named.action,
+        action_type=named.action_type,
+        changes=_net(event.changes or {}, later.changes or {}) or None,
+        remarks=event.remarks or later.remarks,
+    )
+
+
+def _net(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two changes come to together."""
+    net = {**changes, **later}
+    for name in changes.keys() & later.keys():
+        if isinstance(later[name], Mapping):
+            net[name] = _net_members(changes[name], later[name])
+        else:
+            net[name] = [changes[name][0], later[name][1]]
+    return net
+
+
+def _net_members(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, list[Any]]:
+    added, removed = changes["added"], changes["removed"]
+    return {
+        "added": [
+            *(each for each in added if each not in later["removed"]),
+            *(each for each in later["added"] if each not in (*added, *removed)),
+        ],
+        "removed": [
+            *(each for each in removed if each not in later["added"]),
+            *(each for each in later["removed"] if each not in (*added, *removed)),
+        ],
+    }
+
+
+def _is_undone(event: Activity) -> bool:
+    """Return True if an event's changes cancel each other out."""
+    if event.source != Source.AUTH or not event.changes:
+        return False
+    return all(
+        not (change["added"] or change["removed"])
+        if isinstance(change, Mapping)
+        else change[0] == change[1]
+        for change in event.changes.values()
+    )
+
+
+def _add_entries(activities: list[Activity]) -> list[Activity]:
+    """Return them with the entries of the admin's log added to the events about the same object."""
+    events = {object_of(each): each for each in reversed(activities) if _is_account_event(each)}
+    entries: dict[Any, list[Activity]] = {}
+    rest = []
+    for each in activities:
+        event = events.get(object_of(each)) if each.source == Source.ADMIN else None
+        if event is None:
+            rest.append(each)
+        else:
+            entries.setdefault(event.id, []).append(each)
+    return [reduce(_add_entry, entries.get(each.id, ()), each) for each in rest]
+
+
+def _add_entry(event: Activity, entry: Activity) -> Activity:
+    # The admin's log knows the names of groups.
+    changes = {**(event.changes or {}), **(entry.changes or {})}
+    extra = {**(event.extra or {}), **(entry.extra or {})}
+    return event.replace(
+        changes=changes or None,
+        extra=extra or None,
+        remarks=event.remarks or entry.remarks,
+        reason=event.reason or entry.reason,
+    )
