@@ -53,6 +53,7 @@ urlpatterns = [
     path("k/", view, name="verify_email"),
     path("confirm/<str:code>/", view),
     path("tokens/<int:token_id>/", view),
+    path("tokens/<str:pk>/", view),
     path("events/<str:session>/", view),
     path("nested/<str:shop>/", include([path("join/<str:key>/", view, name="join_by_invitation")])),
     re_path(r"^old/(\w+)/(\w+)/$", view),
@@ -78,6 +79,8 @@ def languages(settings):
     ]
 
 
+TOKEN = "9f1c3b7a5d2e4f60718293a4b5c6d7e8f9010203"
+
 PATHS = {
     "/invite/abc/": f"/invite/{MASK}/",
     "/invite/e/": f"/invite/{MASK}/",
@@ -92,6 +95,8 @@ PATHS = {
     "/coupons/SPRING/": "/coupons/SPRING/",
     "/confirm/SPRING/": f"/confirm/{MASK}/",
     "/tokens/17/": "/tokens/17/",
+    f"/tokens/{TOKEN}/": f"/tokens/{MASK}/",
+    f"/tokens/{UUID}/": f"/tokens/{UUID}/",
     "/events/spring-2026/": "/events/spring-2026/",
     f"/events/{RANDOM}/": f"/events/{MASK}/",
     "/nested/acme/join/abc/": f"/nested/acme/join/{MASK}/",

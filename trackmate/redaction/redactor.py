@@ -49,6 +49,9 @@ _CODE = re.compile(
 """A one-time code: digits, or digits among letters that are no word."""
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 
+UUID_LENGTH = 36
+"""Characters of a UUID, which is no secret as the key of an object."""
+
 
 class CleanTextCache(set[Hashable]):
     """Texts without secrets, which are not searched again. Bounded, since clients write them."""
@@ -286,7 +289,8 @@ class Redactor:
         if level == Sensitivity.LIKELY:
             return not reads_like_words(text)
         if is_identifier(name):
-            return False
+            # The key of a token may be the token.
+            return about and len(text) > UUID_LENGTH and looks_random(text, LONG_IN_PATH)
         about = about or ("/" in text and is_about_authentication(text))
         return (about and _CODE.fullmatch(text) is not None) or any(
             looks_random(part, SHORT_IN_CONTEXT if about else LONG_IN_PATH)
