@@ -64,6 +64,12 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="generic_views", package="django.views", needs_app=False),
     Integration(name="rest_framework", package="rest_framework", at_start=False),
     Integration(name="ninja", package="ninja", needs_app=False, at_start=False),
+    Integration(name="commands", package="django.core", needs_app=False),
+    Integration(name="celery", package="celery", needs_app=False),
+    Integration(name="rq", package="rq", needs_app=False),
+    Integration(name="dramatiq", package="dramatiq", needs_app=False),
+    Integration(name="django_tasks", package="django", needs_app=False),
+    Integration(name="channels", package="channels", needs_app=False),
 )
 """All integrations, in the order in which they are installed."""
 
