@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import wraps
@@ -20,6 +20,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from trackmate.activity import Activity
@@ -89,6 +90,7 @@ def install() -> None:
     """Wrap the methods of commands that run a command line."""
     BaseCommand.run_from_argv = _recorded(BaseCommand.run_from_argv)  # type: ignore[method-assign]
     BaseCommand.execute = _with_options(BaseCommand.execute)  # type: ignore[method-assign]
+    BaseCommand.check = _unwatched(BaseCommand.check)  # type: ignore[method-assign]
 
 
 def _recorded(run_from_argv: Callable[..., None]) -> Callable[..., None]:
@@ -109,12 +111,27 @@ def _recorded(run_from_argv: Callable[..., None]) -> Callable[..., None]:
 
 def _with_options(execute: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(execute)
-    def with_options(command: BaseCommand, *args: Any, **options: Any) -> Any:
+    def with_options(command: BaseCommand, /, *args: Any, **options: Any) -> Any:
         if (run := _current_run.get()) is not None and run.command is command:
             run.options = options
         return execute(command, *args, **options)
 
     return with_options
+
+
+def _unwatched(check: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(check)
+    def unwatched(*args: Any, **options: Any) -> Any:
+        run = _current_run.get()
+        if run is None or run.is_checking:
+            return check(*args, **options)
+        run.is_checking = True
+        try:
+            return check(*args, **options)
+        finally:
+            run.is_checking = False
+
+    return unwatched
 
 
 @never_raise
@@ -142,6 +159,8 @@ class CommandRun:
         self.process = os.getpid()
         self.id = uuid7(self.action_time)
         self.has_used_database = False
+        self.is_checking = False
+        """Whether the system checks run, which ask databases for what they can do."""
         self.surroundings: dict[str, Any] = {}
         """The actor, and what ties together whatever the command records."""
         if current_scope() is None:
@@ -163,22 +182,34 @@ class CommandRun:
     @contextmanager
     def _watched_databases(self) -> Iterator[None]:
         """Notice whether the command uses a database, on a new connection or an open one."""
+        self._watched: list[BaseDatabaseWrapper] = []
+        for connection in connections.all(initialized_only=True):
+            if connection.connection is not None:
+                self._watch(connection)
         connection_created.connect(self._on_connection)
         try:
-            with ExitStack() as stack:
-                for connection in connections.all(initialized_only=True):
-                    if connection.connection is not None:
-                        stack.enter_context(connection.execute_wrapper(self._on_query))
-                yield
+            yield
         finally:
             connection_created.disconnect(self._on_connection)
+            for connection in self._watched:
+                with suppress(ValueError):
+                    connection.execute_wrappers.remove(self._on_query)
 
-    def _on_connection(self, **_kwargs: Any) -> None:
-        self.has_used_database = True
+    def _watch(self, connection: BaseDatabaseWrapper) -> None:
+        if self._on_query not in connection.execute_wrappers:
+            connection.execute_wrappers.append(self._on_query)
+            self._watched.append(connection)
+
+    def _on_connection(self, *, connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
+        self._watch(connection)
+        self._note_use()
 
     def _on_query(self, execute: Callable[..., Any], *args: Any) -> Any:
-        self.has_used_database = True
+        self._note_use()
         return execute(*args)
+
+    def _note_use(self) -> None:
+        self.has_used_database = self.has_used_database or not self.is_checking
 
     @never_raise
     def end(self, error: BaseException | None) -> None:
@@ -273,8 +304,7 @@ def mask_arguments(
             masked.append(MASK)
         else:
             masked.append(redactor.mask_text(argument))
-        takes_value = not isinstance(options.get(_destination(argument)), bool)
-        is_value = is_option and not sign and takes_value and _is_secret(argument, redactor)
+        is_value = is_option and not sign and _is_secret(argument, redactor)
     return [redactor.known_secrets.mask(each) for each in masked]
 
 
@@ -286,12 +316,8 @@ def _is_option(argument: str) -> bool:
     return argument.startswith("-") and not argument[1:2].isdigit() and argument != "-"
 
 
-def _destination(option: str) -> str:
-    return option.lstrip("-").replace("-", "_")
-
-
 def _is_secret(option: str, redactor: Redactor) -> bool:
-    return _destination(option) in redactor.names
+    return option.lstrip("-") in redactor.names
 
 
 @never_raise

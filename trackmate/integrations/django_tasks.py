@@ -7,6 +7,7 @@ backends have no place for it.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -30,7 +31,9 @@ def install() -> None:
         _connect("django.tasks.signals")
     if apps.is_installed("django_tasks"):
         _connect("django_tasks.signals")
-    pre_save.connect(_on_save, sender=WAITING_TASK, dispatch_uid="trackmate.enqueue")
+    with suppress(LookupError):
+        waiting = apps.get_model(WAITING_TASK)
+        pre_save.connect(_on_save, sender=waiting, dispatch_uid="trackmate.enqueue")
 
 
 def _exists(package: str) -> bool:

@@ -60,7 +60,7 @@ def install() -> None:
 
 def _with_middleware(initialize: Callable[..., None]) -> Callable[..., None]:
     @wraps(initialize)
-    def with_middleware(broker: Any, *args: Any, **kwargs: Any) -> None:
+    def with_middleware(broker: Any, /, *args: Any, **kwargs: Any) -> None:
         initialize(broker, *args, **kwargs)
         _add_middleware(broker)
 

@@ -37,7 +37,7 @@ def _add_origin(job: Any) -> None:
 
 def _recorded(perform: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(perform)
-    def recorded(job: Any, *args: Any, **kwargs: Any) -> Any:
+    def recorded(job: Any, /, *args: Any, **kwargs: Any) -> Any:
         _begin(job)
         try:
             result = perform(job, *args, **kwargs)
