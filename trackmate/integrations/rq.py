@@ -57,5 +57,12 @@ def _begin(job: Any) -> None:
         job.id,
         origin=job.meta.get(HEADER),
         queue=job.origin,
-        attempt=(job.number_of_retries or 0) + 1,
+        attempt=_attempt(job),
     )
+
+
+def _attempt(job: Any) -> int | None:
+    """Return the number of the attempt, or None where RQ knows only how many are left."""
+    if job.number_of_retries:
+        return int(job.number_of_retries) + 1
+    return None if job.retries_left is not None else 1
