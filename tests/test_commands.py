@@ -286,7 +286,9 @@ def test_a_command_is_stored_and_leaves_the_database_to_others():
     assert ActivityLog.objects.get().action == "send_invoices"
 
 
-def test_a_command_without_the_table_of_the_log_ends_as_before(broken_table, spool_directory, caplog):
+def test_a_command_without_the_table_of_the_log_ends_as_before(
+    broken_table, spool_directory, caplog
+):
     broken_table("trackmate_activitylog")
     run()
     run(name="migrate")
@@ -338,10 +340,17 @@ def test_a_project_from_its_first_migration_to_the_last(tmp_path):
     ):
         done = project.run("-m", "django", *arguments)
         assert (done.returncode, done.stderr) == (0, ""), arguments
-    rows = project.run("-m", "django", "shell", "-v0", "-c", (
-        "from trackmate.models import ActivityLog\n"
-        "print([(row.action, row.status) for row in ActivityLog.objects.order_by('id')])"
-    ))
+    rows = project.run(
+        "-m",
+        "django",
+        "shell",
+        "-v0",
+        "-c",
+        (
+            "from trackmate.models import ActivityLog\n"
+            "print([(row.action, row.status) for row in ActivityLog.objects.order_by('id')])"
+        ),
+    )
     assert (rows.returncode, rows.stderr) == (0, "")
     assert rows.stdout.splitlines()[-1] == "[('migrate', 'Success')]"
     assert not list((tmp_path / "spool").rglob("*.*"))

@@ -80,15 +80,17 @@ class Silent(AsyncWebsocketConsumer):
         pass
 
 
-APPLICATION = URLRouter([
-    path("ws/chat/", Chat.as_asgi()),
-    path("ws/sync/", SyncChat.as_asgi()),
-    path("ws/refused/", Refusing.as_asgi()),
-    path("ws/failing/", Failing.as_asgi()),
-    path("ws/silent/", Silent.as_asgi()),
-    path("ws/invite/<token>/", Chat.as_asgi()),
-    re_path(r"ws/room/(?P<number>\d+)/", Chat.as_asgi()),
-])
+APPLICATION = URLRouter(
+    [
+        path("ws/chat/", Chat.as_asgi()),
+        path("ws/sync/", SyncChat.as_asgi()),
+        path("ws/refused/", Refusing.as_asgi()),
+        path("ws/failing/", Failing.as_asgi()),
+        path("ws/silent/", Silent.as_asgi()),
+        path("ws/invite/<token>/", Chat.as_asgi()),
+        re_path(r"ws/room/(?P<number>\d+)/", Chat.as_asgi()),
+    ]
+)
 
 
 def talk(address, *texts, user=None, application=APPLICATION, headers=(), code=1000, client=None):

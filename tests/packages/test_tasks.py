@@ -84,7 +84,9 @@ def django_break_down(order):
 
 @pytest.fixture(scope="module")
 def celery_app():
-    app = Celery("shop", broker="memory://", backend="cache+memory://", set_as_current=False, fixups=())
+    app = Celery(
+        "shop", broker="memory://", backend="cache+memory://", set_as_current=False, fixups=()
+    )
     app.task(name="remember")(remember)
     app.task(name="break_down")(break_down)
     app.task(name="give_up")(give_up)
@@ -198,7 +200,11 @@ def test_a_run_belongs_to_the_user_and_the_request_that_started_it(activities, q
     (run,) = runs_of(activities)
     (request,) = [each for each in activities if each.source == "request"]
     remembered = named(activities, "order.remembered")
-    assert (run.action, run.action_type, run.status) == (f"{queue.prefix}remember", "Action", "Success")
+    assert (run.action, run.action_type, run.status) == (
+        f"{queue.prefix}remember",
+        "Action",
+        "Success",
+    )
     assert (run.actor_id, run.actor_label) == (7, "alice")
     assert run.execution_time >= 0
     assert (run.extra["queue"], run.extra["attempt"]) == (queue.queue, 1)
@@ -310,7 +316,9 @@ def test_a_message_with_a_hostile_origin_runs(activities, header):
 
 def test_an_origin_is_small_json_without_secrets(alice):
     alice.username = "a" * 400
-    with bind(actor=alice, reason="password=hunter22hunter " + "x" * 5_000, tenant="t" * 99, job="a"):
+    with bind(
+        actor=alice, reason="password=hunter22hunter " + "x" * 5_000, tenant="t" * 99, job="a"
+    ):
         origin = current_origin()
     assert read_origin(json.loads(json.dumps(origin))) == origin
     assert len(origin["actor_label"]) == 255

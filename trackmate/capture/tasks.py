@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
@@ -14,11 +13,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 
 from trackmate.activity import Activity, as_plain_str
-from trackmate.capture.actors import find_impersonator, loaded_user, request_actor
+from trackmate.capture.actors import loaded_user, request_actor, request_impersonator
 from trackmate.conf import get_settings
 from trackmate.context.binding import bind, bound_values, without_replaced_persons
 from trackmate.context.scope import Scope, current_scope
-from trackmate.db.transactions import QueryNotAllowedError, no_queries
+from trackmate.db.transactions import no_queries
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import ActionType, Source, Status
 from trackmate.pipeline import never_raise, record
@@ -55,13 +54,14 @@ def current_origin() -> dict[str, Any]:
     bound, scope = bound_values(), current_scope()
     values = _values_of(scope) if scope is not None else {}
     values = {**without_replaced_persons(values, bound), **bound}
-    origin = {
+    origin: dict[str, Any] = {
         name: clean_line(as_plain_str(values[name]), length)
         for name, length in MAX_LENGTHS.items()
         if values.get(name)
     }
     if "reason" in origin:
-        origin["reason"] = get_redactor().mask_text(origin["reason"])
+        reason = get_redactor().mask_text(origin["reason"])
+        origin["reason"] = clean_line(reason, MAX_LENGTHS["reason"])
     for person in _PERSONS:
         if (key := values.get(f"{person}_id")) is not None:
             origin[f"{person}_id"] = key if isinstance(key, int) else str(key)
@@ -72,23 +72,14 @@ def _values_of(scope: Scope) -> dict[str, Any]:
     if (activity := scope.request_activity) is not None:
         values = activity._asdict()
         return {name: values[name] for name in (*MAX_LENGTHS, "actor_id", "impersonator_id")}
-    values = {"request_id": scope.request_id, "trace_id": scope.trace_id}
+    values: dict[str, Any] = {"request_id": scope.request_id, "trace_id": scope.trace_id}
     with no_queries():
         actor = request_actor(scope.request, scope.actor, find_user=loaded_user)
-        values["actor_id"], values["actor_label"] = actor or (None, "")
-        values |= _impersonator(scope)
+    values["actor_id"], values["actor_label"] = actor or (None, "")
+    if loaded_user(scope.request) is not None:
+        # Else nobody has read the session, which knows the impersonator.
+        values |= request_impersonator(scope.request, values["actor_id"]) or {}
     return {**values, **scope.bound}
-
-
-def _impersonator(scope: Scope) -> dict[str, Any]:
-    if loaded_user(scope.request) is None:
-        # Without the user nobody knows, and the session may not have been read.
-        return {}
-    for find in find_impersonator:
-        with suppress(QueryNotAllowedError):
-            if (found := find(scope.request)) is not None:
-                return {"impersonator_id": found[0], "impersonator_label": found[1]}
-    return {}
 
 
 def read_origin(header: Any) -> dict[str, Any]:
@@ -116,7 +107,7 @@ def read_origin(header: Any) -> dict[str, Any]:
 def _is_key_of_user(key: Any) -> bool:
     if isinstance(key, bool) or not isinstance(key, (int, str)):
         return False
-    field = get_user_model()._meta.pk
+    field: Any = get_user_model()._meta.pk
     while field.remote_field:
         # The key of a parent model, whose existence would be queried.
         field = field.target_field
@@ -224,4 +215,3 @@ def _record_run(
         extra["exception"] = describe_exception(error)
         activity = activity.replace(status=Status.FAILED.value)
     record(activity.replace(execution_time=seconds, extra=extra))
-

@@ -42,9 +42,7 @@ def _on_start(*, task: Any, task_id: str, **_kwargs: Any) -> None:
 
 
 @never_raise
-def _on_end(
-    *, task_id: str, retval: Any = None, state: str | None = None, **_kwargs: Any
-) -> None:
+def _on_end(*, task_id: str, retval: Any = None, state: str | None = None, **_kwargs: Any) -> None:
     if state is None:
         # An exception that Celery passes on, such as SystemExit.
         end_task(task_id, sys.exc_info()[1])
@@ -71,9 +69,7 @@ def _on_failure(
 
 
 @never_raise
-def _on_revoked(
-    *, sender: Any, request: Any, expired: bool = False, **_kwargs: Any
-) -> None:
+def _on_revoked(*, sender: Any, request: Any, expired: bool = False, **_kwargs: Any) -> None:
     record_lost_task(
         sender.name, request.id, state=states.REVOKED, expired=expired, **_describe(request)
     )

@@ -36,28 +36,30 @@ from trackmate.redaction.known_secrets import MASK
 from trackmate.redaction.redactor import Redactor, get_redactor
 from trackmate.redaction.routes import is_about_authentication
 
-SERVERS = frozenset({
-    "celery",
-    "daphne",
-    "db_worker",
-    "grpcrunserver",
-    "livereload",
-    "process_tasks",
-    "procrastinate",
-    "qcluster",
-    "run_huey",
-    "runapscheduler",
-    "rundramatiq",
-    "rungunicorn",
-    "runserver",
-    "runserver_plus",
-    "runworker",
-    "rqscheduler",
-    "rqworker",
-    "rqworker-pool",
-    "tailwind",
-    "uvicorn",
-})
+SERVERS = frozenset(
+    {
+        "celery",
+        "daphne",
+        "db_worker",
+        "grpcrunserver",
+        "livereload",
+        "process_tasks",
+        "procrastinate",
+        "qcluster",
+        "run_huey",
+        "runapscheduler",
+        "rundramatiq",
+        "rungunicorn",
+        "runserver",
+        "runserver_plus",
+        "runworker",
+        "rqscheduler",
+        "rqworker",
+        "rqworker-pool",
+        "tailwind",
+        "uvicorn",
+    }
+)
 """Commands that serve requests or tasks, which are recorded one by one."""
 
 TESTS = frozenset({"test", "testserver", "behave", "pytest", "harvest"})
@@ -65,16 +67,18 @@ TESTS = frozenset({"test", "testserver", "behave", "pytest", "harvest"})
 SHELLS = frozenset({"shell", "shell_plus", "dbshell", "notebook", "dbshell_plus"})
 """Commands whose own run says nothing; what is done inside has its actor."""
 
-SCHEMA_COMMANDS = frozenset({
-    "makemigrations",
-    "migrate",
-    "migrate_schemas",
-    "optimizemigration",
-    "showmigrations",
-    "sqlflush",
-    "sqlmigrate",
-    "squashmigrations",
-})
+SCHEMA_COMMANDS = frozenset(
+    {
+        "makemigrations",
+        "migrate",
+        "migrate_schemas",
+        "optimizemigration",
+        "showmigrations",
+        "sqlflush",
+        "sqlmigrate",
+        "squashmigrations",
+    }
+)
 """Commands that run before the log has its table, or take it away."""
 
 INTERRUPTED = 130

@@ -39,7 +39,7 @@ class TrackmateMiddleware(Middleware):  # type: ignore[misc]
         _broker: Any,
         message: Any,
         *,
-        result: Any = None,  # noqa: ARG002 (the signature of the base class)
+        result: Any = None,
         exception: BaseException | None = None,
     ) -> None:
         """End a run."""
