@@ -70,8 +70,8 @@ def current_origin() -> dict[str, Any]:
 
 def _values_of(scope: Scope) -> dict[str, Any]:
     if (activity := scope.request_activity) is not None:
-        values = activity._asdict()
-        return {name: values[name] for name in (*MAX_LENGTHS, "actor_id", "impersonator_id")}
+        names = (*MAX_LENGTHS, "actor_id", "impersonator_id")
+        return {name: getattr(activity, name) for name in names}
     values: dict[str, Any] = {"request_id": scope.request_id, "trace_id": scope.trace_id}
     with no_queries():
         actor = request_actor(scope.request, scope.actor, find_user=loaded_user)
@@ -79,7 +79,7 @@ def _values_of(scope: Scope) -> dict[str, Any]:
     if loaded_user(scope.request) is not None:
         # Else nobody has read the session, which knows the impersonator.
         values |= request_impersonator(scope.request, values["actor_id"]) or {}
-    return {**values, **scope.bound}
+    return {**without_replaced_persons(values, scope.bound), **scope.bound}
 
 
 def read_origin(header: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from trackmate.capture.tasks import HEADER, begin_task, current_origin, end_task
 from trackmate.pipeline import never_raise
 
 
-class TrackmateMiddleware(Middleware):  # type: ignore[misc]
+class OriginMiddleware(Middleware):  # type: ignore[misc]
     """Keeps the origin in the options of a message, and records its run."""
 
     @never_raise
@@ -69,6 +69,6 @@ def _with_middleware(initialize: Callable[..., None]) -> Callable[..., None]:
 
 @never_raise
 def _add_middleware(broker: Any) -> None:
-    if not any(isinstance(each, TrackmateMiddleware) for each in broker.middleware):
+    if not any(isinstance(each, OriginMiddleware) for each in broker.middleware):
         # The first, so that what other middleware sends after a run belongs to it: retries, pipes.
-        broker.middleware.insert(0, TrackmateMiddleware())
+        broker.middleware.insert(0, OriginMiddleware())
