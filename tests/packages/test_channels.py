@@ -349,7 +349,7 @@ def test_a_query_that_is_no_text_is_recorded(activities):
     assert len(activities) == 2
 
 
-def test_a_failing_log_hurts_no_connection(monkeypatch, alice):
+def test_a_failing_log_hurts_no_connection(activities, monkeypatch, alice):
     def fail(*_args, **_kwargs):
         raise MemoryError
 
