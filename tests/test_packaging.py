@@ -30,7 +30,7 @@ from django.test import Client
 from trackmate.models import ActivityLog
 
 answer = Client(SERVER_NAME="localhost").get("/admin/login/?next=/admin/")
-row = ActivityLog.objects.get()
+row = ActivityLog.objects.get(source="request")
 print(answer.status_code, row.method, row.path, row.status_code, row.status)
 """
 

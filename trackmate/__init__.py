@@ -3,8 +3,18 @@
 from trackmate.api import track, tracking
 from trackmate.capture.decorators import tracker
 from trackmate.context.binding import bind, suppress
+from trackmate.context.threads import copy_context
 from trackmate.enums import ActionType, Status
 
 __version__ = "1.0.0"
 
-__all__ = ["ActionType", "Status", "bind", "suppress", "track", "tracker", "tracking"]
+__all__ = [
+    "ActionType",
+    "Status",
+    "bind",
+    "copy_context",
+    "suppress",
+    "track",
+    "tracker",
+    "tracking",
+]

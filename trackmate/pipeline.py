@@ -63,9 +63,7 @@ def record(activity: Activity) -> None:
         return
     activity = apply_context(activity)
     scope = current_scope()
-    if scope is not None and not scope.closed:
-        scope.activities.append(activity)
-    else:
+    if scope is None or not scope.add(activity):
         deliver([activity])
 
 
@@ -88,11 +86,10 @@ def record_if_kept(activity: Activity, alias: str) -> None:
 @never_raise
 def flush(scope: Scope, request_activity: Activity | None) -> None:
     """Deliver the activities of a request with one `send()`, the request's own first."""
-    scope.closed = True
-    scope.request_activity = request_activity
+    activities = scope.close(request_activity)
     token = enter_scope(scope)
     try:
-        deliver([request_activity, *scope.activities] if request_activity else scope.activities)
+        deliver([request_activity, *activities] if request_activity else activities)
     finally:
         leave_scope(token)
 

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "two_factor",
     "axes",
+    "django_tasks_db",
     "hijack",
     "impersonate",
     "loginas",
@@ -66,3 +67,7 @@ LOGIN_REDIRECT_URL = "/"
 AXES_FAILURE_LIMIT = 3
 OAUTH2_PROVIDER = {"PKCE_REQUIRED": True, "SCOPES": {"read": "Read"}}
 REST_AUTH = {"TOKEN_MODEL": "rest_framework.authtoken.models.Token"}
+TASKS = {
+    "default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"},
+    "database": {"BACKEND": "django_tasks_db.DatabaseBackend"},
+}

@@ -42,9 +42,14 @@ class ReadOnlySession(dict[str, Any]):
 
 
 @never_raise
-def request_actor(request: HttpRequest, fallback: tuple[Any, str] | None) -> tuple[Any, str]:
+def request_actor(
+    request: HttpRequest,
+    fallback: tuple[Any, str] | None,
+    *,
+    find_user: Callable[[HttpRequest], Any] | None = None,
+) -> tuple[Any, str]:
     """Return the actor's key and label: of the user, else `fallback`, else of the token's user."""
-    user = request_user(request)
+    user = (find_user or request_user)(request)
     if user is not None and user.is_authenticated:
         return describe_actor(user)
     if fallback is not None:
@@ -87,12 +92,9 @@ def request_user(request: HttpRequest) -> Any:
     """Return the request's user or None, with a query only if nobody has read the session."""
     attributes = request.__dict__
     user = attributes.get("user")
-    if not isinstance(user, LazyObject):
-        return user
-    if user._wrapped is not empty:
-        return user._wrapped
-    if "_acached_user" in attributes:
-        return attributes["_acached_user"]
+    loaded = loaded_user(request)
+    if loaded is not None or not isinstance(user, LazyObject) or "_acached_user" in attributes:
+        return loaded
     if _READ in attributes:
         return attributes[_READ][1]
     if not request.COOKIES and "HTTP_AUTHORIZATION" not in request.META:
@@ -104,6 +106,16 @@ def request_user(request: HttpRequest) -> Any:
         attributes[_READ] = session, found
         return found
     return user
+
+
+def loaded_user(request: HttpRequest) -> Any:
+    """Return the request's user, or None if nobody has read it; without a query."""
+    user = request.__dict__.get("user")
+    if not isinstance(user, LazyObject):
+        return user
+    if user._wrapped is not empty:
+        return user._wrapped
+    return request.__dict__.get("_acached_user")
 
 
 def read_session(request: HttpRequest) -> Mapping[str, Any]:

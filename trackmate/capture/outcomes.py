@@ -41,13 +41,13 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     framework of the view, and last the method and the status code. What is folded into the activity
     of the request is removed from the scope.
     """
-    scope.activities[:] = [each for each in scope.activities if _is_kept(each, scope)]
+    scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
     if scope.describe_outcome is not None:
         activity = _ask_framework(activity, scope, response) or activity
     activity = _ask_pages(activity, scope, response) or activity
     if scope.at_end:
         _record_at_end(activity, scope, response)
-    scope.activities[:] = merge_events(_join_entries(scope.activities))
+    scope.change(lambda events: merge_events(_join_entries(events)))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
         return activity
@@ -156,7 +156,7 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
         each for each in scope.activities if each is not event and _is_same_login(each, event)
     ]
     folded = [event, *repeated, *about_same]
-    scope.activities[:] = [each for each in scope.activities if each not in folded]
+    scope.change(lambda events: [each for each in events if each not in folded])
     values: dict[str, Any] = {
         name: getattr(event, name)
         for name in ("action", "action_type", "target", "reason")
@@ -184,11 +184,14 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
     return request.replace(source=event.source, **values)
 
 
+SESSION_EVENTS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value})
+
 _OF_LOGIN = ("source", "action", "action_type", "status", "actor_id", "actor_label", "target")
 
 
 def _is_same_login(activity: Activity, event: Activity) -> bool:
-    return event.action_type in LOGINS and all(
+    # Each failed login counts: a request can try many passwords.
+    return event.action_type in SESSION_EVENTS and all(
         getattr(activity, name) == getattr(event, name) for name in _OF_LOGIN
     )
 

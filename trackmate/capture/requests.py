@@ -68,7 +68,7 @@ def describe_request(
     has_texts = reason or scope.activities or scope.enrichments or scope.exception is not None
     if has_texts or _wants_response(scope):
         # They may quote request data.
-        _remember_header_secrets(scope)
+        remember_header_secrets(scope)
         is_known, sent = sent_data(scope, data) or (False, None)
         scope.secrets.is_complete = is_known
     # Each part that may fail returns None then, so that the others are kept.
@@ -180,7 +180,7 @@ def readable_route(route: str) -> str:
 
 
 @never_raise
-def _remember_header_secrets(scope: Scope) -> None:
+def remember_header_secrets(scope: Scope) -> None:
     """Remember the secrets in cookies and headers, which texts may quote."""
     names, request = secret_names(), scope.request
     query = request.META.get("QUERY_STRING", "")

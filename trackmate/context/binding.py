@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from trackmate.activity import Activity, describe_actor
 from trackmate.context.blocks import ContextBlock
@@ -16,6 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OF_REQUEST = ("tenant", "reason", "impersonator_id", "impersonator_label")
 """The bound values that the row of the request gets, too."""
+
+
+_KEYS = {"actor_id": "actor_label", "impersonator_id": "impersonator_label"}
+"""The key of a person, with the field of the label."""
 
 
 class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
@@ -55,6 +59,13 @@ class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppres
                 key, label = describe_actor(person)
                 self._values |= {f"{name}_id": key, f"{name}_label": label}
 
+    @classmethod
+    def of_values(cls, values: dict[str, Any]) -> Self:
+        """Return a block that binds the values of an activity's fields."""
+        block = cls()
+        block._values = values
+        return block
+
     def __enter__(self) -> None:
         scope = current_scope()
         if scope is not None and not scope.closed:
@@ -71,11 +82,21 @@ def bound_values() -> dict[str, Any]:
     """Return the bound values by field name; inner blocks win."""
     values: dict[str, Any] = {}
     for block in bind.active():
+        values = without_replaced_persons(values, block._values)
         extra = {**values.get("extra", {}), **block._values.get("extra", {})}
         values = {**values, **block._values}
         if extra:
             values["extra"] = extra
     return values
+
+
+def without_replaced_persons(values: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` without the persons that `inner` names: a key belongs to its label."""
+    return {
+        name: value
+        for name, value in values.items()
+        if not (name in _KEYS and (name in inner or _KEYS[name] in inner))
+    }
 
 
 class Suppression(ContextBlock):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import cached_property
+from threading import Lock
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -75,6 +76,28 @@ class Scope:
         """Values that `bind()` sets for the row of the request."""
         self.secrets = KnownSecrets()
         """Values that were masked, to be masked in free texts as well."""
+        self._lock = Lock()
+
+    # Threads of the view may record while the request ends.
+
+    def add(self, activity: Activity) -> bool:
+        """Collect an activity, or return False if the request has ended."""
+        with self._lock:
+            if not self.closed:
+                self.activities.append(activity)
+            return not self.closed
+
+    def change(self, function: Callable[[Sequence[Activity]], Iterable[Activity]]) -> None:
+        """Replace the activities by those that a function returns for them."""
+        with self._lock:
+            self.activities[:] = function(self.activities)
+
+    def close(self, request_activity: Activity | None) -> list[Activity]:
+        """End the request, and return its activities; later ones get the values of its own."""
+        with self._lock:
+            self.request_activity = request_activity
+            self.closed = True
+            return self.activities
 
     @cached_property
     def request_id(self) -> str:

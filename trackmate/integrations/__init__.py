@@ -69,6 +69,12 @@ INTEGRATIONS: tuple[Integration, ...] = (
     Integration(name="allauth", package="allauth.account", at_start=False),
     Integration(name="otp", package="django_otp"),
     Integration(name="axes", package="axes"),
+    Integration(name="commands", package="django.core", needs_app=False),
+    Integration(name="celery", package="celery", needs_app=False),
+    Integration(name="rq", package="rq", needs_app=False),
+    Integration(name="dramatiq", package="dramatiq", needs_app=False),
+    Integration(name="django_tasks", package="django", needs_app=False),
+    Integration(name="channels", package="channels", needs_app=False),
 )
 """All integrations, in the order in which they are installed."""
 

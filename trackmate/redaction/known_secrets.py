@@ -56,18 +56,20 @@ class KnownSecrets:
         """Return a text, or JSON-ready data, with the secrets masked."""
         if not self._values or value is None:
             return value
-        if self._replace is None:
-            self._replace = _compile_replacement(self._values)
+        # Threads of the request may add secrets meanwhile.
+        replace = self._replace
+        if replace is None:
+            replace = self._replace = _compile_replacement(self._values.copy())
         if isinstance(value, str):
-            return self._replace(value)
-        return Sanitizer(self._replace, is_thorough=True)(value)
+            return replace(value)
+        return Sanitizer(replace, is_thorough=True)(value)
 
     def mask_name(self, text: str) -> str:
         """Return the name of an action or an actor with secrets masked, except for words.
 
         Otherwise clients could hide an action by sending its name as a password.
         """
-        for value in self._values:
+        for value in self._values.copy():
             if len(value) >= LONG_SECRET and not _WORDS.fullmatch(value):
                 text = text.replace(value, MASK)
         return text
