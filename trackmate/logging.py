@@ -7,10 +7,9 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.db import connections
-from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import as_plain_str, describe_actor
-from trackmate.capture.actors import tenant_of
+from trackmate.capture.actors import loaded_user, tenant_of
 from trackmate.context.binding import bound_values
 from trackmate.context.correlation import current_trace
 from trackmate.context.scope import Scope, current_scope
@@ -68,18 +67,10 @@ def _current_values() -> dict[str, Any]:
 
 
 def _actor_of(scope: Scope) -> str:
-    user = _loaded_user(scope)
+    user = loaded_user(scope.request)
     if getattr(user, "is_authenticated", False):
         return describe_actor(user)[1]
     return scope.actor[1] if scope.actor else ""
-
-
-def _loaded_user(scope: Scope) -> Any:
-    attributes = scope.request.__dict__
-    user = attributes.get("user")
-    if not isinstance(user, LazyObject):
-        return user
-    return user._wrapped if user._wrapped is not empty else attributes.get("_acached_user")
 
 
 def _tenant_of(scope: Scope) -> str:

@@ -127,18 +127,6 @@ def read_session(request: HttpRequest) -> Mapping[str, Any]:
     return getattr(attributes.get("session"), "__dict__", {}).get("_session_cache") or {}
 
 
-def loaded_user(request: HttpRequest) -> Any:
-    """Return the request's user if somebody has asked for it, or None; no query is made."""
-    attributes = request.__dict__
-    user = attributes.get("user")
-    if isinstance(user, LazyObject):
-        user = attributes.get("_acached_user") if user._wrapped is empty else user._wrapped
-    if user is None or getattr(user, "is_anonymous", False):
-        # What Ninja's authenticator returned.
-        return attributes.get("auth")
-    return user
-
-
 @never_raise
 def hash_session(request: HttpRequest) -> str:
     """Return the keyed hash of the session key, or "" if the session was not read."""

@@ -105,9 +105,11 @@ def target_by_key(model: type[Model], key: Any) -> Target:
 
 def acting_user() -> Any:
     """Return the user of the current request if it is known by now, or None."""
-    scope = current_scope()
-    user = loaded_user(scope.request) if scope is not None else None
-    return user if isinstance(user, get_user_model()) else None
+    if (scope := current_scope()) is None:
+        return None
+    # The second is what Ninja's authenticator returned.
+    users = (loaded_user(scope.request), getattr(scope.request, "auth", None))
+    return next((each for each in users if isinstance(each, get_user_model())), None)
 
 
 def is_own(account: Model) -> bool:
