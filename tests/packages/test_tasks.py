@@ -350,6 +350,35 @@ def test_a_user_whom_nobody_has_read_is_not_read_for_a_task(activities):
     assert not queries.captured_queries
 
 
+def test_what_the_settings_say_of_a_request_travels(configure):
+    configure(
+        TENANT=lambda request: request.get_host(),
+        REASON_HEADER="X-Reason",
+    )
+    origins = []
+
+    def get_response(_request):
+        origins.append(current_origin())
+        return HttpResponse()
+
+    headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", "x-reason": "month end"}
+    TrackmateMiddleware(get_response)(RequestFactory().get("/orders/", headers=headers))
+    (origin,) = origins
+    assert (origin["tenant"], origin["reason"], origin["trace_id"]) == (
+        "testserver",
+        "month end",
+        TRACE,
+    )
+
+
+def test_a_tenant_that_needs_a_query_is_not_looked_up_for_a_task(activities, configure, caplog):
+    configure(TENANT=lambda request: str(get_user_model().objects.count()))
+    origins = []
+    respond(lambda: origins.append(current_origin()))
+    assert set(origins[0]) == {"request_id"}
+    assert not caplog.records
+
+
 def test_a_task_that_a_task_starts_belongs_to_the_same_user(activities, request, alice):
     queue = DramatiqQueue(request)
     parent = dramatiq.actor(

@@ -11,11 +11,19 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 
 from trackmate.activity import Activity, as_plain_str
-from trackmate.capture.actors import loaded_user, request_actor, request_impersonator
+from trackmate.capture.actors import (
+    loaded_user,
+    request_actor,
+    request_impersonator,
+    tenant_of,
+)
+from trackmate.capture.reasons import sent_reason
 from trackmate.conf import get_settings
-from trackmate.context.binding import bind, bound_values, without_replaced_persons
+from trackmate.context.binding import bind, bound_values
+from trackmate.context.correlation import current_trace
 from trackmate.context.scope import Scope, current_scope
 from trackmate.db.transactions import no_queries
 from trackmate.diagnostics import describe_exception
@@ -51,9 +59,8 @@ def current_origin() -> dict[str, Any]:
     That is what the surrounding `bind()` and the request tell. It runs no query: the user of the
     request is known once something has read `request.user`.
     """
-    bound, scope = bound_values(), current_scope()
-    values = _values_of(scope) if scope is not None else {}
-    values = {**without_replaced_persons(values, bound), **bound}
+    scope = current_scope()
+    values = {**(_values_of(scope) if scope is not None else {}), **bound_values()}
     origin: dict[str, Any] = {
         name: clean_line(as_plain_str(values[name]), length)
         for name, length in MAX_LENGTHS.items()
@@ -72,14 +79,35 @@ def _values_of(scope: Scope) -> dict[str, Any]:
     if (activity := scope.request_activity) is not None:
         names = (*MAX_LENGTHS, "actor_id", "impersonator_id")
         return {name: getattr(activity, name) for name in names}
-    values: dict[str, Any] = {"request_id": scope.request_id, "trace_id": scope.trace_id}
+    request = scope.request
+    values: dict[str, Any] = {
+        "request_id": scope.request_id,
+        "trace_id": scope.trace_id or current_trace(),
+        "reason": sent_reason(request, None),
+        "tenant": _tenant_of(request),
+    }
     with no_queries():
-        actor = request_actor(scope.request, scope.actor, find_user=loaded_user)
+        actor = request_actor(request, scope.actor, find_user=loaded_user)
     values["actor_id"], values["actor_label"] = actor or (None, "")
-    if loaded_user(scope.request) is not None:
+    if loaded_user(request) is not None:
         # Else nobody has read the session, which knows the impersonator.
-        values |= request_impersonator(scope.request, values["actor_id"]) or {}
-    return {**without_replaced_persons(values, scope.bound), **scope.bound}
+        values |= request_impersonator(request, values["actor_id"]) or {}
+    return {**values, **scope.bound}
+
+
+def _tenant_of(request: HttpRequest) -> str | None:
+    """Return the tenant, unless `TENANT` needs a query for it, or fails, which the end reports."""
+    session = request.__dict__.get("session")
+    was_accessed = getattr(session, "accessed", None)
+    try:
+        with no_queries():
+            return tenant_of(request)
+    except Exception:  # noqa: BLE001 (a project's code)
+        return None
+    finally:
+        if was_accessed is False:
+            # The answer does not vary with the cookie because of us.
+            session.accessed = False  # type: ignore[union-attr]
 
 
 def read_origin(header: Any) -> dict[str, Any]:
@@ -145,8 +173,11 @@ def begin_task(
         # Known already: a queue that runs the tasks of another package.
         return
     activity = _describe_run(name, task_id, origin=origin, queue=queue, attempt=attempt)
-    names = (*MAX_LENGTHS, "actor_id", "impersonator_id")
-    values = {name: value for name in names if (value := getattr(activity, name))}
+    values = {name: value for name in MAX_LENGTHS if (value := getattr(activity, name))}
+    for person in _PERSONS:
+        key, label = getattr(activity, f"{person}_id"), getattr(activity, f"{person}_label")
+        if key is not None or label:
+            values |= {f"{person}_id": key, f"{person}_label": label}
     block = bind.of_values({**values, "extra": {"task": name}})
     run = TaskRun(task_id, activity, perf_counter(), block)
     block.__enter__()

@@ -18,10 +18,6 @@ _OF_REQUEST = ("tenant", "reason", "impersonator_id", "impersonator_label")
 """The bound values that the row of the request gets, too."""
 
 
-_KEYS = {"actor_id": "actor_label", "impersonator_id": "impersonator_label"}
-"""The key of a person, with the field of the label."""
-
-
 class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppress)
     """Set the actor and other values of everything recorded inside the block.
 
@@ -61,7 +57,7 @@ class bind(ContextBlock):  # noqa: N801 (used as a verb, like contextlib.suppres
 
     @classmethod
     def of_values(cls, values: dict[str, Any]) -> Self:
-        """Return a block that binds the values of an activity's fields."""
+        """Return a block that binds an activity's fields; a person's key and label together."""
         block = cls()
         block._values = values
         return block
@@ -82,21 +78,11 @@ def bound_values() -> dict[str, Any]:
     """Return the bound values by field name; inner blocks win."""
     values: dict[str, Any] = {}
     for block in bind.active():
-        values = without_replaced_persons(values, block._values)
         extra = {**values.get("extra", {}), **block._values.get("extra", {})}
         values = {**values, **block._values}
         if extra:
             values["extra"] = extra
     return values
-
-
-def without_replaced_persons(values: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
-    """Return `values` without the persons that `inner` names: a key belongs to its label."""
-    return {
-        name: value
-        for name, value in values.items()
-        if not (name in _KEYS and (name in inner or _KEYS[name] in inner))
-    }
 
 
 class Suppression(ContextBlock):

@@ -22,6 +22,7 @@ from django.utils.functional import LazyObject, empty
 from trackmate.activity import Activity
 from trackmate.capture.actors import request_actor
 from trackmate.capture.requests import describe_request, remember_header_secrets
+from trackmate.context.correlation import trace_of_request
 from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import ActionType, status_for
@@ -93,6 +94,7 @@ class Connection:
     def __init__(self, asgi_scope: Message) -> None:
         self._asgi_scope = asgi_scope
         self.scope = Scope(_as_request(asgi_scope))
+        self.scope.trace_id = trace_of_request(self.scope.request)
         # There is neither a body nor a response.
         self.scope.capture_data = self.scope.capture_response = False
         self.scope.closed = True

@@ -171,7 +171,7 @@ class CommandRun:
             bound = bound_values()
             bound.pop("extra", None)
             if "actor_id" not in bound and "actor_label" not in bound:
-                bound["actor_label"] = actor_label()
+                bound |= {"actor_id": None, "actor_label": actor_label()}
             self.surroundings = {"request_id": self.id.hex, **bound}
         self._stack = ExitStack()
 
