@@ -27,7 +27,7 @@ from tests.urls_under_test import text_of
 from trackmate import integrations
 from trackmate.activity import Activity
 from trackmate.admin import HistoryMixin
-from trackmate.capture.form_changes import describe_forms
+from trackmate.capture.events.form_changes import describe_forms
 from trackmate.diagnostics import counts
 from trackmate.integrations import admin as integration
 from trackmate.models import ActivityLog

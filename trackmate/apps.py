@@ -9,7 +9,7 @@ from django.core.signals import got_request_exception
 from django.utils.translation import gettext_lazy as _
 
 from trackmate import integrations
-from trackmate.capture import receivers
+from trackmate.capture.events import receivers
 from trackmate.signals import activities_exported
 
 

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from tests.packages import urls
 from trackmate import track
-from trackmate.capture import impersonation
+from trackmate.capture.events import impersonation
 from trackmate.models import ActivityLog
 
 BEGIN, END = "auth.impersonation.begin", "auth.impersonation.end"

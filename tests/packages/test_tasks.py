@@ -25,7 +25,7 @@ from fakeredis import FakeStrictRedis
 from rq import Queue, Retry, SimpleWorker
 
 from trackmate import bind, track
-from trackmate.capture.tasks import HEADER, current_origin, read_origin
+from trackmate.capture.events.tasks import HEADER, current_origin, read_origin
 from trackmate.middleware import TrackmateMiddleware
 
 pytestmark = pytest.mark.django_db
@@ -566,8 +566,8 @@ def test_a_failing_log_hurts_no_task(request, monkeypatch):
         raise MemoryError
 
     done = []
-    monkeypatch.setattr("trackmate.capture.tasks.bound_values", fail)
-    monkeypatch.setattr("trackmate.capture.tasks.record", fail)
+    monkeypatch.setattr("trackmate.capture.events.tasks.bound_values", fail)
+    monkeypatch.setattr("trackmate.capture.events.tasks.record", fail)
     monkeypatch.setitem(globals(), "remember", done.append)
     with ExitStack() as stack:
         stack.callback(monkeypatch.undo)

@@ -18,7 +18,7 @@ from trackmate.capture.accounts import (
     mask_identifiers,
     mentions_password,
 )
-from trackmate.capture.merging import LOGINS
+from trackmate.capture.events.merging import LOGINS
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope
 from trackmate.redaction.detection.names import Sensitivity, words_of

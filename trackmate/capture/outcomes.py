@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, label_of
-from trackmate.capture.merging import LOGINS, merge_events, object_of
+from trackmate.capture.events.merging import LOGINS, merge_events, object_of
 from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise

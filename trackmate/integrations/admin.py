@@ -21,8 +21,8 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import override
 
 from trackmate.activity import Activity, Target, label_of
-from trackmate.capture.form_changes import describe_forms
-from trackmate.capture.log_entries import entry_target, record_entry
+from trackmate.capture.events.form_changes import describe_forms
+from trackmate.capture.events.log_entries import entry_target, record_entry
 from trackmate.capture.outcomes import action_name, describe_page
 from trackmate.context.scope import Scope, current_scope
 from trackmate.db.keys import parse_key

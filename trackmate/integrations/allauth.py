@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 from trackmate.activity import Target
-from trackmate.capture.receivers import record_auth_event
+from trackmate.capture.events.receivers import record_auth_event
 from trackmate.enums import ActionType, Status
 from trackmate.integrations.account_events import (
     account_of,

@@ -8,7 +8,7 @@ from typing import Any
 from celery import signals, states
 from celery.exceptions import Reject
 
-from trackmate.capture.tasks import (
+from trackmate.capture.events.tasks import (
     HEADER,
     begin_task,
     current_origin,

@@ -15,7 +15,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models.signals import pre_save
 
-from trackmate.capture.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
 from trackmate.pipeline import never_raise
 
 FAILED = "FAILED"

@@ -9,7 +9,7 @@ from typing import Any
 from dramatiq import broker as brokers
 from dramatiq.middleware import Middleware
 
-from trackmate.capture.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
 from trackmate.pipeline import never_raise
 
 

@@ -10,7 +10,7 @@ from trackmate.integrations.graphql_outcomes import (
     current_outcome,
     note_execution,
     note_validation,
-    watch,
+    watch_calls,
 )
 
 
@@ -18,11 +18,11 @@ def install() -> None:
     """Watch what `graphql()` and `graphql_sync()` call: extensions belong to each view."""
     # The package has a function of the same name as the module.
     executors = import_module("ariadne.graphql")
-    watch(executors, "validate_query", note_validation)
+    watch_calls(executors, "validate_query", note_validation)
     for name in ("execute", "execute_sync"):
-        watch(executors, name, note_execution)
-    watch(executors, "handle_query_result", _note_result)
-    watch(executors, "handle_graphql_errors", _note_errors)
+        watch_calls(executors, name, note_execution)
+    watch_calls(executors, "handle_query_result", _note_result)
+    watch_calls(executors, "handle_graphql_errors", _note_errors)
 
 
 def _note_result(result: Any, **_options: Any) -> None:

@@ -10,16 +10,16 @@ from trackmate.integrations.graphql_outcomes import (
     current_outcome,
     note_execution,
     note_validation,
-    watch,
-    watch_result,
+    watch_calls,
+    watch_results,
 )
 
 
 def install() -> None:
     """Watch what the view calls; there are neither signals nor hooks."""
-    watch(views, "validate", note_validation)
-    watch(views, "execute", note_execution)
-    watch_result(views.GraphQLView, "execute_graphql_request", _note_result)
+    watch_calls(views, "validate", note_validation)
+    watch_calls(views, "execute", note_execution)
+    watch_results(views.GraphQLView, "execute_graphql_request", _note_result)
 
 
 def _note_result(result: Any) -> None:

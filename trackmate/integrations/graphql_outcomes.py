@@ -178,7 +178,7 @@ def _root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> 
             waiting += reversed(node.selection_set.selections)
 
 
-def watch(owner: Any, name: str, note: Callable[..., Any]) -> None:
+def watch_calls(owner: Any, name: str, note: Callable[..., Any]) -> None:
     """Call `note` with the arguments of a function of another package before each call of it."""
     function = getattr(owner, name)
     if hasattr(function, "trackmate_watched"):
@@ -194,7 +194,7 @@ def watch(owner: Any, name: str, note: Callable[..., Any]) -> None:
     setattr(owner, name, watched)
 
 
-def watch_result(owner: Any, name: str, note: Callable[[Any], Any]) -> None:
+def watch_results(owner: Any, name: str, note: Callable[[Any], Any]) -> None:
     """Call `note` with each result of a function of another package."""
     function = getattr(owner, name)
     if hasattr(function, "trackmate_watched"):

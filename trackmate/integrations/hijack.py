@@ -13,7 +13,7 @@ from hijack.views import AcquireUserView
 
 from trackmate.activity import describe_actor
 from trackmate.capture.actors import find_impersonator
-from trackmate.capture.impersonation import (
+from trackmate.capture.events.impersonation import (
     Person,
     find_person,
     forget_event,

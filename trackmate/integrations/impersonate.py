@@ -10,7 +10,7 @@ from impersonate.signals import session_begin, session_end
 
 from trackmate.activity import describe_actor
 from trackmate.capture.actors import find_impersonator, request_user
-from trackmate.capture.impersonation import Person, record_begin, record_end, watch_attempts
+from trackmate.capture.events.impersonation import Person, record_begin, record_end, watch_attempts
 from trackmate.pipeline import never_raise
 
 

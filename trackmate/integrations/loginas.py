@@ -18,7 +18,7 @@ from loginas import utils, views
 
 from trackmate.activity import describe_actor
 from trackmate.capture.actors import find_impersonator
-from trackmate.capture.impersonation import (
+from trackmate.capture.events.impersonation import (
     Person,
     find_person,
     forget_event,

@@ -8,7 +8,7 @@ from typing import Any
 
 from rq.job import Job
 
-from trackmate.capture.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
 from trackmate.pipeline import never_raise
 
 

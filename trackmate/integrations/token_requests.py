@@ -16,8 +16,8 @@ from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor
 from trackmate.capture.accounts import account_with, identify_account
-from trackmate.capture.merging import LOGINS
-from trackmate.capture.receivers import record_auth_event
+from trackmate.capture.events.merging import LOGINS
+from trackmate.capture.events.receivers import record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status

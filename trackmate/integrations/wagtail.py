@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from django.utils.translation import override
 from wagtail.models.audit_log import BaseLogEntry
 
-from trackmate.capture.log_entries import entry_target, record_entry
+from trackmate.capture.events.log_entries import entry_target, record_entry
 from trackmate.db.transactions import QueryNotAllowedError, no_queries
 from trackmate.enums import ActionType
 from trackmate.pipeline import is_recording, never_raise

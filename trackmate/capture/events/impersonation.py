@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor, label_of
 from trackmate.capture.actors import read_session, request_user
-from trackmate.capture.receivers import record_auth_event
+from trackmate.capture.events.receivers import record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope
 from trackmate.db.time_limits import limit_time
