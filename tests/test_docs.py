@@ -22,6 +22,7 @@ from trackmate.dashboard.dimensions import BUILT_IN, Dimension, columns
 from trackmate.dashboard.forms.pagination import KeysetForm
 from trackmate.dashboard.search.filters import TimeRangeForm
 from trackmate.dashboard.tables.display_options import CHOICES
+from trackmate.integrations import INTEGRATIONS
 from trackmate.models import ActivityLog
 from trackmate.models.querysets import ActivityLogQuerySet
 from trackmate.urls import urlpatterns
@@ -444,3 +445,24 @@ def test_every_column_of_a_list_is_listed():
 def test_every_property_of_the_style_sheet_is_listed():
     defined = set(re.findall(r"^ +(--tm-[\w-]+):", SHEET, re.MULTILINE))
     assert defined == set(re.findall(r"`(--tm-[\w-]+)`", EXTEND))
+
+
+# --- integrations ----------------------------------------------------------------------------
+
+CONTENTS = (DOCS / "integrations" / "index.md").read_text()
+
+
+def test_each_integration_is_on_a_page():
+    pages = {page.stem for page in (DOCS / "integrations").glob("*.md")}
+    names = set(re.findall(r"`(\w+)`", CONTENTS.partition("## ")[0]))
+    assert {each.name for each in INTEGRATIONS} == (pages | names) - NOT_INTEGRATIONS
+
+
+NOT_INTEGRATIONS = {"index", "graphql"}
+
+
+def test_each_row_of_the_table_names_tests_that_exist():
+    rows = [line for line in CONTENTS.splitlines() if line.startswith("| [")]
+    files = [re.findall(r"`([\w/]+\.py)`", row.split("|")[-2]) for row in rows]
+    assert all(files)
+    assert all((ROOT / "tests" / file).exists() for row in files for file in row)

@@ -9,7 +9,7 @@ from strawberry.django.views import BaseView
 from strawberry.schema import Schema
 
 from trackmate.context.scope import Scope, current_scope
-from trackmate.integrations.graphql_outcomes import GraphQLOutcome, current_outcome
+from trackmate.integrations.graphql_outcomes import GraphQLOutcome, current_outcome, watch_calls
 
 
 def install() -> None:
