@@ -146,8 +146,8 @@ def find_person(session: Any, key: Any) -> Person:
     return value, _label_of(value, monotonic() // _LABEL_SECONDS) or ""
 
 
-@lru_cache(maxsize=1_000)
 @never_raise
+@lru_cache(maxsize=1_000)
 def _label_of(key: Any, _slot: float) -> str:
     model = get_user_model()
     alias = router.db_for_read(model)
