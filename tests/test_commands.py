@@ -291,12 +291,17 @@ def test_a_command_without_the_table_of_the_log_ends_as_before(
 ):
     broken_table("trackmate_activitylog")
     run()
-    run(name="migrate")
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert any(each.stat().st_size for each in spool_directory.iterdir())
 
 
-def test_migrations_are_recorded_if_the_log_has_its_table(activities, broken_table):
+def test_migrations_are_not_recorded_unless_they_are_named(activities):
+    run(name="migrate")
+    assert activities == []
+
+
+def test_migrations_are_recorded_if_the_log_has_its_table(activities, configure, broken_table):
+    configure(TRACK_COMMANDS=["migrate"])
     run(name="migrate")
     assert [each.action for each in activities] == ["migrate"]
     broken_table("trackmate_activitylog")
@@ -352,5 +357,5 @@ def test_a_project_from_its_first_migration_to_the_last(tmp_path):
         ),
     )
     assert (rows.returncode, rows.stderr) == (0, "")
-    assert rows.stdout.splitlines()[-1] == "[('migrate', 'Success')]"
+    assert rows.stdout.splitlines()[-1] == "[]"
     assert not list((tmp_path / "spool").rglob("*.*"))

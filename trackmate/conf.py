@@ -75,8 +75,9 @@ class Settings:
     groups, e-mail addresses and second factors."""
 
     TRACK_COMMANDS: bool | Sequence[str] = True
-    """Record the commands of `manage.py` that use a database; a list of names narrows it. Commands
-    that serve, test or open a shell, and trackmate's own, are never recorded."""
+    """Record the commands of `manage.py` that use a database; a list of names narrows it. Those
+    about the schema, such as `migrate`, are recorded only if they are named. Commands that serve,
+    test or open a shell, and trackmate's own, are never recorded."""
 
     TRACK_TASKS: bool | Sequence[str] = True
     """Record each run of a background task, success and failure; a list of names narrows it. What a

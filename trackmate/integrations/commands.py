@@ -256,7 +256,7 @@ class CommandRun:
         is_outage = error is not None and isinstance(_cause(error), DatabaseError)
         if not self.has_used_database and not is_outage:
             return False
-        return self.name not in SCHEMA_COMMANDS or bool(_has_table())
+        return self.name not in SCHEMA_COMMANDS or (wanted is not True and bool(_has_table()))
 
 
 def _cause(error: BaseException) -> BaseException:
