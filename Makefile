@@ -12,6 +12,8 @@ MATRIX = # e.g. MATRIX='-e py311-django52'
 # connections. The last two have targets of their own.
 SERVED := server or browser
 APART := packaging or lighthouse
+# No single run has every package, so they add up; `make coverage` reports them.
+COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
 .DEFAULT_GOAL := help
 
@@ -21,10 +23,11 @@ help: ## List these commands
 demo: .venv-demo/installed ## Show trackmate at work: an order desk with a history and traffic
 	@.venv-demo/bin/python demo/manage.py demo
 
-test: services lint test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest ## Run everything that has to pass before a commit
+test: services lint test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest coverage ## Run everything that has to pass before a commit
 
-test-sqlite: .venv/installed ## Run the tests on SQLite, with coverage
-	$(PYTEST) --cov -m "not ($(SERVED) or $(APART))"
+test-sqlite: .venv/installed ## Run the tests on SQLite
+	rm -f .coverage
+	$(PYTEST) $(COVER) -m "not ($(SERVED) or $(APART))"
 
 test-users: .venv/installed ## Run the tests that depend on the user model with UUID keys
 	TRACKMATE_TEST_USER_MODEL=shop.UUIDUser $(PYTEST) -m "users and not ($(SERVED))"
@@ -36,12 +39,15 @@ test-mariadb: .venv/installed ## Run the tests that depend on the database on Ma
 	TRACKMATE_TEST_DATABASE=mariadb $(PYTEST) -m "database and not ($(SERVED))"
 
 test-packages: .venv-packages/installed ## Run the tests beside other packages
-	.venv-packages/bin/python -m pytest -W ignore --ds=tests.packages.settings tests/packages
-	.venv-packages/bin/python -m pytest -W ignore --ds=tests.tenants.settings -n 1 tests/tenants
-	.venv-packages/bin/python -m pytest -W ignore --ds=tests.wagtail.settings tests/wagtail
+	.venv-packages/bin/python -m pytest $(COVER) -W ignore -n auto --ds=tests.packages.settings tests/packages
+	.venv-packages/bin/python -m pytest $(COVER) -W ignore -n 1 --ds=tests.tenants.settings tests/tenants
+	.venv-packages/bin/python -m pytest $(COVER) -W ignore --ds=tests.wagtail.settings tests/wagtail
 
 test-graphene: .venv-graphene/installed ## Run the tests beside graphene-django
-	.venv-graphene/bin/python -m pytest -W ignore --ds=tests.graphene.settings tests/graphene
+	.venv-graphene/bin/python -m pytest $(COVER) -W ignore --ds=tests.graphene.settings tests/graphene
+
+coverage: .venv/installed ## Report what the tests on SQLite and beside other packages have run
+	$(BIN)/coverage report
 
 test-oldest: .venv-oldest/installed ## Run the tests of lists and pages on the oldest versions of what trackmate depends on
 	.venv-oldest/bin/python -m pytest -n auto --dist worksteal $(addprefix tests/test_,access.py admin.py dashboard.py display_options.py query.py)
@@ -105,5 +111,5 @@ clean: services-stop ## Remove everything that these commands made
 	@touch $@
 
 .NOTPARALLEL:
-.PHONY: help demo test test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest packaging lighthouse \
+.PHONY: help demo test test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest coverage packaging lighthouse \
 	services services-stop lint format matrix docs screenshots bench clean

@@ -171,7 +171,7 @@ def test_afterwards_the_person_is_alone_again(package, admin_client, people):
 
 def test_a_view_that_reads_no_user_costs_no_further_query(package, admin_client, people):
     package.begin(admin_client, people.alice)
-    impersonation._label_of.cache_clear()
+    impersonation._label_of.__wrapped__.cache_clear()
     with CaptureQueriesContext(connection) as queries:
         admin_client.get("/quiet/")
     tables = [table_of(each["sql"]) for each in queries if each["sql"].startswith("SELECT")]
@@ -276,7 +276,7 @@ def test_a_session_from_before_has_the_person_all_the_same(package, admin_client
     session = admin_client.session
     session.pop("trackmate_impersonator", None)
     session.save()
-    impersonation._label_of.cache_clear()
+    impersonation._label_of.__wrapped__.cache_clear()
     ActivityLog.objects.all().delete()
     admin_client.get("/quiet/")
     admin_client.get("/quiet/")
