@@ -166,3 +166,43 @@ def test_the_key_of_something_else_is_not_taken_for_a_users():
 def test_a_thing_that_cannot_say_its_name_is_named_by_its_type():
     assert safe_str(Unnameable()) == "Unnameable (7)"
     assert describe_actor(Unnameable())[1] == "Unnameable (7)"
+
+
+# --- ACTOR_LABEL -----------------------------------------------------------------------------
+
+
+def by_address(user):
+    return user.email
+
+
+def failing(user):
+    raise RuntimeError("no name")
+
+
+@pytest.mark.parametrize(
+    ("label_of", "label"),
+    [
+        (None, "alice"),
+        (by_address, "alice@example.com"),
+        ("tests.test_activity.by_address", "alice@example.com"),
+        (lambda user: "", "alice"),
+        (lambda user: 7, "7"),
+        (failing, "alice"),
+    ],
+)
+def test_a_user_is_named_as_the_project_wants(configure, label_of, label):
+    configure(ACTOR_LABEL=label_of)
+    user = get_user_model()(pk=7, username="alice", email="alice@example.com")
+    assert describe_actor(user) == (7, label)
+    assert Target.from_instance(user).object_repr == label
+    assert describe_actor("cron:nightly") == (None, "cron:nightly")
+
+
+@pytest.mark.django_db
+def test_the_account_of_a_failed_login_has_the_same_name(client, activities, configure):
+    configure(ACTOR_LABEL=by_address)
+    get_user_model().objects.create_user("alice", "alice@example.com", "correct horse")
+    for password in ("wrong", "correct horse"):
+        client.post("/sign-in/", {"username": "alice", "password": password})
+    failed, succeeded = activities
+    assert failed.target.object_repr == succeeded.actor_label == "alice@example.com"
