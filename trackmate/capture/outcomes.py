@@ -45,8 +45,8 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     if scope.describe_outcome is not None:
         activity = _ask_framework(activity, scope, response) or activity
     activity = _ask_pages(activity, scope, response) or activity
-    if scope.at_end:
-        _record_at_end(activity, scope, response)
+    if scope.token_request is not None:
+        _record_token_request(activity, scope)
     scope.change(lambda events: merge_events(_join_entries(events)))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
@@ -73,11 +73,11 @@ def _ask_pages(
 
 
 @never_raise
-def _record_at_end(activity: Activity, scope: Scope, response: HttpResponseBase | None) -> None:
+def _record_token_request(activity: Activity, scope: Scope) -> None:
     token = enter_scope(scope)
     try:
-        for record in scope.at_end:
-            record(activity, response)
+        if scope.token_request is not None:
+            scope.token_request(activity)
     finally:
         leave_scope(token)
 

@@ -25,7 +25,7 @@ from django.views.generic.edit import (
 from django.views.generic.list import MultipleObjectMixin
 
 from trackmate.activity import Activity, Target
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.db.transactions import Commitment
 from trackmate.enums import SAFE_METHODS, ActionType, Status
 from trackmate.integrations.objects import (
@@ -64,20 +64,16 @@ def _watch_view(view: View, request: HttpRequest) -> None:
     scope = current_scope()
     if scope is None or scope.request is not request:
         return
-    if scope.view is None:
-        scope.view = view
     # A plain view may pass the request on: the first generic one counts.
     if scope.describe_outcome is None and isinstance(view, _GENERIC):
-        scope.view = view
-        scope.describe_outcome = GenericOutcome(scope, view)
+        scope.describe_outcome = GenericOutcome(view)
 
 
 class GenericOutcome:
     """What a generic view has done so far, and what that makes of the row of its request."""
 
-    def __init__(self, scope: Scope, view: Any) -> None:
+    def __init__(self, view: Any) -> None:
         self.view = view
-        self._scope = scope
         self._found: Seen | None = None
         self._has_no_object = False
         self._done_by = ""
@@ -97,9 +93,8 @@ class GenericOutcome:
 
     def _note_object(self, found: Any, *_args: Any) -> None:
         self._found = Seen(found)
-        self._scope.found = self._found.target
         # Some views make what they do not find.
-        self._has_no_object = self._scope.found is None
+        self._has_no_object = self._found.target is None
 
     def _note_valid(self, _response: Any, form: Any = None, *_args: Any) -> None:
         self._done_by, self._form = "form_valid", form

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from ninja.operation import Operation, PathView
 
 from trackmate.activity import Activity
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.enums import CREATED, FIRST_ERROR_STATUS, ActionType, Status
 from trackmate.integrations.objects import (
     METHOD_NOT_ALLOWED,
@@ -51,8 +51,7 @@ def _remember_operation(find_operation: Callable[..., Any]) -> Callable[..., Any
 def _watch_operation(operation: Any, request: HttpRequest) -> None:
     scope = current_scope()
     if scope is not None and scope.request is request and scope.describe_outcome is None:
-        scope.view = operation
-        scope.describe_outcome = NinjaOutcome(scope, operation)
+        scope.describe_outcome = NinjaOutcome(operation)
 
 
 def _remember_result(result_to_response: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,9 +72,8 @@ def _remember_result(result_to_response: Callable[..., Any]) -> Callable[..., An
 class NinjaOutcome:
     """What an operation has returned, and what that makes of the row of its request."""
 
-    def __init__(self, scope: Scope, operation: Any) -> None:
+    def __init__(self, operation: Any) -> None:
         self.operation = operation
-        self._scope = scope
         self._seen: Seen | None = None
         self._listed: type[Model] | None = None
 
@@ -85,7 +83,6 @@ class NinjaOutcome:
         value = _unwrap(result)
         self._seen = Seen(value)
         self._listed = _listed_model(value)
-        self._scope.found = self._seen.target
 
     def __call__(self, activity: Activity, response: HttpResponseBase | None) -> Activity:
         """Return the activity of the request with what the operation has returned."""

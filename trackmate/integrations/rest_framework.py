@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from trackmate.activity import Activity, Target, label_of
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.enums import CREATED, SAFE_METHODS, ActionType, Status
 from trackmate.integrations.objects import (
     METHOD_NOT_ALLOWED,
@@ -84,8 +84,7 @@ def _watch_view(view: Any, request: HttpRequest) -> None:
         return
     # Such a view is one of Django's, too. What another one has found is not replaced.
     if scope.describe_outcome is None or getattr(scope.describe_outcome, "view", None) is view:
-        scope.view = view
-        scope.describe_outcome = RestOutcome(scope, view)
+        scope.describe_outcome = RestOutcome(view)
 
 
 def _remember_object(check: Callable[..., None]) -> Callable[..., None]:
@@ -121,10 +120,9 @@ def _current_outcome() -> RestOutcome | None:
 class RestOutcome:
     """What a view has done so far, and what that makes of the row of its request."""
 
-    def __init__(self, scope: Scope, view: Any) -> None:
+    def __init__(self, view: Any) -> None:
         self.view = view
         self.saved: list[Saved] = []
-        self._scope = scope
         self._checked: list[Seen] = []
         self._looked_up: list[Seen] = []
         watch(view, "get_object", self._note_looked_up)
@@ -133,19 +131,14 @@ class RestOutcome:
     def note_object(self, value: Any) -> None:
         """Remember an object whose permissions are checked."""
         if not self._is_answered:
-            self._checked.append(self._note(value))
+            self._checked.append(Seen(value))
 
     def _note_looked_up(self, value: Any, *_args: Any) -> None:
         if self._is_answered:
             return
         # The framework has checked its permissions.
         known = [each for each in self._checked if each.value is value]
-        self._looked_up.append(known[-1] if known else self._note(value))
-
-    def _note(self, value: Any) -> Seen:
-        seen = Seen(value)
-        self._scope.found = seen.target or self._scope.found
-        return seen
+        self._looked_up.append(known[-1] if known else Seen(value))
 
     @never_raise
     def note_saved(self, value: Any, *, is_new: bool, before: int) -> None:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db.models import Model
-from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor
 from trackmate.capture.accounts import account_with, identify_account
@@ -57,7 +56,7 @@ class TokenRequest:
     def __init__(self, purpose: Purpose) -> None:
         self.purpose = purpose
 
-    def __call__(self, activity: Activity, _response: HttpResponseBase | None) -> None:
+    def __call__(self, activity: Activity) -> None:
         """Record the outcome of the request that `activity` describes."""
         scope = current_scope()
         if scope is None:
@@ -141,16 +140,15 @@ def begin_token_request(purpose: Purpose) -> TokenRequest | None:
         return None
     request = current_token_request()
     if request is None:
-        request = TokenRequest(purpose)
-        scope.at_end.append(request)
+        request = scope.token_request = TokenRequest(purpose)
     return request
 
 
 def current_token_request() -> TokenRequest | None:
     """Return the current request if it is one to an endpoint of tokens."""
     scope = current_scope()
-    found = scope.at_end if scope is not None else ()
-    return next((each for each in found if isinstance(each, TokenRequest)), None)
+    request = scope.token_request if scope is not None else None
+    return request if isinstance(request, TokenRequest) else None
 
 
 def client_name(client: Any) -> str:
