@@ -462,7 +462,7 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     queries_of_a_change()  # fills the caches of Django
     with_it = queries_of_a_change()
     activities.clear()
-    for name in ("_note_form", "_note_action", "record_log_entry"):
+    for name in ("_notes", "record_log_entry"):
         monkeypatch.setattr(integration, name, lambda *args, **kwargs: None)
     monkeypatch.setattr("trackmate.capture.outcomes.describe_page", [])
     assert queries_of_a_change() == with_it

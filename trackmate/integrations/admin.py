@@ -28,6 +28,7 @@ from trackmate.context.scope import Scope, current_scope
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import Commitment, no_queries
 from trackmate.enums import FIRST_ERROR_STATUS, SAFE_METHODS, ActionType, Source, Status
+from trackmate.integrations.wrapping import call_after
 from trackmate.pipeline import is_recording, never_raise
 
 Response = HttpResponseBase | None
@@ -60,8 +61,8 @@ def install() -> None:
     action was valid.
     """
     post_save.connect(_on_entry, sender=LogEntry, dispatch_uid="trackmate.admin")
-    LogEntryManager.bulk_create = _record_many(LogEntryManager.bulk_create)  # type: ignore[method-assign]
-    ModelAdmin.construct_change_message = _remember_form(ModelAdmin.construct_change_message)  # type: ignore[method-assign]
+    call_after(LogEntryManager, "bulk_create", _on_entries)
+    call_after(ModelAdmin, "construct_change_message", _note_form)
     ModelAdmin.response_action = _remember_action(ModelAdmin.response_action)  # type: ignore[method-assign]
     describe_page.append(describe)
 
@@ -115,15 +116,9 @@ def _on_entry(*, instance: LogEntry, created: bool, raw: bool = False, **_kwargs
         record_log_entry(instance)
 
 
-def _record_many(bulk_create: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(bulk_create)
-    def watched(self: LogEntryManager, objs: Iterable[LogEntry], *args: Any, **kwargs: Any) -> Any:
-        entries = bulk_create(self, objs, *args, **kwargs)
-        for entry in entries:
-            record_log_entry(entry)
-        return entries
-
-    return watched
+def _on_entries(entries: Iterable[LogEntry], *_args: Any, **_kwargs: Any) -> None:
+    for entry in entries:
+        record_log_entry(entry)
 
 
 @never_raise
@@ -165,18 +160,14 @@ def _changes_of(target: Target | None) -> dict[str, Any] | None:
 # --- forms and actions -----------------------------------------------------------------------
 
 
-def _remember_form(construct: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(construct)
-    def watched(self: Any, request: Any, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002
-        message = construct(self, request, form, formsets, add)
-        _note_form(form, formsets, add=bool(add))
-        return message
-
-    return watched
-
-
-@never_raise
-def _note_form(form: Any, formsets: Any, *, add: bool) -> None:
+def _note_form(
+    _message: Any,
+    _model_admin: Any,
+    _request: Any,
+    form: Any,
+    formsets: Any,
+    add: bool = False,  # noqa: FBT001, FBT002 (as in Django)
+) -> None:
     # The form that sets a password has a user.
     instance = getattr(form, "instance", None) or getattr(form, "user", None)
     if not isinstance(instance, Model) or (notes := _notes()) is None:
@@ -187,7 +178,7 @@ def _note_form(form: Any, formsets: Any, *, add: bool) -> None:
         verb=verb,
         action_type=action_type,
         target=target,
-        changes=describe_forms(form, formsets, add=add),
+        changes=describe_forms(form, formsets, add=bool(add)),
         commitment=Commitment(instance._state.db or router.db_for_write(type(instance))),
     )
 

@@ -31,6 +31,7 @@ from trackmate.context.scope import current_scope
 from trackmate.db.time_limits import limit_time
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import ActionType, Source, status_for
+from trackmate.integrations.wrapping import call_before
 from trackmate.pipeline import is_recording, never_raise, record
 from trackmate.redaction.known_secrets import MASK
 from trackmate.redaction.redactor import Redactor, get_redactor
@@ -93,7 +94,7 @@ _current_run: ContextVar[CommandRun | None] = ContextVar("trackmate_command", de
 def install() -> None:
     """Wrap the methods of commands that run a command line."""
     BaseCommand.run_from_argv = _recorded(BaseCommand.run_from_argv)  # type: ignore[method-assign]
-    BaseCommand.execute = _with_options(BaseCommand.execute)  # type: ignore[method-assign]
+    call_before(BaseCommand, "execute", _note_options)
     BaseCommand.check = _unwatched(BaseCommand.check)  # type: ignore[method-assign]
 
 
@@ -113,14 +114,9 @@ def _recorded(run_from_argv: Callable[..., None]) -> Callable[..., None]:
     return recorded
 
 
-def _with_options(execute: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(execute)
-    def with_options(command: BaseCommand, /, *args: Any, **options: Any) -> Any:
-        if (run := _current_run.get()) is not None and run.command is command:
-            run.options = options
-        return execute(command, *args, **options)
-
-    return with_options
+def _note_options(command: BaseCommand, /, *_args: Any, **options: Any) -> None:
+    if (run := _current_run.get()) is not None and run.command is command:
+        run.options = options
 
 
 def _unwatched(check: Callable[..., Any]) -> Callable[..., Any]:

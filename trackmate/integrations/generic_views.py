@@ -5,8 +5,6 @@ Only what was reached is told: a view that redirects to the login has done nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib.auth.mixins import AccessMixin
@@ -38,29 +36,18 @@ from trackmate.integrations.objects import (
     is_redirect,
     model_of,
     static_attribute,
-    watch,
 )
-from trackmate.pipeline import never_raise
+from trackmate.integrations.wrapping import call_after
 
 _GENERIC = (SingleObjectMixin, MultipleObjectMixin, FormMixin, DeletionMixin)
 
 
 def install() -> None:
     """Wrap the method that every class-based view begins with; there is no signal for it."""
-    View.setup = _remember_view(View.setup)  # type: ignore[method-assign]
+    call_after(View, "setup", _watch_view)
 
 
-def _remember_view(setup: Callable[..., None]) -> Callable[..., None]:
-    @wraps(setup)
-    def watched_setup(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        setup(view, request, *args, **kwargs)
-        _watch_view(view, request)
-
-    return watched_setup
-
-
-@never_raise
-def _watch_view(view: View, request: HttpRequest) -> None:
+def _watch_view(_result: None, view: View, request: HttpRequest, *_args: Any, **_: Any) -> None:
     scope = current_scope()
     if scope is None or scope.request is not request:
         return
@@ -81,26 +68,27 @@ class GenericOutcome:
         self._commitment: Commitment | None = None
         self._is_invalid = False
         self._is_denied = False
+        # On this one view: overridden methods need not call those of the framework.
         if isinstance(view, SingleObjectMixin):
-            watch(view, "get_object", self._note_object)
+            call_after(view, "get_object", self._note_object)
         if isinstance(view, FormMixin):
-            watch(view, "form_valid", self._note_valid)
-            watch(view, "form_invalid", self._note_invalid)
+            call_after(view, "form_valid", self._note_valid)
+            call_after(view, "form_invalid", self._note_invalid)
         if isinstance(view, DeletionMixin):
-            watch(view, "delete", self._note_deleted)
+            call_after(view, "delete", self._note_deleted)
         if isinstance(view, AccessMixin):
-            watch(view, "handle_no_permission", self._note_denied)
+            call_after(view, "handle_no_permission", self._note_denied)
 
-    def _note_object(self, found: Any, *_args: Any) -> None:
+    def _note_object(self, found: Any, *_args: Any, **_kwargs: Any) -> None:
         self._found = Seen(found)
         # Some views make what they do not find.
         self._has_no_object = self._found.target is None
 
-    def _note_valid(self, _response: Any, form: Any = None, *_args: Any) -> None:
+    def _note_valid(self, _response: Any, form: Any = None, *_args: Any, **_: Any) -> None:
         self._done_by, self._form = "form_valid", form
         self._note_commitment()
 
-    def _note_deleted(self, *_args: Any) -> None:
+    def _note_deleted(self, *_args: Any, **_kwargs: Any) -> None:
         self._done_by = "delete"
         self._note_commitment()
 
@@ -108,10 +96,10 @@ class GenericOutcome:
         written = vars(self.view).get("object") or getattr(self._form, "instance", None)
         self._commitment = commitment_for(written)
 
-    def _note_invalid(self, *_args: Any) -> None:
+    def _note_invalid(self, *_args: Any, **_kwargs: Any) -> None:
         self._is_invalid = True
 
-    def _note_denied(self, *_args: Any) -> None:
+    def _note_denied(self, *_args: Any, **_kwargs: Any) -> None:
         self._is_denied = True
 
     def __call__(self, activity: Activity, response: HttpResponseBase | None) -> Activity:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import wraps
 from itertools import islice
 from typing import Any
 
@@ -28,7 +27,6 @@ from graphql import (
 from trackmate.activity import Activity
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType, Status
-from trackmate.pipeline import never_raise
 
 MAX_FIELDS = 3
 """Number of root fields in the name of an action."""
@@ -176,39 +174,6 @@ def _root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> 
             node = fragments.pop(node.name.value, None)
         if isinstance(node, (FragmentDefinitionNode, InlineFragmentNode)):
             waiting += reversed(node.selection_set.selections)
-
-
-def watch_calls(owner: Any, name: str, note: Callable[..., Any]) -> None:
-    """Call `note` with the arguments of a function of another package before each call of it."""
-    function = getattr(owner, name)
-    if hasattr(function, "trackmate_watched"):
-        return
-    note = never_raise(note)
-
-    @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        note(*args, **kwargs)
-        return function(*args, **kwargs)
-
-    watched.trackmate_watched = True  # type: ignore[attr-defined]
-    setattr(owner, name, watched)
-
-
-def watch_results(owner: Any, name: str, note: Callable[[Any], Any]) -> None:
-    """Call `note` with each result of a function of another package."""
-    function = getattr(owner, name)
-    if hasattr(function, "trackmate_watched"):
-        return
-    note = never_raise(note)
-
-    @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        note(result)
-        return result
-
-    watched.trackmate_watched = True  # type: ignore[attr-defined]
-    setattr(owner, name, watched)
 
 
 def note_execution(

@@ -5,12 +5,9 @@ What the integrations of web frameworks have in common; nothing here sends a que
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from inspect import getattr_static, iscoroutine
-from typing import Any, cast
+from inspect import getattr_static
+from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.db.models import Model
 from django.utils.functional import LazyObject
 
@@ -141,36 +138,3 @@ def describe_by_method(activity: Activity, seen: Seen | None) -> Activity:
 def is_redirect(activity: Activity) -> bool:
     """Return True if the answer to a request was to ask elsewhere."""
     return activity.status_code in _REDIRECTS
-
-
-def watch(view: Any, name: str, note: Callable[..., Any]) -> None:
-    """Call `note(result, *args)` after each call of a method of this one view.
-
-    Overridden methods need not call those of the framework, which therefore are not wrapped.
-    """
-    method = getattr(view, name, None)
-    if callable(method):
-        setattr(view, name, watched(method, note))
-
-
-def watched(function: Callable[..., Any], note: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that calls `note(result, *args)` when it is done, sync or async."""
-    note = never_raise(note)
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if iscoroutine(result):
-            return _note_when_done(result, note, args)
-        note(result, *args)
-        return result
-
-    return markcoroutinefunction(call) if iscoroutinefunction(function) else call
-
-
-async def _note_when_done(
-    coroutine: Coroutine[Any, Any, Any], note: Callable[..., Any], args: tuple[Any, ...]
-) -> Any:
-    result = await coroutine
-    note(result, *args)
-    return cast("Any", result)

@@ -33,8 +33,8 @@ from trackmate.integrations.objects import (
     is_redirect,
     model_of,
     static_attribute,
-    watch,
 )
+from trackmate.integrations.wrapping import call_after, call_before
 from trackmate.pipeline import never_raise
 
 _VERBS = {
@@ -62,23 +62,12 @@ def install() -> None:
 
     The methods are called by those of every subclass, and before a permission is refused.
     """
-    APIView.initialize_request = _remember_view(APIView.initialize_request)
-    APIView.check_object_permissions = _remember_object(APIView.check_object_permissions)
+    call_after(APIView, "initialize_request", _watch_view)
+    call_before(APIView, "check_object_permissions", _note_object)
     BaseSerializer.save = _remember_saved(BaseSerializer.save)
 
 
-def _remember_view(initialize_request: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(initialize_request)
-    def watched(view: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        result = initialize_request(view, request, *args, **kwargs)
-        _watch_view(view, request)
-        return result
-
-    return watched
-
-
-@never_raise
-def _watch_view(view: Any, request: HttpRequest) -> None:
+def _watch_view(_result: Any, view: Any, request: HttpRequest, *_args: Any, **_: Any) -> None:
     scope = current_scope()
     if scope is None or scope.request is not request:
         return
@@ -87,14 +76,9 @@ def _watch_view(view: Any, request: HttpRequest) -> None:
         scope.describe_outcome = RestOutcome(view)
 
 
-def _remember_object(check: Callable[..., None]) -> Callable[..., None]:
-    @wraps(check)
-    def watched(view: Any, request: Any, obj: Any, *args: Any, **kwargs: Any) -> None:
-        if (outcome := _current_outcome()) is not None and outcome.view is view:
-            outcome.note_object(obj)
-        check(view, request, obj, *args, **kwargs)
-
-    return watched
+def _note_object(view: Any, _request: Any, obj: Any) -> None:
+    if (outcome := _current_outcome()) is not None and outcome.view is view:
+        outcome.note_object(obj)
 
 
 def _remember_saved(save: Callable[..., Any]) -> Callable[..., Any]:
@@ -125,15 +109,15 @@ class RestOutcome:
         self.saved: list[Saved] = []
         self._checked: list[Seen] = []
         self._looked_up: list[Seen] = []
-        watch(view, "get_object", self._note_looked_up)
+        if callable(getattr(view, "get_object", None)):
+            call_after(view, "get_object", self._note_looked_up)
 
-    @never_raise
     def note_object(self, value: Any) -> None:
         """Remember an object whose permissions are checked."""
         if not self._is_answered:
             self._checked.append(Seen(value))
 
-    def _note_looked_up(self, value: Any, *_args: Any) -> None:
+    def _note_looked_up(self, value: Any, *_args: Any, **_kwargs: Any) -> None:
         if self._is_answered:
             return
         # The framework has checked its permissions.

@@ -20,6 +20,7 @@ from trackmate.capture.events.receivers import record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
+from trackmate.integrations.wrapping import call_after
 from trackmate.pipeline import is_recording, never_raise
 
 FIRST_SERVER_ERROR = 500
@@ -185,21 +186,13 @@ def watch_method(cls: type, name: str, purpose: Purpose | None, learn: Learn | N
 
 def watch_web_tokens(token_class: Any, settings: Any) -> None:
     """Learn whose JSON web token was sent from the claims of a token that was found valid."""
-    verify = token_class.verify
 
-    @never_raise
-    def learn(token: Any) -> None:
+    def learn(_result: Any, token: Any, *_args: Any, **_kwargs: Any) -> None:
         key = token.get(settings.USER_ID_CLAIM)
         if (request := current_token_request()) is not None and key is not None:
             request.find_actor = partial(_find_actor, settings.USER_ID_FIELD, key)
 
-    @wraps(verify)
-    def watched(token: Any, *args: Any, **kwargs: Any) -> Any:
-        result = verify(token, *args, **kwargs)
-        learn(token)
-        return result
-
-    token_class.verify = watched
+    call_after(token_class, "verify", learn)
 
 
 def _find_actor(field: str, key: Any) -> tuple[Any, str]:
