@@ -16,12 +16,12 @@ from django.db.models.deletion import Collector
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from trackmate.activity import Target
+from trackmate.capture.events.receivers import is_tracked
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType
 from trackmate.integrations.account_events import (
     account_by_key,
     is_own,
-    is_tracked,
     record_account_event,
     target_by_key,
 )

@@ -13,12 +13,11 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 from trackmate.activity import Target
-from trackmate.capture.events.receivers import record_auth_event
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.enums import ActionType, Status
 from trackmate.integrations.account_events import (
     account_of,
     describe_account,
-    is_tracked,
     record_account_event,
     record_reset_request,
 )

@@ -167,7 +167,7 @@ class GenericOutcome:
         )
         if saved is None:
             return verb, None if verb == "create" else found
-        is_same = found is not None and _key(found) == _key(saved)
+        is_same = found is not None and found.identity == saved.identity
         return ("update" if is_same else "create"), saved
 
     def _intended_verb(self, method: str | None) -> str:
@@ -209,7 +209,3 @@ class GenericOutcome:
             or model_of(static_attribute(view, "queryset"))
             or model_of(getattr(form_class, "_meta", None))
         )
-
-
-def _key(target: Target) -> tuple[str, str]:
-    return target.model, target.object_id

@@ -51,6 +51,11 @@ class Seen:
         return self._target if self._is_loaded else describe_instance(self.value)
 
     @property
+    def identity(self) -> tuple[str, str] | None:
+        """Its model and key, or None if it was not stored."""
+        return self.target.identity if self.target is not None else None
+
+    @property
     def is_deleted(self) -> bool:
         """Return True if it has been deleted since."""
         return self._target is not None and self.instance is not None and self.instance.pk is None

@@ -186,8 +186,9 @@ class RestOutcome:
         if activity.status_code == CREATED or (made and self._found is None):
             return self._describe_as(activity, "create", _only(made))
         found = self._found_for("update")
-        same = [each for each in changed if found is None or _key(each.target) == _key(found)]
-        return self._describe_as(activity, "update", _only(same) or found)
+        if found is not None:
+            changed = [each for each in changed if each.identity == found.identity]
+        return self._describe_as(activity, "update", _only(changed) or found)
 
     def _describe_custom_action(self, activity: Activity, name: str) -> Activity:
         """Describe one of the project's own actions: only the method tells what type it is of."""
@@ -278,9 +279,5 @@ def _with_name(
 
 def _only(seen: Sequence[Seen]) -> Target | None:
     """Return the object that all of them are, or None if they are several."""
-    targets = {_key(each.target): each.target for each in seen if each.target is not None}
+    targets = {each.identity: each.target for each in seen if each.target is not None}
     return next(iter(targets.values())) if len(targets) == 1 else None
-
-
-def _key(target: Target | None) -> tuple[str, str]:
-    return (target.model, target.object_id) if target is not None else ("", "")

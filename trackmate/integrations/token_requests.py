@@ -16,12 +16,11 @@ from django.db.models import Model
 from trackmate.activity import Activity, Target, describe_actor
 from trackmate.capture.accounts import account_with, identify_account
 from trackmate.capture.events.merging import LOGINS
-from trackmate.capture.events.receivers import record_auth_event
-from trackmate.conf import get_settings
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.integrations.wrapping import call_after
-from trackmate.pipeline import is_recording, never_raise
+from trackmate.pipeline import never_raise
 
 FIRST_SERVER_ERROR = 500
 
@@ -137,7 +136,7 @@ def begin_token_request(purpose: Purpose) -> TokenRequest | None:
     What the request is for is decided by the first call.
     """
     scope = current_scope()
-    if scope is None or scope.closed or not get_settings().TRACK_AUTH or not is_recording():
+    if scope is None or scope.closed or not is_tracked():
         return None
     request = current_token_request()
     if request is None:
