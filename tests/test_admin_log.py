@@ -465,7 +465,7 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     activities.clear()
     monkeypatch.setattr(admin_notes, "current_notes", lambda: None)
     monkeypatch.setattr(integration, "record_log_entry", lambda entry: None)
-    monkeypatch.setattr("trackmate.capture.outcomes.describe_page", [])
+    monkeypatch.setattr("trackmate.capture.outcomes.page_describers", [])
     assert queries_of_a_change() == with_it
     assert {each.changes for each in activities} == {None}
 

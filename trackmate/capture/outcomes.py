@@ -25,13 +25,13 @@ from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
 
-DescribePage = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
+PageDescriber = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
 
 _SESSION_TYPES = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value})
 _OF_LOGIN = ("source", "action", "action_type", "status", "actor_id", "actor_label", "target")
 
-describe_page: list[DescribePage] = []
-"""Functions of integrations that know a request by its view: they return its activity, or None.
+page_describers: list[PageDescriber] = []
+"""Functions of integrations that know a request by its route: they return its activity, or None.
 
 They may add to `scope.activities`, which holds what has not been rolled back.
 """
@@ -51,11 +51,9 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     of the request is removed from the scope.
     """
     scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
-    if scope.describe_outcome is not None:
-        activity = _ask_framework(activity, scope, response) or activity
-    activity = _ask_pages(activity, scope, response) or activity
-    if scope.token_request is not None:
-        _record_token_request(activity, scope)
+    activity = _describe_by_view(activity, scope, response) or activity
+    activity = _describe_by_page(activity, scope, response) or activity
+    _record_token_request(activity, scope)
     scope.change(lambda events: merge_events(join_entries(events)))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
@@ -67,26 +65,28 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
 
 
 @never_raise
-def _ask_framework(
+def _describe_by_view(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
-    return scope.describe_outcome and scope.describe_outcome(activity, response)
+    describe = scope.describe_outcome
+    return describe(activity, response) if describe is not None else None
 
 
 @never_raise
-def _ask_pages(
+def _describe_by_page(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
-    described = (describe(activity, scope, response) for describe in describe_page)
+    described = (describe(activity, scope, response) for describe in page_describers)
     return next((each for each in described if each is not None), None)
 
 
 @never_raise
 def _record_token_request(activity: Activity, scope: Scope) -> None:
+    if scope.token_request is None:
+        return
     token = enter_scope(scope)
     try:
-        if scope.token_request is not None:
-            scope.token_request(activity)
+        scope.token_request(activity)
     finally:
         leave_scope(token)
 

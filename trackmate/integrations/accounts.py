@@ -245,7 +245,7 @@ def _on_members(
 ) -> None:
     """Record what is added to the field of one object or several, or removed from it.
 
-    Django tells which keys are really added, but not which of the others there were to remove:
+    Django passes the keys that are really added, but not those of the others that were there:
     only a query before the removal does.
     """
     if action not in ("post_add", "pre_remove", "pre_clear") or not is_tracked():

@@ -12,7 +12,7 @@ from django.utils.translation import override
 
 from trackmate.activity import Target
 from trackmate.capture.events.log_entries import entry_target, record_entry
-from trackmate.capture.outcomes import describe_page
+from trackmate.capture.outcomes import page_describers
 from trackmate.enums import ActionType
 from trackmate.integrations.admin_notes import (
     CREATE,
@@ -40,7 +40,7 @@ def install() -> None:
     call_after(LogEntryManager, "bulk_create", _on_entries)
     call_after(ModelAdmin, "construct_change_message", note_form)
     ModelAdmin.response_action = watch_action(ModelAdmin.response_action)  # type: ignore[method-assign]
-    describe_page.append(describe_admin_page)
+    page_describers.append(describe_admin_page)
 
 
 def _on_entry(*, instance: LogEntry, created: bool, raw: bool = False, **_kwargs: Any) -> None:

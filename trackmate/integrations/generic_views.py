@@ -1,6 +1,6 @@
-"""What Django's generic views tell: the object that they showed, made, changed or deleted.
+"""Django's generic views: the object that a view has shown, created, changed or deleted.
 
-Only what was reached is told: a view that redirects to the login has done nothing.
+Only what the view has reached counts: one that redirects to the login has done nothing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _watch_view(_result: None, view: View, request: HttpRequest, *_args: Any, **
 
 
 class GenericOutcome:
-    """What a generic view has done so far, and what that makes of the row of its request."""
+    """Collects what a generic view does, and describes its request when it ends."""
 
     def __init__(self, view: Any) -> None:
         self.view = view

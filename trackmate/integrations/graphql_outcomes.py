@@ -1,4 +1,4 @@
-"""What a request to a GraphQL view was: told by the operations that were executed for it.
+"""Requests to GraphQL views, described by the operations that were executed for them.
 
 The names are those of the schema. What a client may choose, such as the name of an operation, is
 never the name of an action.
@@ -59,7 +59,7 @@ class Operation:
 
 @dataclass(slots=True)
 class GraphQLOutcome:
-    """What is known of the operations of a request; describes the request when it ends."""
+    """Collects the operations of a request, and describes it when it ends."""
 
     executed: list[Operation] = field(default_factory=list)
     rejected: list[Operation] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What operations of Django Ninja tell: the object that they return, or the model they declare."""
+"""Operations of Django Ninja: the object that they return, or the model that they declare."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _note_result(
 
 
 class NinjaOutcome:
-    """What an operation has returned, and what that makes of the row of its request."""
+    """Keeps what an operation returns, and describes its request when it ends."""
 
     def __init__(self, operation: Any) -> None:
         self.operation = operation

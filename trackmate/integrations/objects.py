@@ -1,6 +1,6 @@
-"""The objects that views look up, make and change, and what these make of the row of a request.
+"""The objects that views look up, create and change, and how they describe a request.
 
-What the integrations of web frameworks have in common; nothing here sends a query.
+Shared by the integrations of web frameworks; nothing here sends a query.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Saved(Seen):
 
 
 def commitment_for(value: Any) -> Commitment | None:
-    """Return what tells whether an object that was just written has been rolled back."""
+    """Return the commitment of an object that was just written, or None for anything else."""
     instance = loaded_instance(value)
     alias = instance._state.db if instance is not None else None
     return Commitment(alias) if alias else None

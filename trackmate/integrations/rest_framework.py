@@ -1,4 +1,4 @@
-"""What views of Django REST framework tell: their action, and the object that it was done to."""
+"""Views of Django REST framework: their action, and the object that it was done to."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _current_outcome() -> RestOutcome | None:
 
 
 class RestOutcome:
-    """What a view has done so far, and what that makes of the row of its request."""
+    """Collects what a view does, and describes its request when it ends."""
 
     def __init__(self, view: Any) -> None:
         self.view = view
@@ -191,7 +191,7 @@ class RestOutcome:
         return self._describe_as(activity, "update", _only(changed) or found)
 
     def _describe_custom_action(self, activity: Activity, name: str) -> Activity:
-        """Describe one of the project's own actions: only the method tells what type it is of."""
+        """Describe one of the project's own actions: its type is that of the method."""
         found = self._found
         activity = describe_by_method(activity, found)
         is_deleted = activity.status == Status.SUCCESS and found is not None and found.is_deleted
