@@ -30,6 +30,7 @@ from trackmate.admin import HistoryMixin
 from trackmate.capture.events.form_changes import describe_forms
 from trackmate.diagnostics import counts
 from trackmate.integrations import admin as integration
+from trackmate.integrations import admin_notes, admin_pages
 from trackmate.models import ActivityLog
 from trackmate.processors import redact
 from trackmate.redaction.known_secrets import MASK
@@ -462,9 +463,9 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     queries_of_a_change()  # fills the caches of Django
     with_it = queries_of_a_change()
     activities.clear()
-    for name in ("_note_form", "_note_action", "record_log_entry"):
-        monkeypatch.setattr(integration, name, lambda *args, **kwargs: None)
-    monkeypatch.setattr("trackmate.capture.outcomes.describe_page", [])
+    monkeypatch.setattr(admin_notes, "current_notes", lambda: None)
+    monkeypatch.setattr(integration, "record_log_entry", lambda entry: None)
+    monkeypatch.setattr("trackmate.capture.outcomes.page_describers", [])
     assert queries_of_a_change() == with_it
     assert {each.changes for each in activities} == {None}
 
@@ -687,7 +688,7 @@ def test_an_action_on_several_objects(boss, activities, pair):
 
 
 def test_an_action_on_more_than_get_a_row(boss, activities, order, monkeypatch):
-    monkeypatch.setattr(integration, "MAX_SELECTED", 3)
+    monkeypatch.setattr(admin_pages, "MAX_SELECTED", 3)
     orders = [Order.objects.create(number=each) for each in range(4)]
     select(boss, "approve", *orders)
     request, *rows = activities
@@ -931,8 +932,9 @@ def test_a_failure_of_ours_changes_nothing(boss, activities, order, monkeypatch)
     def broken(*args, **kwargs):
         raise RuntimeError
 
-    for name in ("describe_forms", "entry_target", "parse_key"):
-        monkeypatch.setattr(integration, name, broken)
+    monkeypatch.setattr(admin_notes, "describe_forms", broken)
+    monkeypatch.setattr(admin_notes, "parse_key", broken)
+    monkeypatch.setattr(integration, "entry_target", broken)
     assert boss.post(f"{ORDERS}{order.pk}/change/", {"number": "70"}).status_code == 302
     assert select(boss, "approve", order).status_code == 302
     order.refresh_from_db()

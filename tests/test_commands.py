@@ -14,9 +14,10 @@ from django.test import RequestFactory
 from tests.factories import person
 from tests.projects import Project
 from trackmate import bind, suppress, track
-from trackmate.integrations import commands
+from trackmate.integrations.command_lines import mask_arguments
 from trackmate.middleware import TrackmateMiddleware
 from trackmate.models import ActivityLog
+from trackmate.redaction.redactor import get_redactor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -154,7 +155,7 @@ def test_positional_arguments_have_names_too(activities):
 def test_any_argument_is_recorded(activities, hostile):
     # As the arguments of a process, which nobody has to parse.
     run("--month", "x", work=count_users)
-    masked = commands.mask_arguments([hostile], {}, commands.get_redactor())
+    masked = mask_arguments([hostile], {}, get_redactor())
     assert len(masked) == 1
     assert len(activities) == 1
 

@@ -37,6 +37,11 @@ class Target:
     object_repr: str = ""
     """Its `str()` at the time."""
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Model and key, whatever the object is called."""
+        return self.model, self.object_id
+
     @classmethod
     def from_instance(cls, instance: Model) -> Self:
         """Return the target for a model instance."""

@@ -59,7 +59,7 @@ _SUCCESS, _FAILED = Status.SUCCESS.value, Status.FAILED.value
 
 
 def action_type_for(method: str, status_code: int | None = None) -> str:
-    """Return the action type that an HTTP method and a status code tell.
+    """Return the action type for an HTTP method and a status code.
 
     It is Create for an answer 201, and Action for a POST or an unknown method otherwise.
     """

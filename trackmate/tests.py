@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.test import TestCase, override_settings
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 
-from trackmate.checks import MIDDLEWARE
+from trackmate.checks.project import MIDDLEWARE
 from trackmate.conf import get_settings, given_settings
 from trackmate.enums import ActionType, Source
 from trackmate.models import ActivityLog

@@ -19,9 +19,9 @@ from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import never_raise
 from trackmate.redaction.text import keyed_hash
 
-FindImpersonator = Callable[[HttpRequest], tuple[Any, str] | None]
+ImpersonatorFinder = Callable[[HttpRequest], tuple[Any, str] | None]
 
-find_impersonator: list[FindImpersonator] = []
+impersonator_finders: list[ImpersonatorFinder] = []
 """Functions of integrations that return key and label of whoever acts as the request's user."""
 
 
@@ -68,7 +68,7 @@ def request_impersonator(request: HttpRequest, actor_id: Any) -> dict[str, Any]:
     """Return the fields of an activity for the user who acts as the request's actor, if any."""
     if actor_id is None:
         return {}
-    for find in find_impersonator:
+    for find in impersonator_finders:
         if (found := find(request)) is not None and found[0] != actor_id:
             return {"impersonator_id": found[0], "impersonator_label": found[1]}
     return {}

@@ -1,28 +1,37 @@
-"""What a request was: told by its login, by the admin's log, or by the framework of its view.
+"""What a request did, as its login, the admin's log or the framework of its view describe it.
 
-The first that knows wins, in the order of `apply_outcome()`; nothing is concluded from the words of
-an address.
+The first of them wins, in the order of `apply_outcome()`; nothing is guessed from the words of an
+address.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import Model
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, label_of
-from trackmate.capture.events.merging import LOGINS, merge_events, object_of
+from trackmate.capture.events.merging import (
+    LOGINS,
+    join_entries,
+    merge_documents,
+    merge_events,
+    object_of,
+)
 from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
 from trackmate.pipeline import never_raise
 from trackmate.processors import is_excluded
 
-DescribePage = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
+PageDescriber = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
 
-describe_page: list[DescribePage] = []
-"""Functions of integrations that know a request by its view: they return its activity, or None.
+_SESSION_TYPES = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value})
+_OF_LOGIN = ("source", "action", "action_type", "status", "actor_id", "actor_label", "target")
+
+page_describers: list[PageDescriber] = []
+"""Functions of integrations that know a request by its route: they return its activity, or None.
 
 They may add to `scope.activities`, which holds what has not been rolled back.
 """
@@ -42,42 +51,42 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     of the request is removed from the scope.
     """
     scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
-    if scope.describe_outcome is not None:
-        activity = _ask_framework(activity, scope, response) or activity
-    activity = _ask_pages(activity, scope, response) or activity
-    if scope.at_end:
-        _record_at_end(activity, scope, response)
-    scope.change(lambda events: merge_events(_join_entries(events)))
+    activity = _describe_by_view(activity, scope, response) or activity
+    activity = _describe_by_page(activity, scope, response) or activity
+    _record_token_request(activity, scope)
+    scope.change(lambda events: merge_events(join_entries(events)))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
         return activity
-    events = _telling_events(scope.activities, activity)
+    events = _describing_events(scope.activities, activity)
     if (event := _main_event(events)) is not None:
         return _fold(activity, scope, event)
     return _summarize(activity, events)
 
 
 @never_raise
-def _ask_framework(
+def _describe_by_view(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
-    return scope.describe_outcome and scope.describe_outcome(activity, response)
+    describe = scope.describe_outcome
+    return describe(activity, response) if describe is not None else None
 
 
 @never_raise
-def _ask_pages(
+def _describe_by_page(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
-    described = (describe(activity, scope, response) for describe in describe_page)
+    described = (describe(activity, scope, response) for describe in page_describers)
     return next((each for each in described if each is not None), None)
 
 
 @never_raise
-def _record_at_end(activity: Activity, scope: Scope, response: HttpResponseBase | None) -> None:
+def _record_token_request(activity: Activity, scope: Scope) -> None:
+    if scope.token_request is None:
+        return
     token = enter_scope(scope)
     try:
-        for record in scope.at_end:
-            record(activity, response)
+        scope.token_request(activity)
     finally:
         leave_scope(token)
 
@@ -87,46 +96,8 @@ def _is_kept(activity: Activity, scope: Scope) -> bool:
     return commitment is None or commitment.is_kept
 
 
-def _join_entries(events: Sequence[Activity]) -> list[Activity]:
-    """Return the events with one entry of the admin's logs for each object.
-
-    Wagtail logs that a page was created, and that it was published. A creation or deletion says
-    what was done, else the last entry; `extra` names the actions of all.
-    """
-    entries: dict[tuple[str, str], list[Activity]] = {}
-    for each in events:
-        if each.source == Source.ADMIN and each.target is not None:
-            entries.setdefault(object_of(each), []).append(each)
-    joined = {each.id: _join(several) for several in entries.values() for each in several[:1]}
-    left_out = {each.id for several in entries.values() for each in several[1:]}
-    return [joined.get(each.id, each) for each in events if each.id not in left_out]
-
-
-def _join(entries: Sequence[Activity]) -> Activity:
-    if len(entries) == 1:
-        return entries[0]
-    weighty = [
-        each for each in entries if each.action_type in (ActionType.CREATE, ActionType.DELETE)
-    ]
-    main = (weighty or entries)[-1]
-    actions = list(dict.fromkeys(each.action for each in entries))
-    extra = _merge(each.extra for each in entries)
-    return main.replace(
-        remarks="; ".join(dict.fromkeys(each.remarks for each in entries if each.remarks)),
-        changes=_merge(each.changes for each in entries) or None,
-        extra=(extra | {"entries": actions} if len(actions) > 1 else extra) or None,
-    )
-
-
-def _merge(documents: Iterable[Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for each in documents:
-        merged.update(each or {})
-    return merged
-
-
-def _telling_events(events: Sequence[Activity], request: Activity) -> list[Activity]:
-    """Return the events that tell what the request was: those of accounts, else the admin's."""
+def _describing_events(events: Sequence[Activity], request: Activity) -> list[Activity]:
+    """Return the events that describe the request: those of accounts, else the admin's."""
     has_failed = (request.status_code or FIRST_ERROR_STATUS) >= FIRST_ERROR_STATUS
     # A request that has failed after an event is another thing than the event.
     events = [each for each in events if each.status == Status.FAILED or not has_failed]
@@ -143,19 +114,7 @@ def _main_event(events: Sequence[Activity]) -> Activity | None:
 
 def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
     """Return the activity of a request with the values of its event."""
-    about_same = [
-        each
-        for each in scope.activities
-        if each is not event
-        and each.source == Source.ADMIN
-        and event.target is not None
-        and object_of(each) == object_of(event)
-    ]
-    # knox, and those who call `login()` before it, send the same signal for the same login.
-    repeated = [
-        each for each in scope.activities if each is not event and _is_same_login(each, event)
-    ]
-    folded = [event, *repeated, *about_same]
+    folded = [event, *_with_same_meaning(scope.activities, event)]
     scope.change(lambda events: [each for each in events if each not in folded])
     values: dict[str, Any] = {
         name: getattr(event, name)
@@ -164,44 +123,58 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
     }
     if event.status == Status.FAILED:
         values["status"] = event.status
-    if event.action_type == ActionType.LOGIN_FAILED:
-        # Whoever tried it is unknown.
-        values |= {"actor_id": None, "actor_label": "", "target": event.target}
-    elif event.actor_id is not None or event.actor_label:
-        values |= {"actor_id": event.actor_id, "actor_label": event.actor_label}
-    if event.impersonator_id is not None or event.impersonator_label:
-        values["impersonator_id"] = event.impersonator_id
-        values["impersonator_label"] = event.impersonator_label
-    elif event.actor_id is not None and event.actor_id == request.impersonator_id:
-        # The person themselves, who has just begun to act as somebody else.
-        values |= {"impersonator_id": None, "impersonator_label": ""}
-    for each in folded:
-        if each.remarks and not values.get("remarks"):
-            values["remarks"] = each.remarks
-        for name in ("changes", "extra"):
-            if value := getattr(each, name):
-                values[name] = {**(values.get(name, getattr(request, name)) or {}), **value}
+    values |= {**_actor_values(event), **_impersonator_values(request, event)}
+    values["remarks"] = next((each.remarks for each in folded if each.remarks), request.remarks)
+    for name in ("changes", "extra"):
+        documents = [getattr(request, name), *(getattr(each, name) for each in folded)]
+        values[name] = merge_documents(documents) or None
     return request.replace(source=event.source, **values)
 
 
-SESSION_EVENTS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value})
+def _with_same_meaning(events: Sequence[Activity], event: Activity) -> list[Activity]:
+    """Return the repetitions of a login, and the admin's entries about the object of an event."""
+    others = [each for each in events if each is not event]
+    # knox, and those who call `login()` before it, send the same signal for the same login.
+    repeated = [each for each in others if _is_same_login(each, event)]
+    if event.target is None:
+        return repeated
+    about_same = (each for each in others if object_of(each) == object_of(event))
+    return [*repeated, *(each for each in about_same if each.source == Source.ADMIN)]
 
-_OF_LOGIN = ("source", "action", "action_type", "status", "actor_id", "actor_label", "target")
+
+def _actor_values(event: Activity) -> dict[str, Any]:
+    if event.action_type == ActionType.LOGIN_FAILED:
+        # Whoever tried it is unknown.
+        return {"actor_id": None, "actor_label": "", "target": event.target}
+    if event.actor_id is not None or event.actor_label:
+        return {"actor_id": event.actor_id, "actor_label": event.actor_label}
+    return {}
+
+
+def _impersonator_values(request: Activity, event: Activity) -> dict[str, Any]:
+    if event.impersonator_id is not None or event.impersonator_label:
+        key, label = event.impersonator_id, event.impersonator_label
+    elif event.actor_id is not None and event.actor_id == request.impersonator_id:
+        # The person themselves, who has just begun to act as somebody else.
+        key, label = None, ""
+    else:
+        return {}
+    return {"impersonator_id": key, "impersonator_label": label}
 
 
 def _is_same_login(activity: Activity, event: Activity) -> bool:
     # Each failed login counts: a request can try many passwords.
-    return event.action_type in SESSION_EVENTS and all(
+    return event.action_type in _SESSION_TYPES and all(
         getattr(activity, name) == getattr(event, name) for name in _OF_LOGIN
     )
 
 
 def _summarize(request: Activity, events: Sequence[Activity]) -> Activity:
     """Return the activity of a request that did one thing to several objects, each with a row."""
-    kinds = {(each.action, each.action_type) for each in events}
-    if len(kinds) != 1:
+    names = {(each.action, each.action_type) for each in events}
+    if len(names) != 1:
         return request
-    ((action, action_type),) = kinds
+    ((action, action_type),) = names
     # A page may know of more objects than have a row.
     extra = {"objects": len(events), **(request.extra or {})}
     return request.replace(action=action, action_type=action_type, target=None, extra=extra)

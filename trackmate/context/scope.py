@@ -15,7 +15,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from trackmate.activity import Activity, Target
+from trackmate.activity import Activity
 from trackmate.clock import uuid7
 from trackmate.db.transactions import Commitment
 from trackmate.redaction.known_secrets import KnownSecrets
@@ -23,7 +23,7 @@ from trackmate.redaction.redactor import Redactor, redactor_for_request
 
 Enrichment = Callable[[Activity], Activity | None]
 DescribeOutcome = Callable[[Activity, HttpResponseBase | None], Activity]
-RecordAtEnd = Callable[[Activity, HttpResponseBase | None], None]
+RecordAtEnd = Callable[[Activity], None]
 
 
 class Scope:
@@ -36,16 +36,14 @@ class Scope:
     capture_data: bool | None = None
     capture_response: bool | None = None
     """What `tracker` sets in place of the settings."""
-    view: Any = None
-    """The class-based view that responds."""
-    found: Target | None = None
-    """The object that the view has looked up, or made."""
     checked_account: Any = None
     """The user whose password was checked last."""
     failed_login_action: str = "auth.login"
     """The name of the next failed login: "auth.lockout" for one that locks its account."""
     describe_outcome: DescribeOutcome | None = None
-    """What the framework of the view knows about the request, asked when it ends."""
+    """Describes the request as the framework of its view knows it, called when it ends."""
+    token_request: RecordAtEnd | None = None
+    """Records what became of a request for a token, when it ends."""
     admin: Any = None
     """What Django's admin saved, or was asked for, while the request ran."""
     received_id: str = ""
@@ -68,10 +66,8 @@ class Scope:
         """Logins, custom actions and decorated functions during the request."""
         self.enrichments: list[Enrichment] = []
         """Functions that change the activity of the request, called when it ends."""
-        self.at_end: list[RecordAtEnd] = []
-        """Functions that record what only the response tells, called when the request ends."""
         self.commitments: dict[UUID, Commitment] = {}
-        """Whether what these activities tell has been rolled back, by their ids."""
+        """By activity id: whether what it describes has been rolled back."""
         self.bound: dict[str, Any] = {}
         """Values that `bind()` sets for the row of the request."""
         self.secrets = KnownSecrets()

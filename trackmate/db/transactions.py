@@ -30,7 +30,7 @@ def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 
 
 class Commitment:
-    """Tells whether what was done on a connection until now has been rolled back.
+    """Knows whether what was done on a connection until now has been rolled back.
 
     A transaction that is still open, such as that of a test case, counts as kept.
     """
@@ -64,7 +64,7 @@ _UNCOMMITTED = "_trackmate_uncommitted"
 
 
 def _watch(connection_ref: Callable[[], Any], name: str) -> Callable[..., Any]:
-    """Return a method of a connection that tells the commitments what happens to them."""
+    """Return a method of a connection that also updates the commitments."""
 
     def watched(savepoint: str | None = None) -> None:
         connection = connection_ref()

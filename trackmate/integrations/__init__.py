@@ -1,4 +1,4 @@
-"""What trackmate learns from other packages, each in a module of its own.
+"""Integrations with other packages, each in a module of its own.
 
 A module is imported only if its package is installed and `INTEGRATIONS` allows it. Its `install()`
 connects signals, and wraps what the package has no signal for.

@@ -13,16 +13,11 @@ from django.db.models import Model
 from trackmate.activity import Activity, Target, label_of
 from trackmate.capture.accounts import identify_account
 from trackmate.capture.actors import loaded_user
-from trackmate.conf import get_settings
+from trackmate.capture.events.receivers import is_tracked
 from trackmate.context.binding import apply_context
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType, Source, Status
-from trackmate.pipeline import is_recording, record, record_if_kept
-
-
-def is_tracked() -> bool:
-    """Return True if events of accounts are recorded."""
-    return get_settings().TRACK_AUTH and is_recording()
+from trackmate.pipeline import record, record_if_kept
 
 
 def record_account_event(

@@ -16,12 +16,12 @@ from django.db.models.deletion import Collector
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 
 from trackmate.activity import Target
+from trackmate.capture.events.receivers import is_tracked
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType
 from trackmate.integrations.account_events import (
     account_by_key,
     is_own,
-    is_tracked,
     record_account_event,
     target_by_key,
 )
@@ -245,7 +245,7 @@ def _on_members(
 ) -> None:
     """Record what is added to the field of one object or several, or removed from it.
 
-    Django tells which keys are really added, but not which of the others there were to remove:
+    Django passes the keys that are really added, but not those of the others that were there:
     only a query before the removal does.
     """
     if action not in ("post_add", "pre_remove", "pre_clear") or not is_tracked():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import wraps
 from typing import Any
 
 from allauth.account import signals
@@ -14,15 +13,15 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 
 from trackmate.activity import Target
-from trackmate.capture.events.receivers import record_auth_event
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.enums import ActionType, Status
 from trackmate.integrations.account_events import (
     account_of,
     describe_account,
-    is_tracked,
     record_account_event,
     record_reset_request,
 )
+from trackmate.integrations.wrapping import call_after
 from trackmate.pipeline import never_raise
 
 
@@ -51,7 +50,7 @@ def install() -> None:
     if apps.is_installed("allauth.socialaccount"):
         _install_social()
     for form in _reset_forms():
-        form.save = _watch_reset(form.save)
+        call_after(form, "save", _record_reset)
 
 
 def _install_mfa() -> None:
@@ -187,16 +186,5 @@ def _reset_forms() -> Iterable[Any]:
         yield AllAuthPasswordResetForm
 
 
-def _watch_reset(save: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(save)
-    def watched(form: Any, *args: Any, **kwargs: Any) -> Any:
-        result = save(form, *args, **kwargs)
-        _record_reset(form)
-        return result
-
-    return watched
-
-
-@never_raise
-def _record_reset(form: Any) -> None:
+def _record_reset(_result: Any, form: Any, *_args: Any, **_kwargs: Any) -> None:
     record_reset_request(form.cleaned_data.get("email"), form.users)

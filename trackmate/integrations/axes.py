@@ -8,10 +8,9 @@ from axes.signals import user_locked_out
 from django.http import HttpRequest
 
 from trackmate.capture.accounts import identify_account
-from trackmate.capture.events.receivers import record_auth_event
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType, Status
-from trackmate.integrations.account_events import is_tracked
 from trackmate.pipeline import never_raise
 
 _ACTION = "auth.lockout"

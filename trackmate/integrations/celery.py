@@ -62,8 +62,8 @@ def _cause(error: Any) -> BaseException:
 def _on_failure(
     *, sender: Any, task_id: str, exception: BaseException | None = None, **_kwargs: Any
 ) -> None:
-    # In the process that runs the task, the end of the run tells it. In the parent, the process has
-    # been killed: by a time limit, or for its memory.
+    # In the process that runs the task, the end of the run records it. In the parent, the process
+    # has been killed: by a time limit, or for its memory.
     if not is_running(task_id) and not isinstance(exception, Reject):
         record_lost_task(sender.name, task_id, exception, **_describe(sender.request))
 

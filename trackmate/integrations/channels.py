@@ -98,7 +98,7 @@ class Connection:
         # There is neither a body nor a response.
         self.scope.capture_data = self.scope.capture_response = False
         self.scope.closed = True
-        self._is_accepted = self._is_told = False
+        self._is_accepted = self._is_recorded = False
         self._close_code: int | None = None
 
     @never_raise
@@ -114,7 +114,7 @@ class Connection:
             path=_mask_captured(activity.path, captured, self.scope.redactor),
         )
 
-    # --- who
+    # --- the actor
 
     async def _refresh_actor(self) -> None:
         """Take over the user who has logged in or out by this connection."""
@@ -135,7 +135,7 @@ class Connection:
         if (activity := self.scope.request_activity) is not None:
             self.scope.request_activity = activity.replace(**values)
 
-    # --- what passes
+    # --- the messages
 
     def watch_dispatch(self, dispatch: Send) -> Send:
         """Return a function that handles the messages of the client within the scope."""
@@ -176,25 +176,25 @@ class Connection:
 
     @never_raise
     def _on_sent(self, message: Message) -> None:
-        kind = message.get("type")
-        if kind == "websocket.accept":
+        message_type = message.get("type")
+        if message_type == "websocket.accept":
             self._is_accepted = True
-            self._tell_connect(failed=False, status_code=ACCEPTED)
-        elif kind == "websocket.http.response.start":
-            self._tell_connect(failed=True, status_code=message.get("status"))
-        elif kind == "websocket.close":
+            self._record_connect(failed=False, status_code=ACCEPTED)
+        elif message_type == "websocket.http.response.start":
+            self._record_connect(failed=True, status_code=message.get("status"))
+        elif message_type == "websocket.close":
             self._close_code = message.get("code", 1000)
             if not self._is_accepted:
-                self._tell_connect(failed=True, status_code=REFUSED)
+                self._record_connect(failed=True, status_code=REFUSED)
 
     # --- what is recorded
 
-    def _tell_connect(
+    def _record_connect(
         self, *, failed: bool, status_code: int | None = None, error: BaseException | None = None
     ) -> None:
-        if self._is_told or (activity := self.scope.request_activity) is None:
+        if self._is_recorded or (activity := self.scope.request_activity) is None:
             return
-        self._is_told = True
+        self._is_recorded = True
         extra = {**(activity.extra or {}), **self._outcome(error)}
         self._replace(
             status=status_for(failed=failed),
@@ -211,7 +211,7 @@ class Connection:
             # The server ends the consumer of a client that has gone.
             error = None
         if not self._is_accepted:
-            self._tell_connect(failed=True, error=error)
+            self._record_connect(failed=True, error=error)
         elif (activity := self.scope.request_activity) is not None:
             now = Activity.now()
             self._record(

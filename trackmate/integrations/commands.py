@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -31,9 +31,10 @@ from trackmate.context.scope import current_scope
 from trackmate.db.time_limits import limit_time
 from trackmate.diagnostics import describe_exception
 from trackmate.enums import ActionType, Source, status_for
+from trackmate.integrations.command_lines import mask_arguments
+from trackmate.integrations.wrapping import call_before
 from trackmate.pipeline import is_recording, never_raise, record
-from trackmate.redaction.known_secrets import MASK
-from trackmate.redaction.redactor import Redactor, get_redactor
+from trackmate.redaction.redactor import get_redactor
 from trackmate.redaction.routes import is_about_authentication
 
 SERVERS = frozenset(
@@ -93,7 +94,7 @@ _current_run: ContextVar[CommandRun | None] = ContextVar("trackmate_command", de
 def install() -> None:
     """Wrap the methods of commands that run a command line."""
     BaseCommand.run_from_argv = _recorded(BaseCommand.run_from_argv)  # type: ignore[method-assign]
-    BaseCommand.execute = _with_options(BaseCommand.execute)  # type: ignore[method-assign]
+    call_before(BaseCommand, "execute", _note_options)
     BaseCommand.check = _unwatched(BaseCommand.check)  # type: ignore[method-assign]
 
 
@@ -113,14 +114,9 @@ def _recorded(run_from_argv: Callable[..., None]) -> Callable[..., None]:
     return recorded
 
 
-def _with_options(execute: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(execute)
-    def with_options(command: BaseCommand, /, *args: Any, **options: Any) -> Any:
-        if (run := _current_run.get()) is not None and run.command is command:
-            run.options = options
-        return execute(command, *args, **options)
-
-    return with_options
+def _note_options(command: BaseCommand, /, *_args: Any, **options: Any) -> None:
+    if (run := _current_run.get()) is not None and run.command is command:
+        run.options = options
 
 
 def _unwatched(check: Callable[..., Any]) -> Callable[..., Any]:
@@ -284,44 +280,6 @@ def actor_label() -> str:
     except (OSError, KeyError, ImportError):
         # A container may run with a number that has no name.
         return f"os:{os.getuid()}" if hasattr(os, "getuid") else "os"
-
-
-def mask_arguments(
-    arguments: Iterable[str], options: Mapping[str, Any], redactor: Redactor
-) -> list[str]:
-    """Return the arguments of a command line with the secrets in them masked.
-
-    `options` are the parsed ones: they know the names of positional arguments and of short options.
-    """
-    redactor.mask_data({name: value for name, value in options.items() if _is_text(value)})
-    masked: list[str] = []
-    is_value = False
-    for argument in arguments:
-        is_option = _is_option(argument)
-        name, sign, value = argument.partition("=")
-        if is_value and not is_option:
-            masked.append(redactor.mask(argument))
-        elif is_option and sign and _is_secret(name, redactor):
-            redactor.known_secrets.add(value)
-            masked.append(f"{name}={MASK}")
-        elif argument in redactor.known_secrets:
-            masked.append(MASK)
-        else:
-            masked.append(redactor.mask_text(argument))
-        is_value = is_option and not sign and _is_secret(argument, redactor)
-    return [redactor.known_secrets.mask(each) for each in masked]
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, (str, int, list, tuple)) and not isinstance(value, bool)
-
-
-def _is_option(argument: str) -> bool:
-    return argument.startswith("-") and not argument[1:2].isdigit() and argument != "-"
-
-
-def _is_secret(option: str, redactor: Redactor) -> bool:
-    return option.lstrip("-") in redactor.names
 
 
 @never_raise

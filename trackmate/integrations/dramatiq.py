@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from dramatiq import broker as brokers
 from dramatiq.middleware import Middleware
 
 from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.integrations.wrapping import call_after
 from trackmate.pipeline import never_raise
 
 
@@ -53,22 +52,12 @@ class OriginMiddleware(Middleware):  # type: ignore[misc]
 
 def install() -> None:
     """Add the middleware to each broker, which the project makes whenever it likes."""
-    brokers.Broker.__init__ = _with_middleware(brokers.Broker.__init__)
+    call_after(brokers.Broker, "__init__", _add_middleware)
     if brokers.global_broker is not None:
-        _add_middleware(brokers.global_broker)
+        _add_middleware(None, brokers.global_broker)
 
 
-def _with_middleware(initialize: Callable[..., None]) -> Callable[..., None]:
-    @wraps(initialize)
-    def with_middleware(broker: Any, /, *args: Any, **kwargs: Any) -> None:
-        initialize(broker, *args, **kwargs)
-        _add_middleware(broker)
-
-    return with_middleware
-
-
-@never_raise
-def _add_middleware(broker: Any) -> None:
+def _add_middleware(_result: None, broker: Any, *_args: Any, **_kwargs: Any) -> None:
     if not any(isinstance(each, OriginMiddleware) for each in broker.middleware):
         # The first, so that what other middleware sends after a run belongs to it: retries, pipes.
         broker.middleware.insert(0, OriginMiddleware())

@@ -1,12 +1,10 @@
-"""What Django's generic views tell: the object that they showed, made, changed or deleted.
+"""Django's generic views: the object that a view has shown, created, changed or deleted.
 
-Only what was reached is told: a view that redirects to the login has done nothing.
+Only what the view has reached counts: one that redirects to the login has done nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib.auth.mixins import AccessMixin
@@ -25,7 +23,7 @@ from django.views.generic.edit import (
 from django.views.generic.list import MultipleObjectMixin
 
 from trackmate.activity import Activity, Target
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.db.transactions import Commitment
 from trackmate.enums import SAFE_METHODS, ActionType, Status
 from trackmate.integrations.objects import (
@@ -38,46 +36,31 @@ from trackmate.integrations.objects import (
     is_redirect,
     model_of,
     static_attribute,
-    watch,
 )
-from trackmate.pipeline import never_raise
+from trackmate.integrations.wrapping import call_after
 
 _GENERIC = (SingleObjectMixin, MultipleObjectMixin, FormMixin, DeletionMixin)
 
 
 def install() -> None:
     """Wrap the method that every class-based view begins with; there is no signal for it."""
-    View.setup = _remember_view(View.setup)  # type: ignore[method-assign]
+    call_after(View, "setup", _watch_view)
 
 
-def _remember_view(setup: Callable[..., None]) -> Callable[..., None]:
-    @wraps(setup)
-    def watched_setup(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        setup(view, request, *args, **kwargs)
-        _watch_view(view, request)
-
-    return watched_setup
-
-
-@never_raise
-def _watch_view(view: View, request: HttpRequest) -> None:
+def _watch_view(_result: None, view: View, request: HttpRequest, *_args: Any, **_: Any) -> None:
     scope = current_scope()
     if scope is None or scope.request is not request:
         return
-    if scope.view is None:
-        scope.view = view
     # A plain view may pass the request on: the first generic one counts.
     if scope.describe_outcome is None and isinstance(view, _GENERIC):
-        scope.view = view
-        scope.describe_outcome = GenericOutcome(scope, view)
+        scope.describe_outcome = GenericOutcome(view)
 
 
 class GenericOutcome:
-    """What a generic view has done so far, and what that makes of the row of its request."""
+    """Collects what a generic view does, and describes its request when it ends."""
 
-    def __init__(self, scope: Scope, view: Any) -> None:
+    def __init__(self, view: Any) -> None:
         self.view = view
-        self._scope = scope
         self._found: Seen | None = None
         self._has_no_object = False
         self._done_by = ""
@@ -85,27 +68,27 @@ class GenericOutcome:
         self._commitment: Commitment | None = None
         self._is_invalid = False
         self._is_denied = False
+        # On this one view: overridden methods need not call those of the framework.
         if isinstance(view, SingleObjectMixin):
-            watch(view, "get_object", self._note_object)
+            call_after(view, "get_object", self._note_object)
         if isinstance(view, FormMixin):
-            watch(view, "form_valid", self._note_valid)
-            watch(view, "form_invalid", self._note_invalid)
+            call_after(view, "form_valid", self._note_valid)
+            call_after(view, "form_invalid", self._note_invalid)
         if isinstance(view, DeletionMixin):
-            watch(view, "delete", self._note_deleted)
+            call_after(view, "delete", self._note_deleted)
         if isinstance(view, AccessMixin):
-            watch(view, "handle_no_permission", self._note_denied)
+            call_after(view, "handle_no_permission", self._note_denied)
 
-    def _note_object(self, found: Any, *_args: Any) -> None:
+    def _note_object(self, found: Any, *_args: Any, **_kwargs: Any) -> None:
         self._found = Seen(found)
-        self._scope.found = self._found.target
         # Some views make what they do not find.
-        self._has_no_object = self._scope.found is None
+        self._has_no_object = self._found.target is None
 
-    def _note_valid(self, _response: Any, form: Any = None, *_args: Any) -> None:
+    def _note_valid(self, _response: Any, form: Any = None, *_args: Any, **_: Any) -> None:
         self._done_by, self._form = "form_valid", form
         self._note_commitment()
 
-    def _note_deleted(self, *_args: Any) -> None:
+    def _note_deleted(self, *_args: Any, **_kwargs: Any) -> None:
         self._done_by = "delete"
         self._note_commitment()
 
@@ -113,10 +96,10 @@ class GenericOutcome:
         written = vars(self.view).get("object") or getattr(self._form, "instance", None)
         self._commitment = commitment_for(written)
 
-    def _note_invalid(self, *_args: Any) -> None:
+    def _note_invalid(self, *_args: Any, **_kwargs: Any) -> None:
         self._is_invalid = True
 
-    def _note_denied(self, *_args: Any) -> None:
+    def _note_denied(self, *_args: Any, **_kwargs: Any) -> None:
         self._is_denied = True
 
     def __call__(self, activity: Activity, response: HttpResponseBase | None) -> Activity:
@@ -184,7 +167,7 @@ class GenericOutcome:
         )
         if saved is None:
             return verb, None if verb == "create" else found
-        is_same = found is not None and _key(found) == _key(saved)
+        is_same = found is not None and found.identity == saved.identity
         return ("update" if is_same else "create"), saved
 
     def _intended_verb(self, method: str | None) -> str:
@@ -226,7 +209,3 @@ class GenericOutcome:
             or model_of(static_attribute(view, "queryset"))
             or model_of(getattr(form_class, "_meta", None))
         )
-
-
-def _key(target: Target) -> tuple[str, str]:
-    return target.model, target.object_id

@@ -10,19 +10,19 @@ from trackmate.integrations.graphql_outcomes import (
     current_outcome,
     note_execution,
     note_validation,
-    watch_calls,
 )
+from trackmate.integrations.wrapping import call_before
 
 
 def install() -> None:
     """Watch what `graphql()` and `graphql_sync()` call: extensions belong to each view."""
     # The package has a function of the same name as the module.
     executors = import_module("ariadne.graphql")
-    watch_calls(executors, "validate_query", note_validation)
+    call_before(executors, "validate_query", note_validation)
     for name in ("execute", "execute_sync"):
-        watch_calls(executors, name, note_execution)
-    watch_calls(executors, "handle_query_result", _note_result)
-    watch_calls(executors, "handle_graphql_errors", _note_errors)
+        call_before(executors, name, note_execution)
+    call_before(executors, "handle_query_result", _note_result)
+    call_before(executors, "handle_graphql_errors", _note_errors)
 
 
 def _note_result(result: Any, **_options: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a request to a GraphQL view was: told by the operations that were executed for it.
+"""Requests to GraphQL views, described by the operations that were executed for them.
 
 The names are those of the schema. What a client may choose, such as the name of an operation, is
 never the name of an action.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import wraps
 from itertools import islice
 from typing import Any
 
@@ -28,7 +27,6 @@ from graphql import (
 from trackmate.activity import Activity
 from trackmate.context.scope import current_scope
 from trackmate.enums import ActionType, Status
-from trackmate.pipeline import never_raise
 
 MAX_FIELDS = 3
 """Number of root fields in the name of an action."""
@@ -61,7 +59,7 @@ class Operation:
 
 @dataclass(slots=True)
 class GraphQLOutcome:
-    """What is known of the operations of a request; describes the request when it ends."""
+    """Collects the operations of a request, and describes it when it ends."""
 
     executed: list[Operation] = field(default_factory=list)
     rejected: list[Operation] = field(default_factory=list)
@@ -176,39 +174,6 @@ def _root_fields(document: DocumentNode, operation: OperationDefinitionNode) -> 
             node = fragments.pop(node.name.value, None)
         if isinstance(node, (FragmentDefinitionNode, InlineFragmentNode)):
             waiting += reversed(node.selection_set.selections)
-
-
-def watch_calls(owner: Any, name: str, note: Callable[..., Any]) -> None:
-    """Call `note` with the arguments of a function of another package before each call of it."""
-    function = getattr(owner, name)
-    if hasattr(function, "trackmate_watched"):
-        return
-    note = never_raise(note)
-
-    @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        note(*args, **kwargs)
-        return function(*args, **kwargs)
-
-    watched.trackmate_watched = True  # type: ignore[attr-defined]
-    setattr(owner, name, watched)
-
-
-def watch_results(owner: Any, name: str, note: Callable[[Any], Any]) -> None:
-    """Call `note` with each result of a function of another package."""
-    function = getattr(owner, name)
-    if hasattr(function, "trackmate_watched"):
-        return
-    note = never_raise(note)
-
-    @wraps(function)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        note(result)
-        return result
-
-    watched.trackmate_watched = True  # type: ignore[attr-defined]
-    setattr(owner, name, watched)
 
 
 def note_execution(

@@ -9,12 +9,13 @@ from strawberry.django.views import BaseView
 from strawberry.schema import Schema
 
 from trackmate.context.scope import Scope, current_scope
-from trackmate.integrations.graphql_outcomes import GraphQLOutcome, current_outcome, watch_calls
+from trackmate.integrations.graphql_outcomes import GraphQLOutcome, current_outcome
+from trackmate.integrations.wrapping import call_before
 
 
 def install() -> None:
     """Watch the schemas: extensions belong to each of them, and see no query without a document."""
-    watch_calls(Schema, "create_extensions_runner", _note_execution)
+    call_before(Schema, "create_extensions_runner", _note_execution)
 
 
 def _note_execution(_schema: Any, execution_context: Any, *_args: Any) -> None:

@@ -12,7 +12,7 @@ from hijack.signals import hijack_ended, hijack_started
 from hijack.views import AcquireUserView
 
 from trackmate.activity import describe_actor
-from trackmate.capture.actors import find_impersonator
+from trackmate.capture.actors import impersonator_finders
 from trackmate.capture.events.impersonation import (
     Person,
     find_person,
@@ -30,12 +30,12 @@ HISTORY = "hijack_history"
 
 def install() -> None:
     """Connect the signals, and watch the view for attempts that are refused: no signal is sent."""
-    if _find in find_impersonator:
+    if _find in impersonator_finders:
         return
     hijack_started.connect(_on_started, dispatch_uid="trackmate.hijack")
     hijack_ended.connect(_on_ended, dispatch_uid="trackmate.hijack")
     AcquireUserView.dispatch = watch_attempts(AcquireUserView.dispatch, _account_key)
-    find_impersonator.append(_find)
+    impersonator_finders.append(_find)
 
 
 def _find(request: HttpRequest) -> Person | None:

@@ -9,7 +9,7 @@ from impersonate import views
 from impersonate.signals import session_begin, session_end
 
 from trackmate.activity import describe_actor
-from trackmate.capture.actors import find_impersonator, request_user
+from trackmate.capture.actors import impersonator_finders, request_user
 from trackmate.capture.events.impersonation import Person, record_begin, record_end, watch_attempts
 from trackmate.pipeline import never_raise
 
@@ -19,12 +19,12 @@ def install() -> None:
 
     This comes before the project's URLs are read, which refer to the view.
     """
-    if _find in find_impersonator:
+    if _find in impersonator_finders:
         return
     session_begin.connect(_on_begin, dispatch_uid="trackmate.impersonate")
     session_end.connect(_on_end, dispatch_uid="trackmate.impersonate")
     views.impersonate = watch_attempts(views.impersonate, _account_key)
-    find_impersonator.append(_find)
+    impersonator_finders.append(_find)
 
 
 def _find(request: HttpRequest) -> Person | None:

@@ -17,7 +17,7 @@ from loginas import settings as loginas_settings
 from loginas import utils, views
 
 from trackmate.activity import describe_actor
-from trackmate.capture.actors import find_impersonator
+from trackmate.capture.actors import impersonator_finders
 from trackmate.capture.events.impersonation import (
     Person,
     find_person,
@@ -37,13 +37,13 @@ def install() -> None:
 
     The view is wrapped before the project's URLs are read, which refer to it.
     """
-    if _find in find_impersonator:
+    if _find in impersonator_finders:
         return
     utils.login_as = views.login_as = _watch_login(utils.login_as)
     utils.restore_original_login = _watch_restore(utils.restore_original_login)
     views.restore_original_login = utils.restore_original_login
     views.user_login = watch_attempts(views.user_login, _account_key)
-    find_impersonator.append(_find)
+    impersonator_finders.append(_find)
 
 
 def _find(request: HttpRequest) -> Person | None:

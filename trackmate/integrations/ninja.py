@@ -1,9 +1,8 @@
-"""What operations of Django Ninja tell: the object that they return, or the model they declare."""
+"""Operations of Django Ninja: the object that they return, or the model that they declare."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from functools import wraps
+from collections.abc import Collection
 from typing import Any, get_args
 
 import ninja.responses
@@ -13,7 +12,7 @@ from django.http.response import HttpResponseBase
 from ninja.operation import Operation, PathView
 
 from trackmate.activity import Activity
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.enums import CREATED, FIRST_ERROR_STATUS, ActionType, Status
 from trackmate.integrations.objects import (
     METHOD_NOT_ALLOWED,
@@ -22,7 +21,7 @@ from trackmate.integrations.objects import (
     is_redirect,
     model_of,
 )
-from trackmate.pipeline import never_raise
+from trackmate.integrations.wrapping import call_after, call_before
 
 _STATUS: Any = getattr(ninja.responses, "Status", ())
 """What wraps a result with its status code, since Ninja 1.6."""
@@ -30,62 +29,41 @@ _STATUS: Any = getattr(ninja.responses, "Status", ())
 
 def install() -> None:
     """Wrap what selects an operation and what takes its result; there are no signals for them."""
-    views: Any = PathView
-    operations: Any = Operation
-    views._find_operation = _remember_operation(views._find_operation)
-    operations._result_to_response = _remember_result(operations._result_to_response)
+    call_after(PathView, "_find_operation", _watch_operation)
+    # Before the result is serialized, when it is still what the operation has made of it.
+    call_before(Operation, "_result_to_response", _note_result)
 
 
-def _remember_operation(find_operation: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(find_operation)
-    def watched(view: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        operation = find_operation(view, request, *args, **kwargs)
-        if operation is not None:
-            _watch_operation(operation, request)
-        return operation
-
-    return watched
-
-
-@never_raise
-def _watch_operation(operation: Any, request: HttpRequest) -> None:
+def _watch_operation(operation: Any, _view: Any, request: HttpRequest, *_: Any, **__: Any) -> None:
     scope = current_scope()
-    if scope is not None and scope.request is request and scope.describe_outcome is None:
-        scope.view = operation
-        scope.describe_outcome = NinjaOutcome(scope, operation)
+    if operation is None or scope is None or scope.request is not request:
+        return
+    if scope.describe_outcome is None:
+        scope.describe_outcome = NinjaOutcome(operation)
 
 
-def _remember_result(result_to_response: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(result_to_response)
-    def watched(
-        operation: Any, request: HttpRequest, result: Any, *args: Any, **kwargs: Any
-    ) -> Any:
-        scope = current_scope()
-        outcome = scope.describe_outcome if scope is not None else None
-        if isinstance(outcome, NinjaOutcome) and outcome.operation is operation:
-            # Before it is serialized, when the object is still what the operation has made of it.
-            outcome.note_result(result)
-        return result_to_response(operation, request, result, *args, **kwargs)
-
-    return watched
+def _note_result(
+    operation: Any, _request: HttpRequest, result: Any, *_args: Any, **_kwargs: Any
+) -> None:
+    scope = current_scope()
+    outcome = scope.describe_outcome if scope is not None else None
+    if isinstance(outcome, NinjaOutcome) and outcome.operation is operation:
+        outcome.note_result(result)
 
 
 class NinjaOutcome:
-    """What an operation has returned, and what that makes of the row of its request."""
+    """Keeps what an operation returns, and describes its request when it ends."""
 
-    def __init__(self, scope: Scope, operation: Any) -> None:
+    def __init__(self, operation: Any) -> None:
         self.operation = operation
-        self._scope = scope
         self._seen: Seen | None = None
         self._listed: type[Model] | None = None
 
-    @never_raise
     def note_result(self, result: Any) -> None:
         """Remember the object, or the model of the objects, that the operation returns."""
         value = _unwrap(result)
         self._seen = Seen(value)
         self._listed = _listed_model(value)
-        self._scope.found = self._seen.target
 
     def __call__(self, activity: Activity, response: HttpResponseBase | None) -> Activity:
         """Return the activity of the request with what the operation has returned."""

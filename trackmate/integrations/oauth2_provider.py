@@ -31,6 +31,7 @@ from trackmate.integrations.token_requests import (
     current_token_request,
     watch_method,
 )
+from trackmate.integrations.wrapping import call_after, call_before
 from trackmate.pipeline import never_raise
 
 POLL = Purpose("auth.token.poll", ActionType.READ.value)
@@ -48,8 +49,10 @@ def install() -> None:
     for name in ("client_authentication_required", "authenticate_client"):
         setattr(OAuth2Validator, name, _remember_request(getattr(OAuth2Validator, name)))
     for model in (AbstractAccessToken, AbstractRefreshToken):
-        model.revoke = _remember_revoked(model.revoke)
-    OAuthLibCore.verify_request = _remember_bearer(OAuthLibCore.verify_request)
+        # The answer is the same if there was no token.
+        call_before(model, "revoke", _remember_owner)
+    # The views of the package leave the request without a user.
+    call_after(OAuthLibCore, "verify_request", _remember_bearer)
 
 
 def _learn_issued(request: TokenRequest, view: Any, response: Any) -> None:
@@ -106,20 +109,12 @@ def _remember_client(sent: Any) -> None:
         _set_actor(sent)
 
 
-def _remember_bearer(verify: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the check of a token: the views of the package leave the request without a user."""
-
-    @wraps(verify)
-    def watched(core: Any, *args: Any, **kwargs: Any) -> Any:
-        is_valid, sent = result = verify(core, *args, **kwargs)
-        if is_valid:
-            _set_actor(sent)
-        return result
-
-    return watched
+def _remember_bearer(result: tuple[bool, Any], *_args: Any, **_kwargs: Any) -> None:
+    is_valid, sent = result
+    if is_valid:
+        _set_actor(sent)
 
 
-@never_raise
 def _set_actor(sent: Any) -> None:
     if (scope := current_scope()) is None:
         return
@@ -129,17 +124,10 @@ def _set_actor(sent: Any) -> None:
         scope.actor = None, _client_label(client)
 
 
-def _remember_revoked(revoke: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the revocation of a token: the answer is the same if there was none."""
-
-    @wraps(revoke)
-    def watched(token: Any, *args: Any, **kwargs: Any) -> Any:
-        request = current_token_request()
-        if request is not None and getattr(token, "revoked", None) is None:
-            request.find_actor = partial(_find_owner, token, request)
-        return revoke(token, *args, **kwargs)
-
-    return watched
+def _remember_owner(token: Any, *_args: Any, **_kwargs: Any) -> None:
+    request = current_token_request()
+    if request is not None and getattr(token, "revoked", None) is None:
+        request.find_actor = partial(_find_owner, token, request)
 
 
 def _find_owner(token: Any, request: TokenRequest) -> tuple[Any, str]:

@@ -1,16 +1,13 @@
-"""The objects that views look up, make and change, and what these make of the row of a request.
+"""The objects that views look up, create and change, and how they describe a request.
 
-What the integrations of web frameworks have in common; nothing here sends a query.
+Shared by the integrations of web frameworks; nothing here sends a query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from inspect import getattr_static, iscoroutine
-from typing import Any, cast
+from inspect import getattr_static
+from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.db.models import Model
 from django.utils.functional import LazyObject
 
@@ -54,6 +51,11 @@ class Seen:
         return self._target if self._is_loaded else describe_instance(self.value)
 
     @property
+    def identity(self) -> tuple[str, str] | None:
+        """Its model and key, or None if it was not stored."""
+        return self.target.identity if self.target is not None else None
+
+    @property
     def is_deleted(self) -> bool:
         """Return True if it has been deleted since."""
         return self._target is not None and self.instance is not None and self.instance.pk is None
@@ -80,7 +82,7 @@ class Saved(Seen):
 
 
 def commitment_for(value: Any) -> Commitment | None:
-    """Return what tells whether an object that was just written has been rolled back."""
+    """Return the commitment of an object that was just written, or None for anything else."""
     instance = loaded_instance(value)
     alias = instance._state.db if instance is not None else None
     return Commitment(alias) if alias else None
@@ -141,36 +143,3 @@ def describe_by_method(activity: Activity, seen: Seen | None) -> Activity:
 def is_redirect(activity: Activity) -> bool:
     """Return True if the answer to a request was to ask elsewhere."""
     return activity.status_code in _REDIRECTS
-
-
-def watch(view: Any, name: str, note: Callable[..., Any]) -> None:
-    """Call `note(result, *args)` after each call of a method of this one view.
-
-    Overridden methods need not call those of the framework, which therefore are not wrapped.
-    """
-    method = getattr(view, name, None)
-    if callable(method):
-        setattr(view, name, watched(method, note))
-
-
-def watched(function: Callable[..., Any], note: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that calls `note(result, *args)` when it is done, sync or async."""
-    note = never_raise(note)
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        if iscoroutine(result):
-            return _note_when_done(result, note, args)
-        note(result, *args)
-        return result
-
-    return markcoroutinefunction(call) if iscoroutinefunction(function) else call
-
-
-async def _note_when_done(
-    coroutine: Coroutine[Any, Any, Any], note: Callable[..., Any], args: tuple[Any, ...]
-) -> Any:
-    result = await coroutine
-    note(result, *args)
-    return cast("Any", result)

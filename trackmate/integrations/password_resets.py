@@ -12,6 +12,7 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db.models import Model
 
 from trackmate.integrations.account_events import record_reset_request
+from trackmate.integrations.wrapping import call_before
 from trackmate.pipeline import never_raise
 
 _accounts: ContextVar[list[Model] | None] = ContextVar("trackmate_reset_accounts", default=None)
@@ -24,7 +25,7 @@ def install() -> None:
     Forms of projects look up and write to the accounts in their own ways, but each gets a token.
     """
     PasswordResetForm.save = _watch_form(PasswordResetForm.save)  # type: ignore[method-assign]
-    PasswordResetTokenGenerator.make_token = _watch_tokens(PasswordResetTokenGenerator.make_token)  # type: ignore[method-assign]
+    call_before(PasswordResetTokenGenerator, "make_token", _note_account)
 
 
 def _watch_form(save: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,11 +48,6 @@ def _record(form: Any, accounts: list[Model]) -> None:
     record_reset_request(form.cleaned_data.get("email"), accounts)
 
 
-def _watch_tokens(make_token: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(make_token)
-    def watched(generator: Any, user: Any, *args: Any, **kwargs: Any) -> Any:
-        if (accounts := _accounts.get()) is not None:
-            accounts.append(user)
-        return make_token(generator, user, *args, **kwargs)
-
-    return watched
+def _note_account(_generator: Any, user: Any, *_args: Any, **_kwargs: Any) -> None:
+    if (accounts := _accounts.get()) is not None:
+        accounts.append(user)

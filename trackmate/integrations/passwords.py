@@ -6,27 +6,20 @@ secondary e-mail address, a membership card.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from trackmate.context.scope import current_scope
+from trackmate.integrations.wrapping import call_before
 
 
 def install() -> None:
     """Wrap the methods of users that check a password; there is no signal for it."""
     for name in ("check_password", "acheck_password"):
-        setattr(AbstractBaseUser, name, _remember_user(getattr(AbstractBaseUser, name)))
+        call_before(AbstractBaseUser, name, _remember_user)
 
 
-def _remember_user(check: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(check)
-    def watched(user: AbstractBaseUser, *args: Any, **kwargs: Any) -> Any:
-        if (scope := current_scope()) is not None:
-            scope.checked_account = user
-        return check(user, *args, **kwargs)
-
-    return markcoroutinefunction(watched) if iscoroutinefunction(check) else watched
+def _remember_user(user: AbstractBaseUser, *_args: Any, **_kwargs: Any) -> None:
+    if (scope := current_scope()) is not None:
+        scope.checked_account = user

@@ -1,4 +1,4 @@
-"""What views of Django REST framework tell: their action, and the object that it was done to."""
+"""Views of Django REST framework: their action, and the object that it was done to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from trackmate.activity import Activity, Target, label_of
-from trackmate.context.scope import Scope, current_scope
+from trackmate.context.scope import current_scope
 from trackmate.enums import CREATED, SAFE_METHODS, ActionType, Status
 from trackmate.integrations.objects import (
     METHOD_NOT_ALLOWED,
@@ -33,8 +33,8 @@ from trackmate.integrations.objects import (
     is_redirect,
     model_of,
     static_attribute,
-    watch,
 )
+from trackmate.integrations.wrapping import call_after, call_before
 from trackmate.pipeline import never_raise
 
 _VERBS = {
@@ -62,40 +62,23 @@ def install() -> None:
 
     The methods are called by those of every subclass, and before a permission is refused.
     """
-    APIView.initialize_request = _remember_view(APIView.initialize_request)
-    APIView.check_object_permissions = _remember_object(APIView.check_object_permissions)
+    call_after(APIView, "initialize_request", _watch_view)
+    call_before(APIView, "check_object_permissions", _note_object)
     BaseSerializer.save = _remember_saved(BaseSerializer.save)
 
 
-def _remember_view(initialize_request: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(initialize_request)
-    def watched(view: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        result = initialize_request(view, request, *args, **kwargs)
-        _watch_view(view, request)
-        return result
-
-    return watched
-
-
-@never_raise
-def _watch_view(view: Any, request: HttpRequest) -> None:
+def _watch_view(_result: Any, view: Any, request: HttpRequest, *_args: Any, **_: Any) -> None:
     scope = current_scope()
     if scope is None or scope.request is not request:
         return
     # Such a view is one of Django's, too. What another one has found is not replaced.
     if scope.describe_outcome is None or getattr(scope.describe_outcome, "view", None) is view:
-        scope.view = view
-        scope.describe_outcome = RestOutcome(scope, view)
+        scope.describe_outcome = RestOutcome(view)
 
 
-def _remember_object(check: Callable[..., None]) -> Callable[..., None]:
-    @wraps(check)
-    def watched(view: Any, request: Any, obj: Any, *args: Any, **kwargs: Any) -> None:
-        if (outcome := _current_outcome()) is not None and outcome.view is view:
-            outcome.note_object(obj)
-        check(view, request, obj, *args, **kwargs)
-
-    return watched
+def _note_object(view: Any, _request: Any, obj: Any) -> None:
+    if (outcome := _current_outcome()) is not None and outcome.view is view:
+        outcome.note_object(obj)
 
 
 def _remember_saved(save: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,33 +102,27 @@ def _current_outcome() -> RestOutcome | None:
 
 
 class RestOutcome:
-    """What a view has done so far, and what that makes of the row of its request."""
+    """Collects what a view does, and describes its request when it ends."""
 
-    def __init__(self, scope: Scope, view: Any) -> None:
+    def __init__(self, view: Any) -> None:
         self.view = view
         self.saved: list[Saved] = []
-        self._scope = scope
         self._checked: list[Seen] = []
         self._looked_up: list[Seen] = []
-        watch(view, "get_object", self._note_looked_up)
+        if callable(getattr(view, "get_object", None)):
+            call_after(view, "get_object", self._note_looked_up)
 
-    @never_raise
     def note_object(self, value: Any) -> None:
         """Remember an object whose permissions are checked."""
         if not self._is_answered:
-            self._checked.append(self._note(value))
+            self._checked.append(Seen(value))
 
-    def _note_looked_up(self, value: Any, *_args: Any) -> None:
+    def _note_looked_up(self, value: Any, *_args: Any, **_kwargs: Any) -> None:
         if self._is_answered:
             return
         # The framework has checked its permissions.
         known = [each for each in self._checked if each.value is value]
-        self._looked_up.append(known[-1] if known else self._note(value))
-
-    def _note(self, value: Any) -> Seen:
-        seen = Seen(value)
-        self._scope.found = seen.target or self._scope.found
-        return seen
+        self._looked_up.append(known[-1] if known else Seen(value))
 
     @never_raise
     def note_saved(self, value: Any, *, is_new: bool, before: int) -> None:
@@ -209,11 +186,12 @@ class RestOutcome:
         if activity.status_code == CREATED or (made and self._found is None):
             return self._describe_as(activity, "create", _only(made))
         found = self._found_for("update")
-        same = [each for each in changed if found is None or _key(each.target) == _key(found)]
-        return self._describe_as(activity, "update", _only(same) or found)
+        if found is not None:
+            changed = [each for each in changed if each.identity == found.identity]
+        return self._describe_as(activity, "update", _only(changed) or found)
 
     def _describe_custom_action(self, activity: Activity, name: str) -> Activity:
-        """Describe one of the project's own actions: only the method tells what type it is of."""
+        """Describe one of the project's own actions: its type is that of the method."""
         found = self._found
         activity = describe_by_method(activity, found)
         is_deleted = activity.status == Status.SUCCESS and found is not None and found.is_deleted
@@ -301,9 +279,5 @@ def _with_name(
 
 def _only(seen: Sequence[Seen]) -> Target | None:
     """Return the object that all of them are, or None if they are several."""
-    targets = {_key(each.target): each.target for each in seen if each.target is not None}
+    targets = {each.identity: each.target for each in seen if each.target is not None}
     return next(iter(targets.values())) if len(targets) == 1 else None
-
-
-def _key(target: Target | None) -> tuple[str, str]:
-    return (target.model, target.object_id) if target is not None else ("", "")

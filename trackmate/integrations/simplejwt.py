@@ -5,8 +5,6 @@ Its views leave all of it to serializers, which projects also use in views of th
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from rest_framework_simplejwt import serializers
@@ -22,7 +20,7 @@ from trackmate.integrations.token_requests import (
     watch_method,
     watch_web_tokens,
 )
-from trackmate.pipeline import never_raise
+from trackmate.integrations.wrapping import call_before
 
 PURPOSES = {
     serializers.TokenObtainSerializer: LOGIN,
@@ -40,28 +38,14 @@ def install() -> None:
     # The object that the serializers use: a change of settings makes another one.
     settings = serializers.api_settings  # type: ignore[attr-defined]
     watch_web_tokens(Token, settings)
-    settings.USER_AUTHENTICATION_RULE = _remember_user(settings.USER_AUTHENTICATION_RULE)
+    # The one place where a refresh shows the user that it has loaded, which saves a query.
+    call_before(settings, "USER_AUTHENTICATION_RULE", _learn_from_rule)
 
 
 def _learn_user(request: TokenRequest, serializer: Any, _result: Any) -> None:
     request.set_user(getattr(serializer, "user", None))
 
 
-def _remember_user(rule: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Wrap the rule that tells whether a user gets a token.
-
-    It is the one place where a refresh shows the user that it has loaded, which saves a query.
-    """
-
-    @wraps(rule)
-    def watched(user: Any) -> bool:
-        _learn_from_rule(user)
-        return rule(user)
-
-    return watched
-
-
-@never_raise
 def _learn_from_rule(user: Any) -> None:
     if (request := current_token_request()) is not None:
         request.set_user(user)

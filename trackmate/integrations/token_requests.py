@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.db.models import Model
-from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor
 from trackmate.capture.accounts import account_with, identify_account
 from trackmate.capture.events.merging import LOGINS
-from trackmate.capture.events.receivers import record_auth_event
-from trackmate.conf import get_settings
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
-from trackmate.pipeline import is_recording, never_raise
+from trackmate.integrations.wrapping import call_after
+from trackmate.pipeline import never_raise
 
 FIRST_SERVER_ERROR = 500
 
@@ -57,7 +56,7 @@ class TokenRequest:
     def __init__(self, purpose: Purpose) -> None:
         self.purpose = purpose
 
-    def __call__(self, activity: Activity, _response: HttpResponseBase | None) -> None:
+    def __call__(self, activity: Activity) -> None:
         """Record the outcome of the request that `activity` describes."""
         scope = current_scope()
         if scope is None:
@@ -137,20 +136,19 @@ def begin_token_request(purpose: Purpose) -> TokenRequest | None:
     What the request is for is decided by the first call.
     """
     scope = current_scope()
-    if scope is None or scope.closed or not get_settings().TRACK_AUTH or not is_recording():
+    if scope is None or scope.closed or not is_tracked():
         return None
     request = current_token_request()
     if request is None:
-        request = TokenRequest(purpose)
-        scope.at_end.append(request)
+        request = scope.token_request = TokenRequest(purpose)
     return request
 
 
 def current_token_request() -> TokenRequest | None:
     """Return the current request if it is one to an endpoint of tokens."""
     scope = current_scope()
-    found = scope.at_end if scope is not None else ()
-    return next((each for each in found if isinstance(each, TokenRequest)), None)
+    request = scope.token_request if scope is not None else None
+    return request if isinstance(request, TokenRequest) else None
 
 
 def client_name(client: Any) -> str:
@@ -187,21 +185,13 @@ def watch_method(cls: type, name: str, purpose: Purpose | None, learn: Learn | N
 
 def watch_web_tokens(token_class: Any, settings: Any) -> None:
     """Learn whose JSON web token was sent from the claims of a token that was found valid."""
-    verify = token_class.verify
 
-    @never_raise
-    def learn(token: Any) -> None:
+    def learn(_result: Any, token: Any, *_args: Any, **_kwargs: Any) -> None:
         key = token.get(settings.USER_ID_CLAIM)
         if (request := current_token_request()) is not None and key is not None:
             request.find_actor = partial(_find_actor, settings.USER_ID_FIELD, key)
 
-    @wraps(verify)
-    def watched(token: Any, *args: Any, **kwargs: Any) -> Any:
-        result = verify(token, *args, **kwargs)
-        learn(token)
-        return result
-
-    token_class.verify = watched
+    call_after(token_class, "verify", learn)
 
 
 def _find_actor(field: str, key: Any) -> tuple[Any, str]:

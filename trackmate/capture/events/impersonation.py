@@ -11,20 +11,18 @@ from time import monotonic
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY, get_user_model
-from django.db import router
 from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity, Target, describe_actor, label_of
+from trackmate.capture.accounts import account_with
 from trackmate.capture.actors import read_session, request_user
-from trackmate.capture.events.receivers import record_auth_event
+from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope
-from trackmate.db.time_limits import limit_time
-from trackmate.db.transactions import protected_transactions
 from trackmate.enums import ActionType, Source, Status
-from trackmate.pipeline import is_recording, never_raise
+from trackmate.pipeline import never_raise
 
 BEGIN = "auth.impersonation.begin"
 END = "auth.impersonation.end"
@@ -56,7 +54,7 @@ def record_end(request: HttpRequest | None, person: Person, account: Model) -> N
 def _record(
     request: HttpRequest | None, action: str, person: Person, account: Model, *, reason: str = ""
 ) -> None:
-    if get_settings().TRACK_AUTH and is_recording():
+    if is_tracked():
         key, label = person
         record_auth_event(
             request,
@@ -149,10 +147,7 @@ def find_person(session: Any, key: Any) -> Person:
 @never_raise
 @lru_cache(maxsize=1_000)
 def _label_of(key: Any, _slot: float) -> str:
-    model = get_user_model()
-    alias = router.db_for_read(model)
-    with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
-        user = model._base_manager.using(alias).filter(pk=key).first()
+    user = account_with("pk", key)
     return "" if user is None else describe_actor(user)[1]
 
 

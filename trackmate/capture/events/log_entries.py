@@ -8,9 +8,9 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
-from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import Activity, Target, as_plain_str, describe_actor, label_of
+from trackmate.capture.actors import loaded_user
 from trackmate.clock import aware
 from trackmate.context.scope import current_scope
 from trackmate.db.transactions import protected_transactions
@@ -67,10 +67,7 @@ def _actor(entry: Any) -> dict[str, Any]:
         return {}
     scope = current_scope()
     if scope is not None and not scope.closed:
-        user = scope.request.__dict__.get("user")
-        if isinstance(user, LazyObject):
-            # Not evaluated here: that would be a query.
-            user = None if user._wrapped is empty else user._wrapped
+        user = loaded_user(scope.request)
         if str(getattr(user, "pk", None)) == str(entry.user_id):
             return {}
     label = ""

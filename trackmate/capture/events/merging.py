@@ -1,8 +1,8 @@
-"""Merging what several signals and logs tell of one act on an account."""
+"""Merging what several signals and log entries describe: one act on one object."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -20,10 +20,49 @@ _SAME_ACTS = (
 _RANKS = {name: (act, rank) for act in _SAME_ACTS for rank, name in enumerate(act)}
 
 
+def join_entries(events: Sequence[Activity]) -> list[Activity]:
+    """Return the events with one entry of the admin's logs for each object.
+
+    Wagtail logs that a page was created, and that it was published. A creation or deletion says
+    what was done, else the last entry; `extra` names the actions of all.
+    """
+    entries: dict[tuple[str, str], list[Activity]] = {}
+    for each in events:
+        if each.source == Source.ADMIN and each.target is not None:
+            entries.setdefault(object_of(each), []).append(each)
+    joined = {each.id: _join(several) for several in entries.values() for each in several[:1]}
+    left_out = {each.id for several in entries.values() for each in several[1:]}
+    return [joined.get(each.id, each) for each in events if each.id not in left_out]
+
+
+def _join(entries: Sequence[Activity]) -> Activity:
+    if len(entries) == 1:
+        return entries[0]
+    weighty = [
+        each for each in entries if each.action_type in (ActionType.CREATE, ActionType.DELETE)
+    ]
+    main = (weighty or entries)[-1]
+    actions = list(dict.fromkeys(each.action for each in entries))
+    extra = merge_documents(each.extra for each in entries)
+    return main.replace(
+        remarks="; ".join(dict.fromkeys(each.remarks for each in entries if each.remarks)),
+        changes=merge_documents(each.changes for each in entries) or None,
+        extra=(extra | {"entries": actions} if len(actions) > 1 else extra) or None,
+    )
+
+
+def merge_documents(documents: Iterable[Any]) -> dict[str, Any]:
+    """Return the keys of all dictionaries, with the value of the last one that has it."""
+    merged: dict[str, Any] = {}
+    for each in documents:
+        merged.update(each or {})
+    return merged
+
+
 def merge_events(events: Sequence[Activity]) -> list[Activity]:
     """Return the activities of a request with one event for each act on an account.
 
-    A package tells of a new password, the user is saved with it, and the admin's log has an entry:
+    A package reports a new password, the user is saved with it, and the admin's log has an entry:
     that is one event. Groups that were added and removed again are none.
     """
     merged: dict[Any, Activity] = {}
@@ -57,8 +96,7 @@ def _rank(event: Activity) -> int:
 
 def object_of(activity: Activity) -> tuple[str, str]:
     """Return model and key of what an activity is about."""
-    target = activity.target
-    return (target.model, target.object_id) if target else ("", "")
+    return activity.target.identity if activity.target else ("", "")
 
 
 def _merge(event: Activity, later: Activity) -> Activity:
@@ -72,7 +110,7 @@ def _merge(event: Activity, later: Activity) -> Activity:
 
 
 def _net(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what two changes come to together."""
+    """Return two changes as one, from the first old to the last new value."""
     net = {**changes, **later}
     for name in changes.keys() & later.keys():
         if isinstance(later[name], Mapping):
@@ -124,11 +162,9 @@ def _add_entries(activities: list[Activity]) -> list[Activity]:
 
 def _add_entry(event: Activity, entry: Activity) -> Activity:
     # The admin's log knows the names of groups.
-    changes = {**(event.changes or {}), **(entry.changes or {})}
-    extra = {**(event.extra or {}), **(entry.extra or {})}
     return event.replace(
-        changes=changes or None,
-        extra=extra or None,
+        changes=merge_documents([event.changes, entry.changes]) or None,
+        extra=merge_documents([event.extra, entry.extra]) or None,
         remarks=event.remarks or entry.remarks,
         reason=event.reason or entry.reason,
     )

@@ -25,7 +25,7 @@ def on_login(*, user: Any = None, request: HttpRequest | None = None, **_kwargs:
     """Record a login."""
     if (scope := current_scope()) is not None:
         scope.checked_account = None
-    if _is_tracked():
+    if is_tracked():
         record_auth_event(request, ActionType.LOGIN, action="auth.login", **_actor(user))
 
 
@@ -37,7 +37,7 @@ def on_logout(*, user: Any = None, request: HttpRequest | None = None, **_kwargs
     if (scope := current_scope()) is not None:
         # The request ends as an anonymous one.
         scope.actor = describe_actor(user)
-    if _is_tracked():
+    if is_tracked():
         # The session is gone when the request ends.
         found = request_impersonator(request, user.pk) if request is not None else None
         values = {**_actor(user), **(found or {})}
@@ -52,7 +52,7 @@ def on_login_failed(
     **_kwargs: Any,
 ) -> None:
     """Record a failed login, with its account as `FAILED_LOGIN_IDENTIFIER` allows."""
-    if not _is_tracked():
+    if not is_tracked():
         return
     action = "auth.login"
     if (scope := current_scope()) is not None:
@@ -104,7 +104,8 @@ def on_export(
     record(activity)
 
 
-def _is_tracked() -> bool:
+def is_tracked() -> bool:
+    """Return True if logins and events of accounts are recorded."""
     return get_settings().TRACK_AUTH and is_recording()
 
 

@@ -56,7 +56,7 @@ _PERSONS = ("actor", "impersonator")
 def current_origin() -> dict[str, Any]:
     """Return who starts a task now, in which request and why, as JSON-ready data.
 
-    That is what the surrounding `bind()` and the request tell. It runs no query: the user of the
+    The values of `bind()` come before those of the request. It runs no query: the user of the
     request is known once something has read `request.user`.
     """
     scope = current_scope()
