@@ -50,10 +50,13 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     framework of the view, and last the method and the status code. What is folded into the activity
     of the request is removed from the scope.
     """
-    scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
+    if scope.commitments:
+        scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
     activity = _describe_by_view(activity, scope, response) or activity
     activity = _describe_by_page(activity, scope, response) or activity
     _record_token_request(activity, scope)
+    if not scope.activities:
+        return activity
     scope.change(lambda events: merge_events(join_entries(events)))
     if is_excluded(activity.method, scope.request.path_info, scope):
         # The events are recorded without the request's data.
