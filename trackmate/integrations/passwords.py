@@ -13,6 +13,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from trackmate.capture.actors import loaded_user
 from trackmate.context.scope import current_scope
 
 
@@ -25,7 +26,9 @@ def install() -> None:
 def _remember_user(check: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(check)
     def watched(user: AbstractBaseUser, *args: Any, **kwargs: Any) -> Any:
-        if (scope := current_scope()) is not None:
+        scope = current_scope()
+        # Whoever is logged in confirms it to the view, and not to a backend.
+        if scope is not None and loaded_user(scope.request) is not user:
             scope.checked_account = user
         return check(user, *args, **kwargs)
 
