@@ -21,6 +21,7 @@ from tests.projects import Project
 from trackmate import bind, suppress
 from trackmate.activity import Target
 from trackmate.diagnostics import counts
+from trackmate.integrations.account_events import record_account_event
 from trackmate.redaction.text import keyed_hash
 
 pytestmark = [
@@ -324,9 +325,11 @@ def test_a_password_that_is_locked_is_set(alice, activities, update_fields):
     assert actions(activities) == ["auth.password.set"]
 
 
-def test_a_hash_of_ones_own_is_a_password_too(alice, activities):
-    alice.password = hashers.make_password(NEW)
-    alice.save()
+@pytest.mark.parametrize("update_fields", [None, ["password"]])
+def test_a_hash_of_ones_own_is_a_password_too(activities, update_fields):
+    user = User.objects.get(pk=make("alice").pk)
+    user.password = hashers.make_password(NEW)
+    user.save(update_fields=update_fields)
     assert actions(activities) == ["auth.password.set"]
 
 
@@ -509,6 +512,14 @@ def test_a_request_that_fails_is_not_what_it_did_before(within, alice):
         ("change/", "Failed"),
         ("auth.user.deactivate", "Success"),
     ]
+
+
+def test_each_attempt_that_has_failed_counts(within, alice):
+    def try_codes(_request):
+        for _code in range(3):
+            record_account_event("auth.mfa.failed", alice, status="Failed")
+
+    assert actions(within(try_codes)) == ["auth.mfa.failed"] * 3
 
 
 def test_what_is_rolled_back_is_not_claimed(within, alice, editors):

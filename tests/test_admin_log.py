@@ -470,6 +470,21 @@ def test_no_query_is_ours(boss, activities, delivery, order, monkeypatch):
     assert {each.changes for each in activities} == {None}
 
 
+class NamedValue(forms.Form):
+    name = forms.CharField()
+    value = forms.CharField()
+
+
+@pytest.mark.parametrize("add", [True, False])
+def test_what_other_fields_make_a_secret_is_none_of_the_changes(add):
+    new, old = "battery staple", "" if add else "correct horse"
+    form = NamedValue(
+        {"name": "smtp_password", "value": new}, initial={"name": "smtp_password", "value": old}
+    )
+    assert form.is_valid()
+    assert describe_forms(form, [], add=add)["value"] == [None if add else MASK, MASK]
+
+
 def test_choices_that_need_a_query_have_no_label(order):
     class Pick(forms.Form):
         of_query = forms.ChoiceField(choices=lambda: Order.objects.values_list("pk", "number"))

@@ -6,12 +6,14 @@ import pytest
 from django.contrib.auth import authenticate, get_user_model, login, logout, user_login_failed
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.db import connection
+from django.http import HttpResponse
 from django.test import AsyncClient, RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from trackmate import bind
 from trackmate.activity import Target
 from trackmate.diagnostics import counts
+from trackmate.middleware import TrackmateMiddleware
 from trackmate.redaction.text import keyed_hash
 
 pytestmark = [pytest.mark.database, pytest.mark.users, pytest.mark.django_db]
@@ -181,6 +183,28 @@ def test_an_account_whose_password_was_checked_is_not_looked_up_again(client, al
 def test_the_last_account_that_was_tried_is_not_taken_for_the_next(client, alice, activities):
     client.post("/sign-in/twice/", {"username": "alice", "password": "wrong"})
     assert sorted(name_of(each) for each in activities) == ["alice", hashed("mallory")]
+
+
+def log_in(request):
+    authenticate(request, username="alice", password="correct horse")
+
+
+def confirm(request):
+    request.user.check_password("wrong")
+
+
+@pytest.mark.parametrize("act", [log_in, confirm])
+def test_an_account_of_another_act_is_not_taken_for_the_one_that_failed(alice, activities, act):
+    def view(request):
+        request.user = alice
+        act(request)
+        fail("nobody")
+        return HttpResponse()
+
+    request = RequestFactory().post("/tokens/")
+    TrackmateMiddleware(view)(request)
+    request.close()
+    assert [each.target.object_repr for each in activities] == [hashed("nobody")]
 
 
 def test_an_account_is_found_by_whatever_a_backend_finds_it(client, alice, activities, settings):

@@ -210,6 +210,29 @@ def test_nothing_of_a_command_stays_behind(activities):
     assert (activities[1].actor_label, activities[1].extra) == ("", None)
 
 
+@pytest.mark.usefixtures("thread_connections")
+def test_a_wrapper_of_the_project_is_taken_away_from_a_new_connection():
+    opened = connection.copy()
+    asked = []
+
+    def note(execute, *args):
+        asked.append(args)
+        return execute(*args)
+
+    def ask():
+        with opened.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def work():
+        with opened.execute_wrapper(note):
+            ask()
+        ask()
+
+    run(work=work)
+    assert len(asked) == 1
+    assert opened.execute_wrappers == []
+
+
 def test_a_called_command_is_a_part_of_its_caller(activities):
     call_command(Invoices())
     assert activities == []

@@ -1,7 +1,7 @@
 """What the row of a request says: the events that fold into it, and those that stay apart."""
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -190,6 +190,14 @@ def roll_back_an_inner_block(request):
     return HttpResponse()
 
 
+def roll_back_a_savepoint_by_name(request):
+    with transaction.atomic():
+        sid = connection.savepoint()
+        record_if_kept(entry(), "default")
+        connection.savepoint_rollback(sid=sid)
+    return HttpResponse()
+
+
 def commit(request):
     with transaction.atomic():
         record_if_kept(entry(), "default")
@@ -204,6 +212,7 @@ def autocommit(request):
 OF_TRANSACTIONS = [
     (roll_back, [""]),
     (roll_back_an_inner_block, ["shop.order.update"]),
+    (roll_back_a_savepoint_by_name, [""]),
     (commit, ["shop.order.delete"]),
     (autocommit, ["shop.order.delete"]),
 ]
@@ -217,6 +226,24 @@ def test_nothing_is_claimed_that_was_rolled_back(respond, view, actions):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("view", "actions"), OF_TRANSACTIONS)
 def test_the_same_where_transactions_are_committed(respond, view, actions):
+    assert [row.action for row in respond(view=view)] == actions
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("end", "actions"), [(transaction.rollback, [""]), (transaction.commit, ["shop.order.delete"])]
+)
+def test_a_transaction_without_a_block_counts_as_well(respond, end, actions):
+    def view(request):
+        transaction.set_autocommit(False)
+        try:
+            connection.ensure_connection()
+            record_if_kept(entry(), "default")
+            end()
+        finally:
+            transaction.set_autocommit(True)
+        return HttpResponse()
+
     assert [row.action for row in respond(view=view)] == actions
 
 

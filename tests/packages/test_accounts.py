@@ -144,6 +144,21 @@ def ask_for_reset_of_nobody(alice):
     assert "mallory" not in repr(alice.activities)
 
 
+def ask_for_code(alice):
+    alice.post("/accounts/login/code/", {"email": "alice@example.org"})
+
+
+def ask_for_code_of_nobody(alice):
+    alice.post("/accounts/login/code/", {"email": "mallory@example.org"})
+    assert "mallory" not in repr(alice.activities)
+
+
+def ask_for_code_of_nobody_by_app(alice):
+    path = "/_allauth/browser/v1/auth/code/request"
+    alice.post(path, {"email": "mallory@example.org"}, JSON)
+    assert "mallory" not in repr(alice.activities)
+
+
 def ask_for_reset_of_rest(alice):
     alice.post("/rest/password/reset/", {"email": "alice@example.org"}, JSON)
 
@@ -372,6 +387,9 @@ DONE, FAILED = ("Action", "Success"), ("Action", "Failed")
         (ask_for_reset_by_app, [("auth.password.reset_request", *DONE, "alice")]),
         (ask_for_reset_of_rest, [("auth.password.reset_request", *DONE, "alice")]),
         (ask_for_reset_of_nobody, [("auth.password.reset_request", *FAILED, MALLORY)]),
+        (ask_for_code, [("auth.login.code_request", *DONE, "alice")]),
+        (ask_for_code_of_nobody, [("auth.login.code_request", *FAILED, MALLORY)]),
+        (ask_for_code_of_nobody_by_app, [("auth.login.code_request", *FAILED, MALLORY)]),
         (reset_password, [("auth.password.reset", *UPDATE, "alice")]),
         (add_email, [("auth.email.add", *UPDATE, "alice")]),
         (confirm_email, [("auth.email.confirm", *UPDATE, "alice")]),

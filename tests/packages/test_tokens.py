@@ -546,6 +546,13 @@ def test_a_token_refused(client, alice, application, changes, refused):
     assert_unseen(SECRET, "wrong horse 7", "wrong secret 7")
 
 
+def test_a_name_beside_the_secret_of_a_client_may_be_a_password(client, application):
+    typed = {"username": "battery staple", "client_secret": "wrong secret 7"}
+    ask(client, application("password"), **password_grant(**typed))
+    assert row() == (REFUSED, "", "Weather")
+    assert_unseen("battery staple", "battery+staple")
+
+
 def test_a_token_for_a_code(client, alice, application):
     made = application("authorization-code")
     grant_of(made, alice)

@@ -30,10 +30,11 @@ from trackmate.redaction.text import clean_line, keyed_hash
 MAX_IDENTIFIER = 255
 
 
-def identify_account(credentials: Mapping[str, Any]) -> Target | None:
+def identify_account(credentials: Mapping[str, Any], account: Model | None = None) -> Target | None:
     """Return the account of a failed login as `FAILED_LOGIN_IDENTIFIER` allows.
 
-    An account that does not exist, or that must not be named, has a hash as its key and its name.
+    `account` is the one that they belong to, if that is known. One that does not exist, or that
+    must not be named, has a hash as its key and its name.
     """
     mode = get_settings().FAILED_LOGIN_IDENTIFIER
     name, value = _find_identifier(credentials)
@@ -42,8 +43,10 @@ def identify_account(credentials: Mapping[str, Any]) -> Target | None:
         _mask_in_request(identifier)
         return None
     if mode in ("known", "full"):
-        account = _take_checked_account() or (
-            find_account(identifier, name) if identifier else None
+        account = (
+            account
+            or _take_checked_account()
+            or (find_account(identifier, name) if identifier else None)
         )
         if account is not None:
             return Target.from_instance(account)
@@ -62,7 +65,8 @@ def _take_checked_account() -> Model | None:
         return None
     account: Model | None = scope.checked_account
     scope.checked_account = None
-    return account
+    # `authenticate()` gives a backend to those whom it accepts: another login has failed.
+    return None if hasattr(account, "backend") else account
 
 
 def _find_identifier(credentials: Mapping[str, Any]) -> tuple[str, Any]:

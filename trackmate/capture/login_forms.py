@@ -105,6 +105,9 @@ def _is_password(name: str) -> bool:
     if secret_names().sensitivity(name) < Sensitivity.SECRET:
         return False
     words = words_of(name)
+    if words[:1] == ("client",):
+        # That of an application.
+        return False
     return any(
         word in PASSWORDS or word in LOGIN_SECRETS or word.endswith(("password", "pass", "pw"))
         for word in (*words, "".join(words))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
 
@@ -40,45 +41,65 @@ class Commitment:
     def __init__(self, alias: str) -> None:
         connection = connections[alias]
         self.is_kept = True
-        self._savepoints = frozenset(connection.savepoint_ids)
-        if connection.in_atomic_block:
-            _uncommitted(connection).append(self)
-
-    def roll_back(self, savepoint: str | None) -> None:
-        """Note that a savepoint, or the transaction, is rolled back."""
-        if savepoint is None or savepoint in self._savepoints:
-            self.is_kept = False
+        if is_in_transaction(connection):
+            _uncommitted(connection).pending.append(self)
 
 
-def _uncommitted(connection: Any) -> list[Commitment]:
-    """Return the commitments of a connection's transaction, which is watched from now on."""
-    if _UNCOMMITTED not in connection.__dict__:
-        connection.__dict__[_UNCOMMITTED] = []
-        for name in ("commit", "rollback", "savepoint_rollback"):
-            connection.__dict__[name] = _watch(ref(connection), name)
-    pending: list[Commitment] = connection.__dict__[_UNCOMMITTED]
-    return pending
+@dataclass(slots=True)
+class _Uncommitted:
+    """What was done in the current transaction of a connection."""
+
+    pending: list[Commitment] = field(default_factory=list)
+    savepoints: dict[Any, int] = field(default_factory=dict)
+    """How much had been done when each savepoint was made."""
+
+    def after_savepoint(self, savepoint: Any) -> None:
+        if savepoint is not None:
+            self.savepoints[savepoint] = len(self.pending)
+
+    def after_savepoint_rollback(self, savepoint: Any) -> None:
+        # One that is not known was made before anything was done.
+        self._roll_back_to(self.savepoints.get(savepoint, 0))
+
+    def after_rollback(self, _result: None) -> None:
+        self._roll_back_to(0)
+        self.after_commit(None)
+
+    def after_commit(self, _result: None) -> None:
+        self.pending.clear()
+        self.savepoints.clear()
+
+    def _roll_back_to(self, start: int) -> None:
+        for each in self.pending[start:]:
+            each.is_kept = False
+        del self.pending[start:]
 
 
 _UNCOMMITTED = "_trackmate_uncommitted"
 
 
-def _watch(connection_ref: Callable[[], Any], name: str) -> Callable[..., Any]:
-    """Return a method of a connection that also updates the commitments."""
+def _uncommitted(connection: Any) -> _Uncommitted:
+    """Return what the connection's transaction has done; it is watched from now on."""
+    if _UNCOMMITTED not in connection.__dict__:
+        connection.__dict__[_UNCOMMITTED] = found = _Uncommitted()
+        for name in ("commit", "rollback", "savepoint", "savepoint_rollback"):
+            connection.__dict__[name] = _watch(ref(connection), name, found)
+    watched: _Uncommitted = connection.__dict__[_UNCOMMITTED]
+    return watched
 
-    def watched(savepoint: str | None = None) -> None:
+
+def _watch(
+    connection_ref: Callable[[], Any], name: str, uncommitted: _Uncommitted
+) -> Callable[..., Any]:
+    """Return a method of a connection that tells the commitments what happens to them."""
+    note = getattr(uncommitted, f"after_{name}")
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
         connection = connection_ref()
-        method = getattr(type(connection), name)
-        if name == "savepoint_rollback":
-            method(connection, savepoint)
-        else:
-            method(connection)
-        pending: list[Commitment] = connection.__dict__[_UNCOMMITTED]
-        if name != "commit":
-            for each in pending:
-                each.roll_back(savepoint)
-        if savepoint is None:
-            pending.clear()
+        result = getattr(type(connection), name)(connection, *args, **kwargs)
+        # Only a rollback to a savepoint has an argument.
+        note(next(iter((*args, *kwargs.values())), result))
+        return result
 
     return watched
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -49,18 +49,23 @@ def record_account_event(
 
 
 def record_reset_request(email: Any, accounts: Iterable[Model]) -> None:
-    """Record that somebody has asked for a link or a code to reset the password of an account.
+    """Record that somebody has asked for a link or a code to reset the password of an account."""
+    record_request_for("auth.password.reset_request", {"email": email}, accounts)
+
+
+def record_request_for(action: str, typed: Mapping[str, Any], accounts: Iterable[Model]) -> None:
+    """Record that somebody has asked for a link or a code for an account.
 
     For none of them it has failed, and what was typed is kept as after a failed login.
     """
-    action, is_known = "auth.password.reset_request", False
+    is_known = False
     for account in accounts:
         is_known = True
         record_account_event(action, account, action_type=ActionType.ACTION)
     if not is_known and is_tracked():
         record_account_event(
             action,
-            identify_account({"email": email}),
+            identify_account(typed),
             action_type=ActionType.ACTION,
             status=Status.FAILED.value,
         )

@@ -131,6 +131,8 @@ def _is_rehash(user: Any, update_fields: Collection[str] | None) -> bool:
     return (
         update_fields is not None
         and {*update_fields} == {_PASSWORD}
+        # It has set the password and taken it away again; a hash of one's own leaves no trace.
+        and "_password" in user.__dict__
         and is_password_usable(user.password)
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 from allauth.account import signals
 from allauth.account.forms import ResetPasswordForm
+from allauth.account.internal import flows
 from django.apps import apps
 from django.db.models import Model
 from django.dispatch import Signal
@@ -19,6 +21,7 @@ from trackmate.integrations.account_events import (
     account_of,
     describe_account,
     record_account_event,
+    record_request_for,
     record_reset_request,
 )
 from trackmate.integrations.wrapping import call_after
@@ -26,7 +29,7 @@ from trackmate.pipeline import never_raise
 
 
 def install() -> None:
-    """Connect the signals, and wrap the form that sends none."""
+    """Connect the signals, and wrap what sends none: the form to reset, and logins by a code."""
     _connect(signals.user_signed_up, _on_signup)
     _connect(signals.password_changed, _record_as("auth.password.change"))
     _connect(signals.password_set, _record_as("auth.password.set"))
@@ -51,6 +54,10 @@ def install() -> None:
         _install_social()
     for form in _reset_forms():
         call_after(form, "save", _record_reset)
+    # Newer than the others, and named by no public module.
+    flow = getattr(flows, "login_by_code", None)
+    if (process := getattr(flow, "LoginCodeVerificationProcess", None)) is not None:
+        process.initiate = classmethod(_watch_code_request(process.initiate.__func__))
 
 
 def _install_mfa() -> None:
@@ -188,3 +195,27 @@ def _reset_forms() -> Iterable[Any]:
 
 def _record_reset(_result: Any, form: Any, *_args: Any, **_kwargs: Any) -> None:
     record_reset_request(form.cleaned_data.get("email"), form.users)
+
+
+# --- logins by a code ------------------------------------------------------------------------
+
+
+def _watch_code_request(initiate: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(initiate)
+    def watched(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        result = initiate(cls, *args, **kwargs)
+        _record_code_request(**kwargs)
+        return result
+
+    return watched
+
+
+@never_raise
+def _record_code_request(
+    *, user: Any = None, email: Any = None, phone: Any = None, stage: Any = None, **_kwargs: Any
+) -> None:
+    # With a stage the code is a step of a login that has begun by other means.
+    if stage is None:
+        typed = {"email": email} if email else {"phone": phone}
+        accounts = [] if user is None else [user]
+        record_request_for("auth.login.code_request", typed, accounts)

@@ -197,7 +197,8 @@ class CommandRun:
 
     def _watch(self, connection: BaseDatabaseWrapper) -> None:
         if self._on_query not in connection.execute_wrappers:
-            connection.execute_wrappers.append(self._on_query)
+            # First: the end of a wrapper of the project takes the last one away.
+            connection.execute_wrappers.insert(0, self._on_query)
             self._watched.append(connection)
 
     def _on_connection(self, *, connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from trackmate.capture.actors import loaded_user
 from trackmate.context.scope import current_scope
 from trackmate.integrations.wrapping import call_before
 
@@ -21,5 +22,7 @@ def install() -> None:
 
 
 def _remember_user(user: AbstractBaseUser, *_args: Any, **_kwargs: Any) -> None:
-    if (scope := current_scope()) is not None:
+    scope = current_scope()
+    # Whoever is logged in confirms it to the view, and not to a backend.
+    if scope is not None and loaded_user(scope.request) is not user:
         scope.checked_account = user

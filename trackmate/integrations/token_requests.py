@@ -114,9 +114,8 @@ class TokenRequest:
         account = self.user if isinstance(self.user, get_user_model()) else None
         if self.purpose is LOGIN and (account := account or scope.checked_account) is not None:
             # The password was right, so no signal was sent.
-            scope.checked_account = account
             name = {get_user_model().USERNAME_FIELD: account.get_username()}
-            if (target := identify_account(name)) is not None:
+            if (target := identify_account(name, account)) is not None:
                 return target
         elif account is not None:
             return Target.without_query(account)

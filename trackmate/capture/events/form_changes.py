@@ -19,7 +19,7 @@ from trackmate.context.scope import current_scope
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import QueryNotAllowedError, no_queries
 from trackmate.redaction.known_secrets import MASK
-from trackmate.redaction.redactor import secret_names
+from trackmate.redaction.redactor import get_redactor, secret_names
 from trackmate.redaction.text import keyed_hash
 
 Change = Any
@@ -45,9 +45,14 @@ def describe_forms(form: Any, formsets: Iterable[Any], *, add: bool) -> dict[str
 
 def _form_changes(form: Any, names: Iterable[str] | None) -> Iterator[tuple[str, Change]]:
     """Yield the changes of these fields, or the values of all fields of a new object."""
+    secret = _secret_fields(form)
     for name in form.cleaned_data if names is None else names:
         field = form.fields.get(name)
         value = form.cleaned_data.get(name)
+        if name in secret:
+            old = None if names is None else form.initial.get(name)
+            yield name, [MASK if each else None for each in (old, value)]
+            continue
         if isinstance(field, forms.FileField):
             value = _stored_file(form, name, value)
         if names is not None:
@@ -56,6 +61,21 @@ def _form_changes(form: Any, names: Iterable[str] | None) -> Iterator[tuple[str,
             yield name, [MASK, MASK] if change == [None, None] else change
         elif (new := _value(field, value)) not in (None, "", []):
             yield name, [None, new]
+
+
+def _secret_fields(form: Any) -> set[str]:
+    """Return the fields that are secrets by what is said in others: the value of a name.
+
+    The change of a field alone no longer tells.
+    """
+    scope = current_scope()
+    redactor = scope.redactor if scope is not None else get_redactor()
+    found: set[str] = set()
+    for values in (form.initial, form.cleaned_data):
+        texts = {name: value for name, value in values.items() if isinstance(value, str)}
+        masked = redactor.mask_data(texts)
+        found |= {name for name in texts if masked.get(name) == MASK}
+    return found
 
 
 def _formset_changes(formset: Any) -> Iterator[tuple[str, Change]]:

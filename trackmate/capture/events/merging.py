@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from trackmate.activity import Activity
-from trackmate.enums import ActionType, Source
+from trackmate.enums import ActionType, Source, Status
 
 LOGINS = frozenset({ActionType.LOGIN.value, ActionType.LOGOUT.value, ActionType.LOGIN_FAILED.value})
 
@@ -74,7 +74,8 @@ def merge_events(events: Sequence[Activity]) -> list[Activity]:
 
 
 def _key_of_act(event: Activity) -> Any:
-    if not _is_account_event(event):
+    if not _is_account_event(event) or event.status == Status.FAILED:
+        # Each attempt counts: a request can try many codes.
         return event.id
     extra = sorted((event.extra or {}).items())
     return (_act(event), object_of(event), event.status, str(extra))
