@@ -124,7 +124,9 @@ def test_the_end_of_a_long_name_says_what_it_is():
     assert "x" * 500 + "_password" in SecretNames()
 
 
-@pytest.mark.parametrize("name", ["code", "key", "hash", "x_code", "emailKey2", "keys", "Code"])
+@pytest.mark.parametrize(
+    "name", ["code", "key", "hash", "x_code", "emailKey2", "keys", "Code", "refresh"]
+)
 def test_some_names_are_judged_by_what_is_around_them(name):
     assert SecretNames().sensitivity(name) >= Sensitivity.CONTEXTUAL
 
@@ -767,7 +769,7 @@ def test_what_is_said_of_a_secret_in_a_structure_stays(value):
 
 
 @pytest.mark.parametrize("levels", [1, 3, 7, 15])
-@pytest.mark.parametrize("name", ["password", "tokens", "credentials"])
+@pytest.mark.parametrize("name", ["password", "tokens", "credentials", "creds"])
 def test_a_secret_is_found_at_any_depth_below_its_name(name, levels):
     value = Z
     for level in range(levels):
@@ -941,7 +943,7 @@ def test_what_looks_random_is_masked_where_it_is_about_authentication():
     value = {"refresh": TOKEN, "a": {"t": TOKEN}, "id": TOKEN, "next": f"/a/{TOKEN[:20]}/"}
     masked = {**value, "refresh": MASK, "a": {"t": MASK}}
     assert get_redactor(is_authentication=True).mask_data(value) == masked
-    assert get_redactor().mask_data(value) == value
+    assert get_redactor().mask_data(value) == {**value, "refresh": MASK}
 
 
 @pytest.mark.parametrize("value", [TOKEN, [TOKEN], {"results": [TOKEN]}, [[{"a": [TOKEN]}]]])

@@ -21,6 +21,7 @@ from trackmate.capture.actors import read_session, request_user
 from trackmate.capture.events.receivers import is_tracked, record_auth_event
 from trackmate.conf import get_settings
 from trackmate.context.scope import Scope, current_scope
+from trackmate.db.keys import parse_key
 from trackmate.enums import ActionType, Source, Status
 from trackmate.pipeline import never_raise
 
@@ -101,7 +102,8 @@ def _expect_begin(
     scope = current_scope()
     if scope is None or not get_settings().TRACK_AUTH or _has_begun(scope):
         return
-    key = account_key(*args, **kwargs)
+    # It comes from the client.
+    key = parse_key(get_user_model(), account_key(*args, **kwargs))
     target = None if key is None else Target(model=label_of(get_user_model()), object_id=str(key))
 
     def describe(activity: Activity, _response: HttpResponseBase | None) -> Activity:

@@ -51,9 +51,9 @@ ALWAYS_PHRASES = _phrases("""
 """The same for adjacent words."""
 
 SECRET_WORDS = words("""
-    assertion authorization bearer cookie credential csrf csrfmiddlewaretoken csrftoken jwt pat
-    geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame sessionid sid
-    sig signature token xsrf zugangsdaten
+    assertion authorization bearer cookie credential creds csrf csrfmiddlewaretoken csrftoken jwt
+    pat geheimnis hmac pgtid pgtiou samlart samlrequest samlresponse secret segreto sesame
+    sessionid sid sig signature token xsrf zugangsdaten
 """)
 """Words whose values are secret, except numbers, which are counts: `{"token": 2334}`."""
 
@@ -102,7 +102,7 @@ LIKELY_WORDS = words("auth session ticket")
 IDENTIFYING = words("code cookie hash header key secret string token value")
 """Words that make a likely secret a certain one: `session_key`, `auth_token`."""
 
-CONTEXTUAL_WORDS = words("code codigo hash key mfa seed tan tfa")
+CONTEXTUAL_WORDS = words("code codigo hash key mfa refresh seed tan tfa")
 """Last words of names whose values are secret if random, or in the context of authentication."""
 
 HARMLESS_BEFORE = {
