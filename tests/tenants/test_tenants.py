@@ -91,9 +91,9 @@ async def ask_by_asgi(host):
     }
     asked = ApplicationCommunicator(ASGIHandler(), scope)
     await asked.send_input({"type": "http.request", "body": b""})
-    await asked.receive_output()
-    await asked.receive_output()
-    await asked.wait()
+    await asked.receive_output(timeout=20)  # the first request imports much
+    await asked.receive_output(timeout=20)
+    await asked.wait(timeout=20)
 
 
 def test_an_async_request_is_a_row_of_its_tenant(thread_connections):
