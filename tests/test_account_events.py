@@ -570,11 +570,12 @@ def test_nobody_is_told_of_an_error_of_ours(alice, activities, monkeypatch):
     assert counts == {"failed": 2}
 
 
-@pytest.mark.parametrize("email", ["x" * 250, "\x00@example.org", "łódź@example.org", "'; --"])
+WITH_NUL = pytest.param("\x00@example.org", marks=pytest.mark.only_on("sqlite3", "mysql"))
+
+
+@pytest.mark.parametrize("email", ["x" * 250, WITH_NUL, "łódź@example.org", "'; --"])
 def test_any_address_is_recorded(alice, activities, email):
     alice.email = email
-    if "\x00" in email and connection.vendor == "postgresql":
-        pytest.skip("PostgreSQL refuses it")
     alice.save()
     assert only(activities).action == "auth.email.change"
 
