@@ -132,6 +132,16 @@ class Activity(NamedTuple):
         """Create an activity with an aware `action_time`."""
         return cls(id=uuid7(action_time), action_time=action_time, **values)
 
+    @property
+    def has_actor(self) -> bool:
+        """Return True if it has a user, or the name of another actor."""
+        return self.actor_id is not None or bool(self.actor_label)
+
+    @property
+    def has_impersonator(self) -> bool:
+        """Return True if somebody acts as its actor."""
+        return self.impersonator_id is not None or bool(self.impersonator_label)
+
     def replace(self, **values: Any) -> Self:
         """Return a copy with other values. Raise ValueError or TypeError for an unknown field."""
         return self._replace(**values)

@@ -126,6 +126,9 @@ def _fold(request: Activity, scope: Scope, event: Activity) -> Activity:
     }
     if event.status == Status.FAILED:
         values["status"] = event.status
+    if event.action_type == ActionType.LOGIN_FAILED:
+        # Nothing else is known about the account.
+        values["target"] = event.target
     values |= {**_actor_values(event), **_impersonator_values(request, event)}
     values["remarks"] = next((each.remarks for each in folded if each.remarks), request.remarks)
     for name in ("changes", "extra"):
@@ -148,14 +151,14 @@ def _with_same_meaning(events: Sequence[Activity], event: Activity) -> list[Acti
 def _actor_values(event: Activity) -> dict[str, Any]:
     if event.action_type == ActionType.LOGIN_FAILED:
         # Whoever tried it is unknown.
-        return {"actor_id": None, "actor_label": "", "target": event.target}
-    if event.actor_id is not None or event.actor_label:
+        return {"actor_id": None, "actor_label": ""}
+    if event.has_actor:
         return {"actor_id": event.actor_id, "actor_label": event.actor_label}
     return {}
 
 
 def _impersonator_values(request: Activity, event: Activity) -> dict[str, Any]:
-    if event.impersonator_id is not None or event.impersonator_label:
+    if event.has_impersonator:
         key, label = event.impersonator_id, event.impersonator_label
     elif event.actor_id is not None and event.actor_id == request.impersonator_id:
         # The person themselves, who has just begun to act as somebody else.

@@ -33,16 +33,11 @@ def enrich(activity: Activity) -> Activity:
     if activity.request_id in ("", scope.id.hex, scope.received_id):
         # The project may have bound another id since.
         missing["request_id"] = request.request_id
-    if has_no_actor(activity) and activity.action_type != ActionType.LOGIN_FAILED:
+    if not activity.has_actor and activity.action_type != ActionType.LOGIN_FAILED:
         missing.update(actor_id=request.actor_id, actor_label=request.actor_label)
     is_same_actor = missing.get("actor_id", activity.actor_id) == request.actor_id
-    if is_same_actor and activity.impersonator_id is None and not activity.impersonator_label:
+    if is_same_actor and not activity.has_impersonator:
         missing.update(
             impersonator_id=request.impersonator_id, impersonator_label=request.impersonator_label
         )
     return activity.replace(**missing)
-
-
-def has_no_actor(activity: Activity) -> bool:
-    """Return True if an activity has neither a user nor the name of another actor."""
-    return activity.actor_id is None and not activity.actor_label

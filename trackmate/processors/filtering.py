@@ -64,8 +64,7 @@ def _has_excluded_agent(activity: Activity) -> bool:
         bool(rules and activity.user_agent)
         and activity.method in SAFE_METHODS
         and activity.status != Status.FAILED
-        and activity.actor_id is None
-        and not activity.actor_label
+        and not activity.has_actor
         and _names_agent(rules, activity.user_agent[:MAX_AGENT])
     )
 
