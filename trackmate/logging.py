@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 
 from trackmate.activity import as_plain_str, describe_actor
-from trackmate.capture.actors import loaded_user, tenant_of
+from trackmate.capture.actors import loaded_user, tenant_without_query
 from trackmate.context.binding import bound_values
 from trackmate.context.correlation import current_trace
 from trackmate.context.scope import Scope, current_scope
@@ -76,13 +76,4 @@ def _actor_of(scope: Scope) -> str:
 def _tenant_of(scope: Scope) -> str:
     if scope.request_activity is not None:
         return scope.request_activity.tenant or ""
-    session = scope.request.__dict__.get("session")
-    accessed = getattr(session, "accessed", None)
-    try:
-        return tenant_of(scope.request)
-    except Exception:  # noqa: BLE001 (not known yet, or only with a query)
-        return ""
-    finally:
-        if session is not None and accessed is not None:
-            # A log line must not make the response vary on cookies.
-            session.accessed = accessed
+    return tenant_without_query(scope.request)

@@ -15,7 +15,7 @@ from django.utils.functional import LazyObject, empty
 from trackmate.activity import as_plain_str, describe_actor
 from trackmate.conf import get_settings, load_dotted
 from trackmate.db.time_limits import limit_time
-from trackmate.db.transactions import protected_transactions
+from trackmate.db.transactions import no_queries, protected_transactions
 from trackmate.pipeline import never_raise
 from trackmate.redaction.text import keyed_hash
 
@@ -86,6 +86,21 @@ def tenant_of(request: HttpRequest) -> str:
         return ""
     with protected_transactions():
         return as_plain_str(load_dotted(hook)(request))
+
+
+def tenant_without_query(request: HttpRequest) -> str:
+    """Return the tenant of a running request, or "" if `TENANT` fails or needs a query for it."""
+    session = request.__dict__.get("session")
+    was_accessed = getattr(session, "accessed", None)
+    try:
+        with no_queries():
+            return tenant_of(request)
+    except Exception:  # noqa: BLE001 (a project's code, which may run too early)
+        return ""
+    finally:
+        if was_accessed is False:
+            # The response must not vary on cookies because of this.
+            session.accessed = False  # type: ignore[union-attr]
 
 
 def request_user(request: HttpRequest) -> Any:

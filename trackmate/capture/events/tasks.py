@@ -11,14 +11,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
 from trackmate.activity import Activity, as_plain_str
 from trackmate.capture.actors import (
     loaded_user,
     request_actor,
     request_impersonator,
-    tenant_of,
+    tenant_without_query,
 )
 from trackmate.capture.reasons import sent_reason
 from trackmate.conf import get_settings
@@ -84,7 +83,7 @@ def _values_of(scope: Scope) -> dict[str, Any]:
         "request_id": scope.request_id,
         "trace_id": scope.trace_id or current_trace(),
         "reason": sent_reason(request, None),
-        "tenant": _tenant_of(request),
+        "tenant": tenant_without_query(request),
     }
     with no_queries():
         actor = request_actor(request, scope.actor, find_user=loaded_user)
@@ -93,21 +92,6 @@ def _values_of(scope: Scope) -> dict[str, Any]:
         # Else nobody has read the session, which knows the impersonator.
         values |= request_impersonator(request, values["actor_id"]) or {}
     return {**values, **scope.bound}
-
-
-def _tenant_of(request: HttpRequest) -> str | None:
-    """Return the tenant, unless `TENANT` needs a query for it, or fails, which the end reports."""
-    session = request.__dict__.get("session")
-    was_accessed = getattr(session, "accessed", None)
-    try:
-        with no_queries():
-            return tenant_of(request)
-    except Exception:  # noqa: BLE001 (a project's code)
-        return None
-    finally:
-        if was_accessed is False:
-            # The answer does not vary with the cookie because of us.
-            session.accessed = False  # type: ignore[union-attr]
 
 
 def read_origin(header: Any) -> dict[str, Any]:
