@@ -1,5 +1,6 @@
 """Integrations: found when installed, imported only then, and narrowed by a setting."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from trackmate import integrations
 from trackmate.integrations import INTEGRATIONS, Integration
+from trackmate.integrations.wrapping import call_after, call_before
 
 ROOT = Path(__file__).parent.parent
 MODULES = {path.stem for path in (ROOT / "trackmate/integrations").glob("*.py")}
@@ -87,3 +89,49 @@ def test_what_a_project_does_not_use_is_not_imported():
     command = [sys.executable, "-W", "ignore", "-c", PLAIN_PROJECT]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# --- wrapping --------------------------------------------------------------------------------
+
+
+class Shop:
+    def open(self, hour):
+        return f"open at {hour}"
+
+    @classmethod
+    def named(cls, name):
+        return f"{cls.__name__} {name}"
+
+    async def close(self, hour):
+        return f"closed at {hour}"
+
+
+class Kiosk(Shop):
+    """Inherits what is wrapped."""
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "result", "owner"),
+    [
+        ("open", lambda: Kiosk().open(9), "open at 9", Kiosk),
+        ("named", lambda: Kiosk.named("K"), "Kiosk K", Kiosk),
+        ("close", lambda: asyncio.run(Kiosk().close(8)), "closed at 8", Kiosk),
+    ],
+)
+def test_a_function_is_wrapped_without_being_changed(monkeypatch, name, call, result, owner):
+    monkeypatch.setattr(Shop, name, Shop.__dict__[name])
+    before, after = [], []
+
+    def note_before(first, *args):
+        before.append((first if isinstance(first, type) else type(first), args))
+
+    def note_after(found, first, *args):
+        after.append(found)
+        raise RuntimeError("not for the project")
+
+    for _time in range(2):
+        call_before(Shop, name, note_before)
+        call_after(Shop, name, note_after)
+    assert call() == result
+    assert after == [result]
+    assert [each for each, _args in before] == [owner]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import wraps
 from typing import Any
 
 from allauth.account import signals
@@ -57,7 +56,7 @@ def install() -> None:
     # Newer than the others, and named by no public module.
     flow = getattr(flows, "login_by_code", None)
     if (process := getattr(flow, "LoginCodeVerificationProcess", None)) is not None:
-        process.initiate = classmethod(_watch_code_request(process.initiate.__func__))
+        call_after(process, "initiate", _record_code_request)
 
 
 def _install_mfa() -> None:
@@ -200,19 +199,15 @@ def _record_reset(_result: Any, form: Any, *_args: Any, **_kwargs: Any) -> None:
 # --- logins by a code ------------------------------------------------------------------------
 
 
-def _watch_code_request(initiate: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(initiate)
-    def watched(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        result = initiate(cls, *args, **kwargs)
-        _record_code_request(**kwargs)
-        return result
-
-    return watched
-
-
-@never_raise
 def _record_code_request(
-    *, user: Any = None, email: Any = None, phone: Any = None, stage: Any = None, **_kwargs: Any
+    _result: Any,
+    _process: Any,
+    *_args: Any,
+    user: Any = None,
+    email: Any = None,
+    phone: Any = None,
+    stage: Any = None,
+    **_kwargs: Any,
 ) -> None:
     # With a stage the code is a step of a login that has begun by other means.
     if stage is None:

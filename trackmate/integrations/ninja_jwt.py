@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache
 from typing import Any
 
 from ninja.params.models import ParamModel
@@ -23,6 +22,7 @@ from trackmate.integrations.token_requests import (
     watch_method,
     watch_web_tokens,
 )
+from trackmate.integrations.wrapping import call_before
 
 CONFIGURED = SchemaControl(api_settings)
 PURPOSES: dict[type, Purpose] = {
@@ -41,20 +41,14 @@ PURPOSES: dict[type, Purpose] = {
 
 def install() -> None:
     """Wrap what reads the input of an operation: the schemas do their work in validators."""
-    params: Any = ParamModel
-    params.resolve = classmethod(_watch_input(params.resolve.__func__))
+    call_before(ParamModel, "resolve", _note_input)
     watch_method(schema.TokenInputSchemaMixin, "authenticate", LOGIN, _learn_user)
     watch_web_tokens(Token, api_settings)
 
 
-def _watch_input(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(resolve)
-    def watched(params: type[ParamModel], *args: Any, **kwargs: Any) -> Any:
-        if (purpose := _purpose_of(params)) is not None:
-            begin_token_request(purpose)
-        return resolve(params, *args, **kwargs)
-
-    return watched
+def _note_input(params: type[ParamModel], *_args: Any, **_kwargs: Any) -> None:
+    if (purpose := _purpose_of(params)) is not None:
+        begin_token_request(purpose)
 
 
 @cache

@@ -9,27 +9,17 @@ from typing import Any
 from rq.job import Job
 
 from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.integrations.wrapping import call_after
 from trackmate.pipeline import never_raise
 
 
 def install() -> None:
     """Wrap the methods that make and run a job; RQ has no signals."""
-    Job.create = classmethod(_with_origin(Job.create.__func__))
+    call_after(Job, "create", _add_origin)
     Job.perform = _recorded(Job.perform)
 
 
-def _with_origin(create: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(create)
-    def with_origin(*args: Any, **kwargs: Any) -> Any:
-        job = create(*args, **kwargs)
-        _add_origin(job)
-        return job
-
-    return with_origin
-
-
-@never_raise
-def _add_origin(job: Any) -> None:
+def _add_origin(job: Any, *_args: Any, **_kwargs: Any) -> None:
     if origin := current_origin():
         # Not into the dictionary of the caller, who may use it again.
         job.meta = {**job.meta, HEADER: origin}

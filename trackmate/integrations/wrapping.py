@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from inspect import getattr_static
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -17,9 +18,10 @@ _NOTES = "_trackmate_notes"
 def call_before(owner: Any, name: str, note: Callable[..., Any]) -> None:
     """Call `note(*args, **kwargs)` before each call of a function of a class or a module.
 
-    It may be sync or async. An error in `note` is reported, not raised.
+    It may be sync or async, or a class method, whose first argument is the class. An error in
+    `note` is reported, not raised.
     """
-    function, safe_note = getattr(owner, name), never_raise(note)
+    function, safe_note = _function(owner, name), never_raise(note)
 
     @wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
@@ -31,7 +33,7 @@ def call_before(owner: Any, name: str, note: Callable[..., Any]) -> None:
 
 def call_after(owner: Any, name: str, note: Callable[..., Any]) -> None:
     """Call `note(result, *args, **kwargs)` after each call that has not raised, as above."""
-    function, safe_note = getattr(owner, name), never_raise(note)
+    function, safe_note = _function(owner, name), never_raise(note)
 
     @wraps(function)
     def watched(*args: Any, **kwargs: Any) -> Any:
@@ -55,12 +57,23 @@ async def _call_when_done(
     return result
 
 
+def _function(owner: Any, name: str) -> Callable[..., Any]:
+    """Return a function of an owner, of a class method the one that takes the class."""
+    function: Any = getattr(owner, name)
+    found: Callable[..., Any] = function.__func__ if _is_class_method(owner, name) else function
+    return found
+
+
+def _is_class_method(owner: Any, name: str) -> bool:
+    return isinstance(getattr_static(owner, name, None), classmethod)
+
+
 def _replace(owner: Any, name: str, watched: Callable[..., Any], note: Callable[..., Any]) -> None:
-    function = getattr(owner, name)
+    function = _function(owner, name)
     notes = getattr(function, _NOTES, ())
     if note in notes:
         return  # installed twice
     setattr(watched, _NOTES, (*notes, note))
     if iscoroutinefunction(function):
         markcoroutinefunction(watched)
-    setattr(owner, name, watched)
+    setattr(owner, name, classmethod(watched) if _is_class_method(owner, name) else watched)
