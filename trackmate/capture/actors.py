@@ -125,12 +125,15 @@ def request_user(request: HttpRequest) -> Any:
 
 def loaded_user(request: HttpRequest) -> Any:
     """Return the request's user, or None if nobody has read it; without a query."""
-    user = request.__dict__.get("user")
-    if not isinstance(user, LazyObject):
-        return user
-    if user._wrapped is not empty:
-        return user._wrapped
-    return request.__dict__.get("_acached_user")
+    user = loaded_value(request.__dict__.get("user"))
+    return request.__dict__.get("_acached_user") if user is None else user
+
+
+def loaded_value(value: Any) -> Any:
+    """Return what a lazy object has loaded, or None if it has not; anything else as it is."""
+    if not isinstance(value, LazyObject):
+        return value
+    return None if value._wrapped is empty else value._wrapped
 
 
 def read_session(request: HttpRequest) -> Mapping[str, Any]:

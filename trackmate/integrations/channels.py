@@ -17,10 +17,9 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 from django.core.handlers.asgi import ASGIRequest
-from django.utils.functional import LazyObject, empty
 
 from trackmate.activity import Activity
-from trackmate.capture.actors import request_actor
+from trackmate.capture.actors import loaded_value, request_actor
 from trackmate.capture.requests import describe_request, remember_header_secrets
 from trackmate.context.correlation import trace_of_request
 from trackmate.context.scope import Scope, enter_scope, leave_scope
@@ -104,7 +103,7 @@ class Connection:
     @never_raise
     def describe(self) -> None:
         """Describe the request; this may run queries, such as those of `ACTOR_LABEL`."""
-        self._set_user(_loaded(self._asgi_scope.get("user")))
+        self._set_user(loaded_value(self._asgi_scope.get("user")))
         remember_header_secrets(self.scope)
         activity = describe_request(self.scope, None)
         captured = self._asgi_scope.get("url_route", {}).get("kwargs", {})
@@ -118,7 +117,7 @@ class Connection:
 
     async def _refresh_actor(self) -> None:
         """Take over the user who has logged in or out by this connection."""
-        user = _loaded(self._asgi_scope.get("user"))
+        user = loaded_value(self._asgi_scope.get("user"))
         if user is not self.scope.request.__dict__.get("user"):
             await call_in_thread(self._change_actor, user)
 
@@ -249,17 +248,10 @@ def _as_request(asgi_scope: Message) -> ASGIRequest:
     query = asgi_scope.get("query_string", b"")
     query = query.decode(errors="replace") if isinstance(query, bytes) else query
     request = ASGIRequest({**asgi_scope, "method": METHOD, "query_string": query}, BytesIO())
-    session = _loaded(asgi_scope.get("session"))
+    session = loaded_value(asgi_scope.get("session"))
     if session is not None:
         request.session = session
     return request
-
-
-def _loaded(value: Any) -> Any:
-    """Return a user or a session that may be lazy, or None if it is not loaded yet."""
-    if isinstance(value, LazyObject):
-        return None if value._wrapped is empty else value._wrapped
-    return value
 
 
 def _mask_captured(path: str, captured: dict[str, Any], redactor: Redactor) -> str:

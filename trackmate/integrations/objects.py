@@ -9,9 +9,9 @@ from inspect import getattr_static
 from typing import Any
 
 from django.db.models import Model
-from django.utils.functional import LazyObject
 
 from trackmate.activity import Activity, Target, label_of
+from trackmate.capture.actors import loaded_value
 from trackmate.db.transactions import Commitment
 from trackmate.enums import ActionType, Status
 from trackmate.pipeline import never_raise
@@ -99,9 +99,8 @@ def describe_instance(value: Any) -> Target | None:
 
 def loaded_instance(value: Any) -> Model | None:
     """Return the model instance that `value` is, or that it wraps and has loaded."""
-    if issubclass(type(value), LazyObject):
-        value = value._wrapped
-    return value if isinstance(value, Model) else None
+    instance = loaded_value(value)
+    return instance if isinstance(instance, Model) else None
 
 
 def static_attribute(value: Any, name: str) -> Any:
