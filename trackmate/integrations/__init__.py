@@ -35,12 +35,15 @@ class Integration:
     @property
     def is_available(self) -> bool:
         """Return True if the package is installed."""
-        if self.needs_app:
-            return apps.is_installed(self.package)
-        try:
-            return find_spec(self.package) is not None
-        except (ImportError, ValueError):
-            return False
+        return apps.is_installed(self.package) if self.needs_app else can_import(self.package)
+
+
+def can_import(name: str) -> bool:
+    """Return True if a package or module is there, without importing it."""
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 INTEGRATIONS: tuple[Integration, ...] = (

@@ -24,6 +24,7 @@ from trackmate.integrations.admin_notes import (
     SelectedAction,
     valid_key,
 )
+from trackmate.integrations.objects import REDIRECTS
 
 Response = HttpResponseBase | None
 
@@ -83,7 +84,7 @@ class AdminPage:
     @property
     def is_redirect(self) -> bool:
         """Return True for a redirect: after a change, to the login, or for a missing object."""
-        return self.status in (301, 302, 303, 307, 308)
+        return self.status in REDIRECTS
 
     def action(self, verb: str) -> str:
         """Return the name of an action on the model of the page."""
@@ -201,4 +202,4 @@ def _is_html(page: AdminPage) -> bool:
 
 
 def _add_event(scope: Scope, **values: Any) -> None:
-    scope.activities.append(Activity.now(source=Source.ADMIN.value, **values))
+    scope.add(Activity.now(source=Source.ADMIN.value, **values))

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
 from django.db.models.signals import pre_save
 
 from trackmate.capture.events.tasks import HEADER, begin_task, current_origin, end_task
+from trackmate.integrations import can_import
 from trackmate.pipeline import never_raise
 
 FAILED = "FAILED"
@@ -27,20 +27,13 @@ WAITING_TASK = "django_tasks_database.DBTaskResult"
 def install() -> None:
     """Connect the signals of whatever the project has."""
     # The package may be installed beside Django's own without being used.
-    if _exists("django.tasks"):
+    if can_import("django.tasks"):
         _connect("django.tasks.signals")
     if apps.is_installed("django_tasks"):
         _connect("django_tasks.signals")
     with suppress(LookupError):
         waiting = apps.get_model(WAITING_TASK)
         pre_save.connect(_on_save, sender=waiting, dispatch_uid="trackmate.enqueue")
-
-
-def _exists(package: str) -> bool:
-    try:
-        return find_spec(package) is not None
-    except ImportError:
-        return False
 
 
 def _connect(module: str) -> None:

@@ -26,7 +26,7 @@ TYPES = {
 """The action types of the verbs that end the names of actions."""
 
 METHOD_NOT_ALLOWED = 405
-_REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
+REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 
 
 class Seen:
@@ -141,4 +141,4 @@ def describe_by_method(activity: Activity, seen: Seen | None) -> Activity:
 
 def is_redirect(activity: Activity) -> bool:
     """Return True if the answer to a request was to ask elsewhere."""
-    return activity.status_code in _REDIRECTS
+    return activity.status_code in REDIRECTS

@@ -72,10 +72,13 @@ def forget_event(action: str, user: Any) -> None:
     """Remove the latest login or logout of a user from the current request."""
     if (scope := current_scope()) is None:
         return
-    for each in reversed(scope.activities):
-        if each.source == Source.AUTH and each.action == action and each.actor_id == user.pk:
-            scope.activities.remove(each)
-            return
+    found = [
+        each
+        for each in scope.activities
+        if each.source == Source.AUTH and each.action == action and each.actor_id == user.pk
+    ]
+    if found:
+        scope.change(lambda events: [each for each in events if each is not found[-1]])
 
 
 def watch_attempts(view: Callable[..., Any], account_key: Callable[..., Any]) -> Callable[..., Any]:
