@@ -333,6 +333,19 @@ def test_a_hashed_account_has_a_short_name(staff):
     )
 
 
+def test_an_unknown_account_is_nowhere_in_the_admin(admin_client):
+    user = get_user_model()._meta
+    links = {}
+    for key in (HASH, "5"):
+        row = failed_login(key, object_repr=key)
+        facets = f"{reverse('trackmate:facets')}?page=object&object={user.label_lower}/{key}"
+        for url in (facets, f"{LIST}{row.pk}/"):
+            links.setdefault(key, set()).add(
+                f"/admin/{user.app_label}/{user.model_name}/" in text_of(admin_client.get(url))
+            )
+    assert links == {HASH: {False}, "5": {True}}
+
+
 @pytest.mark.parametrize("name", ["sha256:" + "a" * 64, "sha256:", "sha256:abc", f" {HASH}"])
 def test_an_object_that_is_called_like_a_hash_keeps_its_name(name):
     assert activity(object_id=name, object_repr=name).object_name == name

@@ -215,9 +215,14 @@ def _label_of(actor: Any) -> str:
     return safe_str(get_username() if get_username else actor)
 
 
+def is_hashed(label: str) -> bool:
+    """Return True if a label is the hash of an unknown account."""
+    return _HASHED_LABEL.fullmatch(label) is not None
+
+
 def actor_name(label: str) -> str:
     """Return an actor's label as people read it: "Unknown account (6fc8)" for a hash."""
-    if not _HASHED_LABEL.fullmatch(label):
+    if not is_hashed(label):
         return label
     return gettext("Unknown account (%(hash)s)") % {"hash": label.removeprefix(HASHED)[:4]}
 

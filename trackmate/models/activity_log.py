@@ -11,7 +11,7 @@ from django.db import models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from trackmate.activity import actor_name
+from trackmate.activity import actor_name, is_hashed
 from trackmate.enums import ActionType, Source, Status
 from trackmate.fields import AwareDateTimeField, FarGenericForeignKey, UUIDv7Field
 from trackmate.indexes import SparseIndex
@@ -190,8 +190,12 @@ class ActivityLog(models.Model):
     @property
     def object_name(self) -> str:
         """The object's name; "Unknown account (6fc8)" for one that is stored as a hash."""
-        is_key = self.object_repr == self.object_id
-        return actor_name(self.object_repr) if is_key else self.object_repr
+        return actor_name(self.object_repr) if self.is_about_unknown else self.object_repr
+
+    @property
+    def is_about_unknown(self) -> bool:
+        """Whether its object is an account that does not exist, stored as a hash."""
+        return self.object_repr == self.object_id and is_hashed(self.object_repr)
 
     def _invalidation(self, using: str | None) -> AbstractContextManager[None]:
         """Return a context manager that invalidates the rollups covering this row."""

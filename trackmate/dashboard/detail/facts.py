@@ -218,7 +218,7 @@ def _format_duration(row: ActivityLog) -> str:
 
 
 def _object_url(row: ActivityLog, request: HttpRequest, object_type: str) -> str:
-    if not (object_type and row.object_id):
+    if not (object_type and row.object_id) or row.is_about_unknown:
         return ""
     try:
         model = apps.get_model(object_type)
