@@ -15,7 +15,7 @@ class ActionType(TextChoices):
     LOGOUT = "Logout", _("Logout")
     LOGIN_FAILED = "Login Failed", _("Failed login")
     ACTION = "Action", _("Action")
-    """Something was changed, and nothing says what, such as by a plain POST."""
+    """Something may have changed, and it is not known what: a plain POST."""
 
 
 OTHER = "Other"

@@ -76,7 +76,7 @@ def request_impersonator(request: HttpRequest, actor_id: Any) -> dict[str, Any]:
 
 @never_raise
 def request_tenant(request: HttpRequest) -> str:
-    """Return what `TENANT` says of a request, or ""."""
+    """Return the tenant of a request that has ended, or ""."""
     return tenant_of(request)
 
 

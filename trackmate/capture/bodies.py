@@ -168,7 +168,7 @@ def query_string(request: HttpRequest) -> str:
     query: str = request.META.get("QUERY_STRING", "")
     if request.content_type != GRAPHQL or "variables" not in query:
         return query
-    # Only the GraphQL query in the body tells which of the variables are secrets.
+    # Which of the variables are secrets depends on the GraphQL query, which is in the body.
     pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
     return urlencode([each for each in pairs if each[0] != "variables"], errors="replace")
 

@@ -91,7 +91,7 @@ def _uncommitted(connection: Any) -> _Uncommitted:
 def _watch(
     connection_ref: Callable[[], Any], name: str, uncommitted: _Uncommitted
 ) -> Callable[..., Any]:
-    """Return a method of a connection that tells the commitments what happens to them."""
+    """Return a method of a connection that also updates the commitments."""
     note = getattr(uncommitted, f"after_{name}")
 
     def watched(*args: Any, **kwargs: Any) -> Any:

@@ -55,7 +55,7 @@ def _on_entries(entries: Iterable[LogEntry], *_args: Any, **_kwargs: Any) -> Non
 
 @never_raise
 def record_log_entry(entry: LogEntry) -> None:
-    """Record what an entry of the admin's log says."""
+    """Record an entry of the admin's log as an activity."""
     if not is_recording():
         return
     verb, action_type = _OF_FLAG.get(entry.action_flag, ("action", ActionType.ACTION.value))

@@ -66,7 +66,7 @@ SERVERS = frozenset(
 TESTS = frozenset({"test", "testserver", "behave", "pytest", "harvest"})
 
 SHELLS = frozenset({"shell", "shell_plus", "dbshell", "notebook", "dbshell_plus"})
-"""Commands whose own run says nothing; what is done inside has its actor."""
+"""Commands whose run is not recorded; activities inside have the actor of a command."""
 
 SCHEMA_COMMANDS = frozenset(
     {

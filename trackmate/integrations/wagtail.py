@@ -61,7 +61,7 @@ def _on_entry(*, instance: Any, created: bool, raw: bool = False, **_kwargs: Any
 
 @never_raise
 def record_wagtail_entry(entry: Any) -> None:
-    """Record what an entry of Wagtail's log says."""
+    """Record an entry of Wagtail's log as an activity."""
     if not is_recording():
         return
     app, _, verb = entry.action.partition(".")

@@ -60,7 +60,7 @@ def redact(activity: Activity) -> Activity:
 
 
 def _mask_changes(redactor: Redactor, changes: Any) -> Any:
-    """Mask `{field: [old, new]}`, of a secret both values: null says that there was none."""
+    """Mask `{field: [old, new]}`, of a secret both values; None stays, since there was no value."""
     masked = redactor.mask_data(changes)
     if not isinstance(changes, dict):
         return masked

@@ -112,12 +112,12 @@ def _edit_customer(visit, order):
         email = f"orders@{customer.email.partition('@')[2]}"
         visit.get("desk:customer-edit", customer.pk, **about(customer))
         form = {"name": customer.name, "email": email, "city": customer.city}
-        said = about(customer, "update")
+        known = about(customer, "update")
         visit.post(
-            "desk:customer-edit", customer.pk, **said, action_type=ActionType.UPDATE, data=form
+            "desk:customer-edit", customer.pk, **known, action_type=ActionType.UPDATE, data=form
         )
-        said = changed(customer, email=(customer.email, email))
-        visit.beside(**{**said, "action": "customer.changed"})
+        known = changed(customer, email=(customer.email, email))
+        visit.beside(**{**known, "action": "customer.changed"})
 
 
 def _edit_order(visit, order):
@@ -126,8 +126,8 @@ def _edit_order(visit, order):
         form = {"customer": str(order.customer_id), "note": note}
         named = {"action": "order.changed", "target": Target.from_instance(order)}
         visit.get("desk:order-edit", order.pk, **named)
-        said = {**changed(order, note=(order.note, note)), **named}
-        visit.post("desk:order-edit", order.pk, **said, data=form)
+        known = {**changed(order, note=(order.note, note)), **named}
+        visit.post("desk:order-edit", order.pk, **known, data=form)
 
 
 def place_order(stage, story):
@@ -248,16 +248,16 @@ def machine(stage, moment):
 
 def _correct(visit, customer):
     city = {"city": customer.city}
-    said = about(customer, "update")
-    visit.request("PATCH", "desk-api:customer-detail", customer.pk, **said, data=city,
+    known = about(customer, "update")
+    visit.request("PATCH", "desk-api:customer-detail", customer.pk, **known, data=city,
                   response=city)  # fmt: skip
     if visit.dice.random() < 0.5:
         # Entered twice by mistake, so one of them goes.
-        twin = Customer(pk=customer.pk + 9_000, name=customer.name)
-        visit.call("desk-api:customer-list", code=201, **about(twin, "create"),
+        duplicate = Customer(pk=customer.pk + 9_000, name=customer.name)
+        visit.call("desk-api:customer-list", code=201, **about(duplicate, "create"),
                    action_type=ActionType.CREATE, data={"name": customer.name, **city})  # fmt: skip
-        visit.request("DELETE", "desk-api:customer-detail", twin.pk, code=204,
-                      **about(twin, "delete"))  # fmt: skip
+        visit.request("DELETE", "desk-api:customer-detail", duplicate.pk, code=204,
+                      **about(duplicate, "delete"))  # fmt: skip
 
 
 def shopper(stage, moment):
@@ -298,15 +298,16 @@ def boss(stage, moment):
         visit.get("admin:desk_order_changelist", **lists("desk.order"))
         visit.get("admin:desk_product_changelist", **lists("desk.product"))
     if visit.member.role == "boss" and stage.dice.random() < 0.3 and (order := stage.order()):
-        _delete_twin(visit, order)
+        _delete_duplicate(visit, order)
     return visit.activities
 
 
-def _delete_twin(visit, order):
+def _delete_duplicate(visit, order):
     """Delete an order that was entered twice by mistake."""
-    twin = Order(pk=order.pk + 90_000)
-    visit.post("admin:desk_order_delete", twin.pk, source=Source.ADMIN, **about(twin, "delete"),
-               action_type=ActionType.DELETE, data={"post": "yes"}, remarks="Deleted.")  # fmt: skip
+    duplicate = Order(pk=order.pk + 90_000)
+    visit.post("admin:desk_order_delete", duplicate.pk, source=Source.ADMIN,
+               **about(duplicate, "delete"), action_type=ActionType.DELETE, data={"post": "yes"},
+               remarks="Deleted.")  # fmt: skip
 
 
 def burglary(stage, moment, *, tries):

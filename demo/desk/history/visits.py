@@ -139,7 +139,7 @@ class Visit:
 
 
 def about(instance, verb="read"):
-    """Return what the framework of a view says about the object that it has looked up."""
+    """Return the values that the framework of a view adds for the object it has looked up."""
     return {
         "action": f"{instance._meta.label_lower}.{verb}",
         "target": Target.from_instance(instance),
@@ -147,7 +147,7 @@ def about(instance, verb="read"):
 
 
 def lists(label):
-    """Return what the framework of a view says about a list."""
+    """Return the values that the framework of a view adds for a list."""
     return {"action": f"{label}.list"}
 
 

@@ -64,9 +64,9 @@ def _form_changes(form: Any, names: Iterable[str] | None) -> Iterator[tuple[str,
 
 
 def _secret_fields(form: Any) -> set[str]:
-    """Return the fields that are secrets by what is said in others: the value of a name.
+    """Return the names of fields that are secrets because of another field.
 
-    The change of a field alone no longer tells.
+    `value` is one beside `name="password"`. Its change alone would not show that.
     """
     scope = current_scope()
     redactor = scope.redactor if scope is not None else get_redactor()

@@ -19,7 +19,7 @@ from trackmate.pipeline import record_if_kept
 
 
 def record_entry(entry: Any, *, time: Any, verb: str, target: Target | None, **values: Any) -> None:
-    """Record what an entry with a `user` says, unless it is rolled back.
+    """Record an entry with a `user` as an activity, unless it is rolled back.
 
     Without an object the action starts with the app of the entry: "admin.update".
     """

@@ -15,7 +15,7 @@ _SAME_ACTS = (
     ("auth.user.create", "auth.signup"),
     ("auth.password.change", "auth.password.set", "auth.password.reset"),
 )
-"""What is one act if it happens to one account in one request; the last name says the most."""
+"""Actions that are one if they happen to one account in one request; the last is the most exact."""
 
 _RANKS = {name: (act, rank) for act in _SAME_ACTS for rank, name in enumerate(act)}
 
@@ -23,8 +23,8 @@ _RANKS = {name: (act, rank) for act in _SAME_ACTS for rank, name in enumerate(ac
 def join_entries(events: Sequence[Activity]) -> list[Activity]:
     """Return the events with one entry of the admin's logs for each object.
 
-    Wagtail logs that a page was created, and that it was published. A creation or deletion says
-    what was done, else the last entry; `extra` names the actions of all.
+    Wagtail logs that a page was created, and that it was published. The action is that of
+    a creation or deletion, else of the last entry; `extra` has the actions of all.
     """
     entries: dict[tuple[str, str], list[Activity]] = {}
     for each in events:
