@@ -79,8 +79,10 @@ def _describe_by_view(
 def _describe_by_page(
     activity: Activity, scope: Scope, response: HttpResponseBase | None
 ) -> Activity | None:
-    described = (describe(activity, scope, response) for describe in page_describers)
-    return next((each for each in described if each is not None), None)
+    for describe in page_describers:
+        if (described := describe(activity, scope, response)) is not None:
+            return described
+    return None
 
 
 @never_raise

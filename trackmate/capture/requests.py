@@ -64,7 +64,9 @@ def describe_request(
     # The pattern of the root is empty.
     route = readable_route(match.route or "/") if match else ""
     sent = data = captured_data(scope)
-    reason = sent_reason(request, data) or ""
+    settings = get_settings()
+    has_reasons = settings.REASON_FIELD or settings.REASON_HEADER
+    reason = (sent_reason(request, data) or "") if has_reasons else ""
     has_texts = reason or scope.activities or scope.enrichments or scope.exception is not None
     if has_texts or _wants_response(scope):
         # They may quote request data.
@@ -81,12 +83,7 @@ def describe_request(
         execution_time=perf_counter() - scope.started,
         actor_id=actor_id,
         actor_label=actor_label,
-        **{
-            **(request_impersonator(request, actor_id) or {}),
-            "tenant": request_tenant(request) or None,
-            "reason": reason,
-            **scope.bound,
-        },
+        **_surroundings(scope, actor_id, reason),
         ip_address=apply_ip_mode(address),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
         session_hash=hash_session(request) or "",
@@ -101,6 +98,16 @@ def describe_request(
     for enrichment in scope.enrichments:
         activity = enrichment(activity) or activity
     return activity
+
+
+def _surroundings(scope: Scope, actor_id: Any, reason: str) -> dict[str, Any]:
+    """Return who acts as the actor, the tenant and the reason; what was bound comes first."""
+    values: dict[str, Any] = {"reason": reason}
+    if actor_id is not None:
+        values |= request_impersonator(scope.request, actor_id) or {}
+    if get_settings().TENANT is not None:
+        values["tenant"] = request_tenant(scope.request) or None
+    return {**values, **scope.bound}
 
 
 def minimal_activity(scope: Scope, response: HttpResponseBase | None) -> Activity:

@@ -46,7 +46,8 @@ def trace_of_request(request: HttpRequest) -> str:
     """
     if span_trace := current_trace():
         return span_trace
-    found = _TRACEPARENT.fullmatch(request.META.get("HTTP_TRACEPARENT", ""))
+    header = request.META.get("HTTP_TRACEPARENT")
+    found = _TRACEPARENT.fullmatch(header) if header else None
     return (found[1] or found[2]) if found else ""
 
 
