@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "trackmate",
+    "tests.library",
     "tests.shop",
 ]
 

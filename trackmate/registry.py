@@ -1,0 +1,97 @@
+"""The models whose changes are recorded, and how.
+
+Only the names: capture connects what it needs, and the pages about an object read how its fields
+were called before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.db.models import Field, ForeignObjectRel, ManyToManyField, Model
+
+Verb = Literal["create", "update", "delete", "m2m"]
+
+VERBS: frozenset[str] = frozenset({"create", "update", "delete", "m2m"})
+
+BULK_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What is recorded of a model, the keywords of `register()`."""
+
+    fields: Collection[str] | None = None
+    """The fields to record; None means all."""
+    exclude: Collection[str] = ()
+    """Fields that are not recorded."""
+    mask: Collection[str] = ()
+    """Fields whose changes are recorded without their values."""
+    m2m: Collection[str] | None = None
+    """The many-to-many fields to record; None means those among `fields`."""
+    on: Collection[str] = VERBS
+    """What to record: "create", "update", "delete", "m2m"."""
+    old: Literal["loaded", "stored"] = "loaded"
+    """Where old values come from: the instance as it was loaded, or a query before each update."""
+    guarantee: Literal["close", "transaction"] = "close"
+    """When changes are stored: with the activities of the request, or of the transaction; or at
+    once, within the transaction that makes them."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Former names of fields, each with the name that it has now."""
+    bulk_limit: int = BULK_LIMIT
+    """A bulk operation on more objects than this becomes one summary."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A registered model with its options."""
+
+    model: type[Model]
+    options: Options
+
+    @property
+    def fields(self) -> tuple[Field[Any, Any], ...]:
+        """The recorded fields with a column, those of its parents included."""
+        return tuple(each for each in self.model._meta.concrete_fields if self._records(each.name))
+
+    @property
+    def m2m_fields(self) -> tuple[ManyToManyField[Any, Any], ...]:
+        """The recorded many-to-many fields, those of its parents included."""
+        named = self.options.m2m
+        return tuple(
+            each
+            for each in self.model._meta.many_to_many
+            if (self._records(each.name) if named is None else each.name in named)
+        )
+
+    def _records(self, name: str) -> bool:
+        wanted = self.options.fields
+        return (wanted is None or name in wanted) and name not in self.options.exclude
+
+
+_registrations: dict[type[Model], Registration] = {}
+
+
+def registration_of(model: type[Model] | ForeignObjectRel) -> Registration | None:
+    """Return the registration of a model, or of the one that it is a proxy of, or None."""
+    concrete: Any = getattr(model, "_meta").concrete_model or model  # noqa: B009 (a relation has none)
+    return _registrations.get(concrete)
+
+
+def registrations() -> Iterator[Registration]:
+    """Yield the registrations, in the order in which they were made."""
+    yield from tuple(_registrations.values())
+
+
+def add_registration(model: type[Model], options: Options) -> Registration:
+    """Keep the registration of a model, in place of an earlier one."""
+    registration = Registration(model, options)
+    _registrations[model] = registration
+    return registration
+
+
+def remove_registration(model: type[Model]) -> Registration | None:
+    """Forget the registration of a model."""
+    return _registrations.pop(model, None)
