@@ -26,7 +26,7 @@ class Book(models.Model):
         OUT = "o", "Published"
 
     title = models.CharField(max_length=100)
-    subtitle = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 (None and "" differ)
+    subtitle = models.CharField(max_length=100, null=True, blank=True)
     author = models.ForeignKey(Author, models.SET_NULL, null=True, blank=True, related_name="books")
     genres = models.ManyToManyField(Genre, blank=True, related_name="books")
     similar = models.ManyToManyField("self", blank=True)
