@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from functools import partial, wraps
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import transaction
 from django.utils.module_loading import import_string
 
 from trackmate.activity import Activity
@@ -18,13 +17,17 @@ from trackmate.backends.base import BaseBackend
 from trackmate.conf import get_settings, per_settings
 from trackmate.context.binding import apply_context, is_suppressed, suppress
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
-from trackmate.db.transactions import Commitment
+from trackmate.db.transactions import Commitment, deliver_waiting, deliver_when_kept
 from trackmate.diagnostics import report, summarize_error
 from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
 from trackmate.redaction.known_secrets import KnownSecrets
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+MAX_WAITING = 500
+"""So many activities of one transaction are stored within it, so that a long one takes no memory
+for all of them."""
 
 
 @per_settings
@@ -67,20 +70,37 @@ def record(activity: Activity) -> None:
         deliver([activity])
 
 
+finishers: list[Callable[[list[Activity]], list[Activity]]] = []
+"""What merges the activities of a request or transaction before they are delivered."""
+
+
 @never_raise
 def record_if_kept(activity: Activity, alias: str) -> None:
-    """Record what was done on a database now, unless it is rolled back."""
+    """Record what was done on a database when its request ends or its transaction commits, unless
+    it is rolled back."""
     if not is_recording():
         return
-    scope = current_scope()
+    activity, scope = apply_context(activity), current_scope()
     if scope is not None and not scope.closed:
         scope.commitments[activity.id] = Commitment(alias)
-        record(activity)
-    elif alias == get_settings().DATABASE:
-        # The row is a part of the same transaction.
-        record(activity)
-    else:
-        transaction.on_commit(partial(record, apply_context(activity)), using=alias)
+        if scope.add(activity):
+            return
+    deliver_when_kept(alias, activity, _finish_and_deliver)
+    if alias == get_settings().DATABASE:
+        # They are rolled back with the transaction.
+        deliver_waiting(alias, at_least=MAX_WAITING)
+
+
+def _finish_and_deliver(activities: list[Activity]) -> None:
+    deliver(finish(activities))
+
+
+def finish(activities: list[Activity]) -> list[Activity]:
+    """Return the activities of a request or transaction as they are delivered."""
+    for finisher in finishers:
+        finished = never_raise(finisher)(activities)
+        activities = activities if finished is None else finished
+    return activities
 
 
 @never_raise

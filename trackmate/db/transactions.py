@@ -44,18 +44,65 @@ class Commitment:
         if is_in_transaction(connection):
             _uncommitted(connection).pending.append(self)
 
+    def roll_back(self) -> None:
+        """Called when it is rolled back; those that were done last come first."""
+        self.is_kept = False
+
+
+def deliver_when_kept(alias: str, item: Any, deliver: Callable[[list[Any]], object]) -> None:
+    """Call `deliver` with what a transaction has done when it commits, without what it rolled back.
+
+    Without a transaction that is at once, and within that of a test case as if there were none.
+    `deliver` must not raise, and is the same for every item.
+    """
+    connection = connections[alias]
+    if not _is_committed_later(connection):
+        deliver([item])
+        return
+    uncommitted = _uncommitted(connection)
+    uncommitted.deliver = deliver
+    uncommitted.waits_for_autocommit = not needs_manual_commit(connection)
+    uncommitted.waiting.append((Commitment(alias), item))
+
+
+def deliver_waiting(alias: str, *, at_least: int) -> None:
+    """Deliver what waits for a commit already now, within the transaction, if it is so much."""
+    uncommitted = _uncommitted(connections[alias])
+    if len(uncommitted.waiting) >= at_least:
+        uncommitted.deliver_kept()
+
+
+def _is_committed_later(connection: BaseDatabaseWrapper) -> bool:
+    """Return True if a commit, or the end of a savepoint in a test case, is to be waited for."""
+    blocks: Any = connection.atomic_blocks
+    if not (blocks and blocks[0]._from_testcase):
+        return is_in_transaction(connection)
+    nested = zip(blocks[1:], connection.savepoint_ids, strict=False)
+    return any(sid is not None and not block._from_testcase for block, sid in nested)
+
 
 @dataclass(slots=True)
 class _Uncommitted:
     """What was done in the current transaction of a connection."""
 
+    connection_ref: Callable[[], Any]
     pending: list[Commitment] = field(default_factory=list)
     savepoints: dict[Any, int] = field(default_factory=dict)
     """How much had been done when each savepoint was made."""
+    waiting: list[tuple[Commitment, Any]] = field(default_factory=list)
+    """What is delivered when the transaction commits."""
+    deliver: Callable[[list[Any]], object] = len
+    waits_for_autocommit: bool = False
+    """Whether an atomic block turns autocommit on again after its commit: only then would anything
+    that is written be kept."""
 
     def after_savepoint(self, savepoint: Any) -> None:
         if savepoint is not None:
             self.savepoints[savepoint] = len(self.pending)
+
+    def after_savepoint_commit(self, _savepoint: Any) -> None:
+        if self.waiting and not _is_committed_later(self.connection_ref()):
+            self.deliver_kept()
 
     def after_savepoint_rollback(self, savepoint: Any) -> None:
         # One that is not known was made before anything was done.
@@ -68,21 +115,50 @@ class _Uncommitted:
     def after_commit(self, _result: None) -> None:
         self.pending.clear()
         self.savepoints.clear()
+        if self.waiting and not self.waits_for_autocommit:
+            self.deliver_kept()
+
+    def after_close(self, _result: None) -> None:
+        if not self.connection_ref().in_atomic_block:
+            self.after_rollback(None)
+
+    def after_set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's argument)
+        if autocommit:
+            self.waits_for_autocommit = False
+            self.after_commit(None)
+
+    def deliver_kept(self) -> None:
+        """Deliver what waits and was not rolled back."""
+        waiting = [item for commitment, item in self.waiting if commitment.is_kept]
+        self.waiting.clear()
+        if waiting:
+            self.deliver(waiting)
 
     def _roll_back_to(self, start: int) -> None:
-        for each in self.pending[start:]:
-            each.is_kept = False
+        rolled_back = self.pending[start:]
         del self.pending[start:]
+        for each in reversed(rolled_back):
+            each.roll_back()
 
 
 _UNCOMMITTED = "_trackmate_uncommitted"
+_WATCHED = (
+    "commit",
+    "rollback",
+    "savepoint",
+    "savepoint_commit",
+    "savepoint_rollback",
+    "set_autocommit",
+    "close",
+)
+"""The methods of a connection that begin or end what can be rolled back."""
 
 
 def _uncommitted(connection: Any) -> _Uncommitted:
     """Return what the connection's transaction has done; it is watched from now on."""
     if _UNCOMMITTED not in connection.__dict__:
-        connection.__dict__[_UNCOMMITTED] = found = _Uncommitted()
-        for name in ("commit", "rollback", "savepoint", "savepoint_rollback"):
+        connection.__dict__[_UNCOMMITTED] = found = _Uncommitted(ref(connection))
+        for name in _WATCHED:
             connection.__dict__[name] = _watch(ref(connection), name, found)
     watched: _Uncommitted = connection.__dict__[_UNCOMMITTED]
     return watched
@@ -97,7 +173,7 @@ def _watch(
     def watched(*args: Any, **kwargs: Any) -> Any:
         connection = connection_ref()
         result = getattr(type(connection), name)(connection, *args, **kwargs)
-        # Only a rollback to a savepoint has an argument.
+        # The savepoint, or what autocommit is set to.
         note(next(iter((*args, *kwargs.values())), result))
         return result
 
