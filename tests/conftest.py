@@ -16,7 +16,8 @@ from tests.servers import application_server
 from tools.checkers import VARIABLE as CHECKERS_VARIABLE
 from tools.machine import is_ci
 from tools.services import CHROMIUM_VARIABLE
-from trackmate import diagnostics
+from trackmate import diagnostics, register
+from trackmate.capture.model_changes.registration import unregister
 from trackmate.spool.locations import get_spool
 from trackmate.testing import capture_activities
 
@@ -112,6 +113,20 @@ def configure(settings):
         settings.TRACKMATE = {**settings.TRACKMATE, **values}
 
     return change
+
+
+@pytest.fixture
+def registered():
+    """Record the changes of a model for this test: `registered(Book, exclude=["text"])`."""
+    models = []
+
+    def add(model, **options):
+        models.append(model)
+        return register(model, **options)
+
+    yield add
+    for model in models:
+        unregister(model)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from trackmate.api import track, tracking
 from trackmate.capture.decorators import tracker
+from trackmate.capture.model_changes.registration import register
 from trackmate.context.binding import bind, suppress
 from trackmate.context.threads import copy_context
 from trackmate.enums import ActionType, Status
@@ -13,6 +14,7 @@ __all__ = [
     "Status",
     "bind",
     "copy_context",
+    "register",
     "suppress",
     "track",
     "tracker",

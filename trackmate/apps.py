@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from trackmate import integrations
 from trackmate.capture.events import receivers
+from trackmate.capture.model_changes.registration import connect_registered
 from trackmate.signals import activities_exported
 
 
@@ -29,5 +30,6 @@ class TrackmateConfig(AppConfig):
         got_request_exception.connect(receivers.on_exception, dispatch_uid="trackmate.exception")
         activities_exported.connect(receivers.on_export, dispatch_uid="trackmate.exported")
         register(check_trackmate, Tags.compatibility)
+        connect_registered()
         integrations.install(at_start=True)
         integrations.install_with_first_request()

@@ -83,6 +83,10 @@ class Settings:
     """Record each run of a background task, success and failure; a list of names narrows it. What a
     task records itself always has the actor and the request id of whoever started it."""
 
+    MODELS: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The models whose changes are recorded: labels ("shop.Order", or "shop.*" for all of an app),
+    each with the keyword arguments of `register()`."""
+
     INTEGRATIONS: Sequence[str] | None = None
     """The integrations with other packages to use, by name. Unset: those with every package that is
     installed."""

@@ -91,6 +91,13 @@ def record_if_kept(activity: Activity, alias: str) -> None:
         deliver_waiting(alias, at_least=MAX_WAITING)
 
 
+@never_raise
+def record_at_once(activity: Activity) -> None:
+    """Deliver an activity now, within the transaction of the project if there is one."""
+    if is_recording():
+        deliver([activity])
+
+
 def _finish_and_deliver(activities: list[Activity]) -> None:
     deliver(finish(activities))
 

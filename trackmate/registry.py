@@ -6,11 +6,11 @@ were called before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from django.db.models import Field, ForeignObjectRel, ManyToManyField, Model
+from django.db.models import AutoField, Field, ManyToManyField, Model, QuerySet
 
 Verb = Literal["create", "update", "delete", "m2m"]
 
@@ -53,17 +53,26 @@ class Registration:
 
     @property
     def fields(self) -> tuple[Field[Any, Any], ...]:
-        """The recorded fields with a column, those of its parents included."""
-        return tuple(each for each in self.model._meta.concrete_fields if self._records(each.name))
+        """The recorded fields with a column, those of its parents included.
+
+        A key that the database makes, or that a child shares with its parent, is the object's.
+        """
+        return tuple(
+            each
+            for each in self.model._meta.concrete_fields
+            if self._records(each.name) and not _is_given_key(each)
+        )
 
     @property
     def m2m_fields(self) -> tuple[ManyToManyField[Any, Any], ...]:
         """The recorded many-to-many fields, those of its parents included."""
+        return tuple(each for each in self.model._meta.many_to_many if self.records_m2m(each.name))
+
+    def records_m2m(self, name: str) -> bool:
+        """Return True for the name of a recorded many-to-many field, or of one that points here."""
         named = self.options.m2m
-        return tuple(
-            each
-            for each in self.model._meta.many_to_many
-            if (self._records(each.name) if named is None else each.name in named)
+        return "m2m" in self.options.on and (
+            self._records(name) if named is None else name in named
         )
 
     def _records(self, name: str) -> bool:
@@ -71,18 +80,44 @@ class Registration:
         return (wanted is None or name in wanted) and name not in self.options.exclude
 
 
+def _is_given_key(field: Field[Any, Any]) -> bool:
+    is_link = bool(field.remote_field and getattr(field.remote_field, "parent_link", False))
+    return is_link or (field.primary_key and isinstance(field, AutoField))
+
+
 _registrations: dict[type[Model], Registration] = {}
 
 
-def registration_of(model: type[Model] | ForeignObjectRel) -> Registration | None:
+def registration_of(model: type[Model]) -> Registration | None:
     """Return the registration of a model, or of the one that it is a proxy of, or None."""
-    concrete: Any = getattr(model, "_meta").concrete_model or model  # noqa: B009 (a relation has none)
-    return _registrations.get(concrete)
+    return _registrations.get(model._meta.concrete_model or model)
 
 
 def registrations() -> Iterator[Registration]:
     """Yield the registrations, in the order in which they were made."""
     yield from tuple(_registrations.values())
+
+
+class RecordBulk(Protocol):
+    """Runs a bulk operation of a queryset and records what it does."""
+
+    def __call__(
+        self,
+        queryset: QuerySet[Any],
+        operation: str,
+        run: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the result of `run(*args, **kwargs)`."""
+
+
+class _Hooks:
+    record_bulk: RecordBulk | None = None
+
+
+hooks = _Hooks()
+"""What capture sets, since querysets are below it."""
 
 
 def add_registration(model: type[Model], options: Options) -> Registration:

@@ -3,6 +3,7 @@
 from trackmate.enums import ActionType, Status
 from trackmate.models.activity_log import ActivityLog
 from trackmate.models.rollups import Invalidation, Rollup
+from trackmate.models.tracked import TrackedManager, TrackedQuerySet
 from trackmate.models.user_settings import Preference, SavedView
 
 CREATE = ActionType.CREATE
@@ -32,4 +33,6 @@ __all__ = [
     "Preference",
     "Rollup",
     "SavedView",
+    "TrackedManager",
+    "TrackedQuerySet",
 ]

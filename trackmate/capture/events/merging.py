@@ -115,13 +115,13 @@ def _net(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]
     net = {**changes, **later}
     for name in changes.keys() & later.keys():
         if isinstance(later[name], Mapping):
-            net[name] = _net_members(changes[name], later[name])
+            net[name] = net_members(changes[name], later[name])
         else:
             net[name] = [changes[name][0], later[name][1]]
     return net
 
 
-def _net_members(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, list[Any]]:
+def net_members(changes: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, list[Any]]:
     added, removed = changes["added"], changes["removed"]
     return {
         "added": [

@@ -1,0 +1,330 @@
+"""Recording what a deletion takes away: the object, its parts, and what pointed to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import models
+from django.db.models import Field, ForeignKey, Model
+
+from trackmate.activity import label_of, safe_str
+from trackmate.capture.model_changes.links import (
+    Link,
+    links_through,
+    links_to,
+    record_links,
+    record_through_delete,
+)
+from trackmate.capture.model_changes.plans import Part, Plan, plan_for
+from trackmate.capture.model_changes.recording import describe_part, record_change, target_of
+from trackmate.capture.model_changes.rows import UNKNOWN
+from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
+from trackmate.capture.model_changes.statements import statements_of
+from trackmate.capture.model_changes.values import reference
+from trackmate.db.keys import serialize_key
+from trackmate.pipeline import is_recording, never_raise
+from trackmate.registry import Registration, registrations
+
+MAX_CAUSES = 50
+"""Steps from an object to the one whose deletion has deleted it."""
+
+MAX_KEYS = 500
+"""Keys in one query."""
+
+DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
+"""How a foreign key is followed by the database itself (Django 6.1)."""
+
+_NULLS = (models.SET_NULL, getattr(models, "DB_SET_NULL", models.SET_NULL))
+_DEFAULTS = (models.SET_DEFAULT, getattr(models, "DB_SET_DEFAULT", models.SET_DEFAULT))
+
+
+class GroupedExtra(dict[str, Any]):
+    """The `extra` of an activity that is one of many with the same origin."""
+
+    def __init__(self, deletion: Deletion, values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.deletion = deletion
+
+
+@dataclass(eq=False, slots=True)
+class Deletion:
+    """One call of `delete()`, of an object or of a queryset."""
+
+    origin: Any
+    using: str
+    instances: dict[tuple[type[Model], Any], Model] = field(default_factory=dict)
+    """What is deleted, of the registered models and those that they point to."""
+    unread: list[Model] = field(default_factory=list)
+    """Objects of which it has not been read yet what points to them."""
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many changes it makes, by model and verb."""
+
+    def add(self, instance: Model) -> None:
+        """Note an object that is about to be deleted."""
+        for model in _models_of(type(instance)):
+            self.instances.setdefault((model, instance.pk), instance)
+        self.unread.append(instance)
+
+    def read_before(self, _verb: str, _table: str) -> None:
+        """Record what the deletion does beside its objects, before its first write."""
+        while self.unread:
+            unread, self.unread = self.unread, []
+            self._read_unknown(unread)
+            by_model: dict[type[Model], list[Model]] = {}
+            for each in unread:
+                for model in _models_of(type(each)):
+                    by_model.setdefault(model, []).append(each)
+            for model, instances in by_model.items():
+                self._record_dependents(model, instances)
+
+    def _read_unknown(self, instances: Iterable[Model]) -> None:
+        """Read the columns of objects that were not loaded, or only in part."""
+        by_plan: dict[type[Model], list[Model]] = {}
+        for each in instances:
+            plan = plan_for(type(each))
+            if plan is not None and _is_unknown(each, plan):
+                by_plan.setdefault(plan.model, []).append(each)
+        for model, unknown in by_plan.items():
+            stored = {
+                found.pk: found for found in _find(model, self.using, "pk", [e.pk for e in unknown])
+            }
+            for each in unknown:
+                if (found := stored.get(each.pk)) is not None:
+                    self.instances[model, each.pk] = found
+
+    def _record_dependents(self, model: type[Model], instances: Sequence[Model]) -> None:
+        for registration, foreign_key in keys_to(model):
+            keys = [getattr(each, foreign_key.target_field.attname, None) for each in instances]
+            found = self._dependents(registration.model, foreign_key, keys)
+            if foreign_key.remote_field.on_delete is DATABASE_CASCADE:
+                for each in found:
+                    self.add(each)
+                    self.record(each)
+            else:
+                self._record_unset(registration, foreign_key, found)
+        for link in links_to(model):
+            if link.through._meta.auto_created:
+                self._record_unlinked(link, [each.pk for each in instances])
+
+    def _dependents(
+        self, model: type[Model], foreign_key: ForeignKey[Any, Any], keys: Sequence[Any]
+    ) -> list[Model]:
+        found = _find(model, self.using, f"{foreign_key.name}__in", keys)
+        return [each for each in found if (model, each.pk) not in self.instances]
+
+    def _record_unset(
+        self,
+        registration: Registration,
+        foreign_key: ForeignKey[Any, Any],
+        dependents: Iterable[Model],
+    ) -> None:
+        new = None
+        if foreign_key.remote_field.on_delete in _DEFAULTS:
+            new = foreign_key.get_default()
+        elif foreign_key.remote_field.on_delete not in _NULLS:
+            new = _set_value(foreign_key)
+        for each in dependents:
+            self.name_relations(each)
+            old = reference(foreign_key, getattr(each, foreign_key.attname), each)
+            value = None if new is None else reference(foreign_key, new, None)
+            target = target_of(each, registration)
+            cause = self._cause_by(foreign_key, each)
+            self._record(registration, "update", target, {foreign_key.name: [old, value]}, cause)
+
+    def _record_unlinked(self, link: Link, keys: Sequence[Any]) -> None:
+        for owner, other in link.read(self.using, keys, by_other=True):
+            if (link.model, owner) not in self.instances:
+                cause = _describe(self.instances.get((link.other_model, other)))
+                record_links(link, owner, [other], "removed", self.using, None, cause)
+
+    def _cause_by(self, foreign_key: ForeignKey[Any, Any], dependent: Model) -> str:
+        parent = self.instances.get(
+            (_concrete(foreign_key.related_model), getattr(dependent, foreign_key.attname))
+        )
+        return self.cause_of(parent) or _describe(parent) if parent is not None else ""
+
+    def record(self, instance: Model) -> None:
+        """Record the deletion of an object of a registered model."""
+        plan = plan_for(type(instance))
+        if plan is None or not is_recording():
+            return
+        stored = self.instances.get((plan.model, instance.pk), instance)
+        self.name_relations(stored)
+        cause = self.cause_of(instance)
+        for part in plan.parts:
+            if part.registration.model is plan.model and "delete" in part.registration.options.on:
+                changes = describe_changes(_old_values(stored, plan, part), part, stored)
+                for name, pair in changes.items():
+                    changes[name] = [pair[1], None]
+                self._record(
+                    part.registration, "delete", describe_part(part, stored), changes, cause
+                )
+
+    def _record(
+        self, registration: Registration, verb: str, target: Any, changes: Any, cause: str
+    ) -> None:
+        if not is_recording() or verb not in registration.options.on:
+            return
+        key = (label_of(registration.model), verb)
+        self.counts[key] += 1
+        if self.counts[key] <= registration.options.bulk_limit + 1:
+            extra = GroupedExtra(self, {"cause": cause} if cause else {})
+            record_change(registration, verb, target, changes, self.using, extra)
+
+    def name_relations(self, instance: Model) -> None:
+        """Give an object those that it points to and that are deleted with it: they name it."""
+        for each in _foreign_keys(type(instance)):
+            key = instance.__dict__.get(each.attname)
+            related = self.instances.get((_concrete(each.related_model), key))
+            if related is not None and not each.is_cached(instance):
+                each.set_cached_value(instance, related)
+
+    def cause_of(self, instance: Model) -> str:
+        """Return the object whose deletion has deleted this one, or "" if it is the one."""
+        if isinstance(self.origin, Model):
+            is_it = isinstance(self.origin, _concrete(type(instance))) or isinstance(
+                instance, _concrete(type(self.origin))
+            )
+            return "" if is_it and self.origin.pk == instance.pk else _describe(self.origin)
+        root = self._root_of(instance)
+        if root is not instance:
+            return _describe(root)
+        model = getattr(self.origin, "model", None)
+        is_other = model is not None and not issubclass(type(instance), _concrete(model))
+        return label_of(model) if is_other and not issubclass(model, type(instance)) else ""
+
+    def _root_of(self, instance: Model) -> Model:
+        root = instance
+        for _step in range(MAX_CAUSES):
+            parents = (
+                self.instances.get((_concrete(each.related_model), root.__dict__.get(each.attname)))
+                for each in _foreign_keys(type(root))
+                if each.remote_field.on_delete in (models.CASCADE, DATABASE_CASCADE)
+            )
+            above = next((each for each in parents if each is not None and each is not root), None)
+            if above is None:
+                break
+            root = above
+        return root
+
+
+def _is_unknown(instance: Model, plan: Plan) -> bool:
+    row = row_of(instance, plan)
+    return row is None or any(row[each.index] is UNKNOWN for each in plan.columns)
+
+
+def _old_values(instance: Model, plan: Plan, part: Part) -> Iterator[Difference]:
+    row = row_of(instance, plan)
+    for column in part.columns:
+        value = instance.__dict__.get(column.attname)
+        known = UNKNOWN if row is None else row[column.index]
+        yield Difference(column, None, value if known is UNKNOWN else known)
+
+
+def _find(model: type[Model], using: str, lookup: str, keys: Sequence[Any]) -> Iterator[Model]:
+    name = lookup if lookup.endswith("__in") else f"{lookup}__in"
+    for start in range(0, len(keys), MAX_KEYS):
+        chunk = keys[start : start + MAX_KEYS]
+        yield from model._base_manager.using(using).filter(**{name: chunk}).order_by()
+
+
+def _set_value(foreign_key: ForeignKey[Any, Any]) -> Any:
+    """Return what `SET(value)` sets; a function is called by Django alone."""
+    on_delete: Any = foreign_key.remote_field.on_delete
+    deconstruct = getattr(on_delete, "deconstruct", None)
+    value = deconstruct()[1][0] if deconstruct else None
+    if callable(value):
+        return None
+    return value.pk if isinstance(value, Model) else value
+
+
+def _describe(instance: Model | None) -> str:
+    if instance is None:
+        return ""
+    return f"{label_of(type(instance))}/{serialize_key(instance) or safe_str(instance.pk)}"
+
+
+def _concrete(model: Any) -> type[Model]:
+    return model._meta.concrete_model or model  # type: ignore[no-any-return]
+
+
+def _models_of(model: type[Model]) -> list[type[Model]]:
+    concrete = _concrete(model)
+    return [concrete, *concrete._meta.all_parents]
+
+
+def _foreign_keys(model: type[Model]) -> list[ForeignKey[Any, Any]]:
+    return [each for each in model._meta.concrete_fields if isinstance(each, ForeignKey)]
+
+
+def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
+    """Yield the foreign keys of registered models to a model that nothing else records: those that
+    are unset, and those that the database follows."""
+    for registration in registrations():
+        fields: Iterable[Field[Any, Any]] = registration.fields
+        for each in fields:
+            if isinstance(each, ForeignKey) and _concrete(each.related_model) is model:
+                if each.remote_field.on_delete not in _RECORDED:
+                    yield registration, each
+        if DATABASE_CASCADE is not None:
+            yield from _database_cascades(registration, model)
+
+
+_RECORDED = (
+    models.CASCADE,
+    models.PROTECT,
+    models.RESTRICT,
+    models.DO_NOTHING,
+    DATABASE_CASCADE,
+)
+
+
+def _database_cascades(
+    registration: Registration, model: type[Model]
+) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
+    for each in _foreign_keys(registration.model):
+        if (
+            each.remote_field.on_delete is DATABASE_CASCADE
+            and _concrete(each.related_model) is model
+        ):
+            yield registration, each
+
+
+@never_raise
+def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
+    """Note an object that is about to be deleted."""
+    _deletion(instance, using, origin).add(instance)
+
+
+@never_raise
+def after_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
+    """Record the deletion of an object."""
+    _deletion(instance, using, origin).record(instance)
+
+
+@never_raise
+def after_through_delete(
+    *, instance: Model, using: str, origin: Any = None, **_kwargs: Any
+) -> None:
+    """Record that a link is gone, which was an object of a through model."""
+    deletion = _deletion(instance, using, origin)
+    if is_recording() and links_through(type(instance)):
+        record_through_delete(instance, using, deletion.cause_of(instance), deletion.instances)
+
+
+def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
+    origin = instance if origin is None else origin
+    deletions = statements_of(using).deletions
+    for each in deletions:
+        if each.origin is origin:
+            found: Deletion = each
+            return found
+    deletion = Deletion(origin, using)
+    deletions.append(deletion)
+    if isinstance(origin, Model):
+        for model in _models_of(type(origin)):
+            deletion.instances[model, origin.pk] = origin
+    return deletion

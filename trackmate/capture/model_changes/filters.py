@@ -1,0 +1,75 @@
+"""The filter of a queryset in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.db.models.lookups import Lookup
+from django.db.models.sql.where import WhereNode
+
+from trackmate.activity import safe_str
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.redactor import secret_names
+
+MAX_DEPTH = 10
+MAX_VALUES = 10
+
+_WORDS = {
+    "exact": "=",
+    "iexact": "=",
+    "gt": ">",
+    "gte": ">=",
+    "lt": "<",
+    "lte": "<=",
+    "isnull": "is null:",
+}
+
+
+def describe_filter(queryset: QuerySet[Any], masked: Collection[str] = ()) -> str:
+    """Return the filter of a queryset: "state = d and copies > 3"; "" without one.
+
+    The values of masked fields, and of those whose names are secret, are left out.
+    """
+    return _describe(queryset.query.where, masked, MAX_DEPTH)
+
+
+def _describe(node: Any, masked: Collection[str], depth: int) -> str:
+    if depth == 0:
+        return "..."
+    if isinstance(node, WhereNode):
+        return _describe_all(node, masked, depth)
+    if isinstance(node, Lookup):
+        return _describe_lookup(node, masked)
+    return type(node).__name__
+
+
+def _describe_all(node: WhereNode, masked: Collection[str], depth: int) -> str:
+    parts = [_describe(each, masked, depth - 1) for each in node.children]
+    nested = [
+        f"({part})" if isinstance(each, WhereNode) and len(each.children) > 1 else part
+        for each, part in zip(node.children, parts, strict=True)
+    ]
+    text = f" {node.connector.lower()} ".join(filter(None, nested))
+    return f"not ({text})" if node.negated and text else text
+
+
+def _describe_lookup(lookup: Any, masked: Collection[str]) -> str:
+    target = getattr(lookup.lhs, "target", None)
+    name = getattr(target, "name", None) or type(lookup.lhs).__name__
+    word = _WORDS.get(lookup.lookup_name, lookup.lookup_name)
+    is_secret = name in masked or name in secret_names()
+    return f"{name} {word} {MASK if is_secret else _describe_value(lookup.rhs)}"
+
+
+def _describe_value(value: Any) -> str:
+    if isinstance(value, QuerySet) or hasattr(value, "as_sql") or hasattr(value, "get_compiler"):
+        return "(a query)"
+    if isinstance(value, Model):
+        return safe_str(value.pk)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        values = [safe_str(each) for each in value]
+        more = ", ..." if len(values) > MAX_VALUES else ""
+        return f"({', '.join(values[:MAX_VALUES])}{more})"
+    return safe_str(value)

@@ -1,0 +1,203 @@
+"""What becomes of the changes of a request or transaction before they are stored.
+
+Many-to-many changes become the net of them, what is too much becomes a summary, and references get
+the names that they lack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django.apps import apps
+from django.db import router
+from django.db.models import Model
+
+from trackmate.activity import Activity, Target
+from trackmate.capture.events.merging import net_members
+from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
+from trackmate.capture.model_changes.values import Reference
+from trackmate.db.keys import parse_key
+from trackmate.db.transactions import protected_transactions
+from trackmate.enums import Source
+from trackmate.registry import registration_of
+
+MAX_NAMES = 500
+"""Objects of one model that are named."""
+
+MAX_SAMPLE = 10
+"""Keys of objects in a summary."""
+
+
+def finish_changes(activities: list[Activity]) -> list[Activity]:
+    """Return the activities of a request or transaction with the changes of models finished."""
+    if not any(each.source == Source.MODEL for each in activities):
+        return activities
+    return _with_names(_join_unseen(_summarize(_merge_members(activities))))
+
+
+def _merge_members(activities: Sequence[Activity]) -> list[Activity]:
+    """Return the activities with one for each many-to-many field of an object: what was added and
+    removed in all; none for what is as before."""
+    merged: dict[Any, Activity] = {}
+    for each in activities:
+        name = _member_field(each)
+        key = (each.target.identity, name) if name and each.target else each.id
+        if key in merged and name:
+            earlier = merged[key]
+            members = net_members(earlier.changes[name], each.changes[name])
+            merged[key] = earlier.replace(changes={name: members})
+        else:
+            merged[key] = each
+    return [each for each in merged.values() if not _is_nothing(each)]
+
+
+def _member_field(activity: Activity) -> str:
+    changes = activity.changes
+    if activity.source != Source.MODEL or not isinstance(changes, dict) or len(changes) != 1:
+        return ""
+    ((name, change),) = changes.items()
+    return name if isinstance(change, dict) else ""
+
+
+def _is_nothing(activity: Activity) -> bool:
+    name = _member_field(activity)
+    return bool(name) and not any(activity.changes[name].values())
+
+
+def _summarize(activities: Sequence[Activity]) -> list[Activity]:
+    """Return the activities with a summary in place of those of a deletion that are too many."""
+    summaries: dict[Any, Activity] = {}
+    found = []
+    for each in activities:
+        key = _too_many(each)
+        if key is None:
+            found.append(each)
+        elif key in summaries:
+            sample = summaries[key].extra["sample"]
+            if len(sample) < MAX_SAMPLE and each.target is not None:
+                sample.append(each.target.object_id)
+        else:
+            summaries[key] = _summary(each)
+            found.append(summaries[key])
+    return found
+
+
+def _too_many(activity: Activity) -> Any:
+    extra = activity.extra
+    if not isinstance(extra, GroupedExtra) or activity.target is None:
+        return None
+    key = _count_key(activity)
+    registration = registration_of(apps.get_model(activity.target.model))
+    limit = registration.options.bulk_limit if registration else 0
+    return (id(extra.deletion), *key) if extra.deletion.counts[key] > limit else None
+
+
+def _count_key(activity: Activity) -> tuple[str, str]:
+    label, _dot, verb = activity.action.rpartition(".")
+    return label, verb
+
+
+def _summary(activity: Activity) -> Activity:
+    deletion: Deletion = activity.extra.deletion
+    target = activity.target
+    model = apps.get_model(target.model) if target else None
+    extra = {
+        **activity.extra,
+        "table": model._meta.db_table if model else "",
+        "verb": "DELETE" if activity.action.endswith(".delete") else "UPDATE",
+        "count": deletion.counts[_count_key(activity)],
+        "sample": [target.object_id] if target else [],
+    }
+    return activity.replace(target=None, changes=None, extra=extra)
+
+
+def _join_unseen(activities: Sequence[Activity]) -> list[Activity]:
+    """Return the activities with one for all unseen writes to a table at one place."""
+    joined: dict[Any, Activity] = {}
+    for each in activities:
+        extra = each.extra
+        if not (each.source == Source.MODEL and extra and extra.get("unseen")):
+            joined[each.id] = each
+            continue
+        key = (extra["table"], extra["verb"], extra["place"])
+        if key in joined:
+            first = joined[key].extra
+            first["statements"] += extra["statements"]
+            first["rows"] = _sum(first["rows"], extra["rows"])
+        else:
+            joined[key] = each
+    return list(joined.values())
+
+
+def _sum(rows: int | None, more: int | None) -> int | None:
+    return None if rows is None or more is None else rows + more
+
+
+def _with_names(activities: Sequence[Activity]) -> list[Activity]:
+    """Return the activities with the names of objects that only their keys were known of."""
+    names = {
+        each.target.identity: each.target.object_repr
+        for each in activities
+        if each.target is not None and each.target.object_repr
+    }
+    references = [
+        each
+        for activity in activities
+        if activity.source == Source.MODEL
+        for each in _references(activity.changes)
+        if "label" not in each
+    ]
+    unnamed = [each.target for each in activities if _is_unnamed(each) and each.target]
+    wanted: dict[type[Model], dict[str, set[Any]]] = {}
+    for each in references:
+        if each.identity not in names:
+            wanted.setdefault(each.model, {}).setdefault(each.to_field, set()).add(each.key)
+    for target in unnamed:
+        if target.identity not in names:
+            model = apps.get_model(target.model)
+            if (key := parse_key(model, target.object_id)) is not None:
+                wanted.setdefault(model, {}).setdefault("pk", set()).add(key)
+    for model, fields in wanted.items():
+        for field, keys in fields.items():
+            names |= _find_names(model, field, keys)
+    for each in references:
+        if label := names.get(each.identity):
+            each["label"] = label
+    return [_named(each, names) if _is_unnamed(each) else each for each in activities]
+
+
+def _references(changes: Any) -> Iterator[Reference]:
+    if isinstance(changes, Reference):
+        yield changes
+    elif isinstance(changes, dict):
+        for each in changes.values():
+            yield from _references(each)
+    elif isinstance(changes, list):
+        for each in changes:
+            yield from _references(each)
+
+
+def _is_unnamed(activity: Activity) -> bool:
+    target = activity.target
+    return activity.source == Source.MODEL and target is not None and not target.object_repr
+
+
+def _named(activity: Activity, names: dict[tuple[str, str], str]) -> Activity:
+    target = activity.target
+    if target is None or not (name := names.get(target.identity)):
+        return activity
+    return activity.replace(target=replace(target, object_repr=name))
+
+
+def _find_names(model: type[Model], field: str, keys: Iterable[Any]) -> dict[tuple[str, str], str]:
+    """Return the names that objects have now, by model and the given key; one query."""
+    wanted = list(keys)[:MAX_NAMES]
+    rows = model._base_manager.using(router.db_for_read(model))
+    label = model._meta.label_lower
+    with protected_transactions():
+        found = list(rows.filter(**{f"{field}__in": wanted}).order_by())
+    return {
+        (label, str(getattr(each, field))): Target.without_query(each).object_repr for each in found
+    }

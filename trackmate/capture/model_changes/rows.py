@@ -1,0 +1,149 @@
+"""The row of an instance as it is in the database, remembered without a query.
+
+A registered class keeps the tuple that `from_db()` is given: a reference, no copy. Saving renews
+it, and rolling the save back restores what was there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+from weakref import ref
+
+from django.db import connections
+from django.db.models import Model
+
+from trackmate.db.transactions import Commitment, is_in_transaction
+
+_ROW = "trackmate_row"
+"""The attribute of `instance._state`, so that `vars(instance)` has nothing of ours."""
+
+
+class _Unknown:
+    """The value of a column that has not been read."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __reduce__(self) -> str:
+        # The one and only, also in a copy or a pickle of an instance.
+        return "UNKNOWN"
+
+
+UNKNOWN = _Unknown()
+
+
+class PartialRow(list[Any]):
+    """The values of a row some of which are unknown."""
+
+
+def remembered_row(instance: Model) -> Sequence[Any] | None:
+    """Return the values of an instance's columns as they are in the database, in the order of
+    `concrete_fields`, or None."""
+    row: Sequence[Any] | None = instance._state.__dict__.get(_ROW)
+    return row
+
+
+def remember_row(instance: Model, row: Sequence[Any] | None, alias: str) -> None:
+    """Remember a row that was just written, until that is rolled back."""
+    if is_in_transaction(connections[alias]):
+        _RememberedRow(alias, instance)
+    instance._state.__dict__[_ROW] = row
+
+
+class _RememberedRow(Commitment):
+    """Restores what was remembered before a save, if it is rolled back."""
+
+    def __init__(self, alias: str, instance: Model) -> None:
+        super().__init__(alias)
+        self._state_ref = ref(instance._state)
+        self._row = remembered_row(instance)
+
+    def roll_back(self) -> None:
+        super().roll_back()
+        if (state := self._state_ref()) is not None:
+            state.__dict__[_ROW] = self._row
+
+
+def watch_rows(model: type[Model]) -> Callable[[], None]:
+    """Remember the rows of a class from now on; call the result to end that."""
+    undo = [
+        _replace(model, "from_db", _remembering_from_db),
+        _replace(model, "refresh_from_db", _remembering_refresh),
+    ]
+
+    def end() -> None:
+        for each in undo:
+            each()
+
+    return end
+
+
+def _replace(
+    model: type[Model], name: str, wrap: Callable[[Callable[..., Any]], Any]
+) -> Callable[[], None]:
+    inherited = name not in model.__dict__
+    found = model.__dict__.get(name)
+    function = getattr(model, name)
+    setattr(model, name, wrap(getattr(function, "__func__", function)))
+
+    def undo() -> None:
+        if inherited:
+            delattr(model, name)
+        else:
+            setattr(model, name, found)
+
+    return undo
+
+
+def _remembering_from_db(function: Callable[..., Any]) -> Any:
+    def from_db(
+        cls: type[Model], db: str, field_names: Iterable[str], values: Sequence[Any], **kwargs: Any
+    ) -> Model:
+        instance: Model = function(cls, db, field_names, values, **kwargs)
+        if len(values) != len(cls._meta.concrete_fields):
+            values = _aligned(cls, field_names, values)
+        instance._state.__dict__[_ROW] = values
+        return instance
+
+    from_db.__doc__ = function.__doc__
+    return classmethod(from_db)
+
+
+def _aligned(cls: type[Model], field_names: Iterable[str], values: Sequence[Any]) -> Sequence[Any]:
+    """Return the values in the order of all columns, those that were not read as unknown."""
+    # As Django assigns them: in the order of the columns.
+    names, found = {*field_names}, iter(values)
+    return PartialRow(
+        next(found) if each.attname in names else UNKNOWN for each in cls._meta.concrete_fields
+    )
+
+
+def _remembering_refresh(function: Callable[..., Any]) -> Any:
+    def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
+        function(self, *args, **kwargs)
+        _renew(self, kwargs.get("fields", args[1] if len(args) > 1 else None))
+
+    refresh_from_db.__doc__ = function.__doc__
+    return refresh_from_db
+
+
+def _renew(instance: Model, names: Iterable[str] | None) -> None:
+    """Remember the columns that were read again; all of them if `names` is None."""
+    fields = instance._meta.concrete_fields
+    row = remembered_row(instance) or [UNKNOWN] * len(fields)
+    if names is not None and not isinstance(names, Collection):
+        # An iterator, used up by now.
+        names, row = (), [UNKNOWN] * len(fields)
+    values = instance.__dict__
+    instance._state.__dict__[_ROW] = PartialRow(
+        as_stored(values.get(field.attname, UNKNOWN))
+        if names is None or field.attname in names or field.name in names
+        else old
+        for field, old in zip(fields, row, strict=True)
+    )
+
+
+def as_stored(value: Any) -> Any:
+    """Return a value as it is remembered: of a file its name, since the file changes in place."""
+    return getattr(value, "name", value) if hasattr(value, "storage") else value

@@ -1,0 +1,142 @@
+"""Watches the statements of a connection that write to tables of registered models.
+
+It reads the old values that nothing has remembered just before an UPDATE, finds what a deletion
+changes beside what it deletes, and notices writes that nothing else has recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, Protocol
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from trackmate.pipeline import never_raise
+
+_WATCH = "_trackmate_statements"
+
+_SQL = re.compile(r"\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
+_READS = frozenset(
+    {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "SET", "PRAGMA"}
+)
+_NAME = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|\w+)'
+_WRITE = re.compile(
+    r"\b(?:(INSERT)\s+(?:(?:OR\s+\w+|IGNORE|LOW_PRIORITY|DELAYED|HIGH_PRIORITY)\s+)*INTO"
+    r"|(REPLACE)\s+(?:LOW_PRIORITY\s+|DELAYED\s+)?INTO|(MERGE)\s+INTO"
+    r"|(UPDATE)(?:\s+(?:LOW_PRIORITY|IGNORE|ONLY|OR\s+\w+))*"
+    r"|(DELETE)\s+(?:(?:LOW_PRIORITY|QUICK|IGNORE)\s+)*FROM(?:\s+ONLY)?"
+    r"|(TRUNCATE)(?:\s+TABLE)?(?:\s+ONLY)?)"
+    rf"\s+(?:{_NAME}\.)?({_NAME})",
+    re.IGNORECASE,
+)
+_LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+MAX_SQL = 200_000
+"""Longer statements are searched at their beginning alone."""
+
+MAX_PENDING = 8
+"""Saves and deletions that are not finished; those that have failed are never."""
+
+Write = tuple[str, str]
+"""Verb and table."""
+
+
+class Pending(Protocol):
+    """What has to be read before a write."""
+
+    def read_before(self, verb: str, table: str) -> None:
+        """Read what the write is going to change."""
+
+
+class Statements:
+    """The execute wrapper of one connection."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.alias = connection.alias
+        self.pending: deque[Any] = deque(maxlen=MAX_PENDING)
+        """Saves and deletions that need something to be read before they write."""
+        self.deletions: deque[Any] = deque(maxlen=MAX_PENDING)
+        self.is_recorded = False
+        """Whether a bulk operation records what is written now."""
+
+    def __call__(
+        self,
+        execute: Callable[..., Any],
+        sql: Any,
+        params: Any,
+        many: bool,  # noqa: FBT001 (Django passes it by position)
+        context: Any,
+    ) -> Any:
+        writes = find_writes(sql)
+        if not writes:
+            return execute(sql, params, many, context)
+        self._read_before(writes)
+        result = execute(sql, params, many, context)
+        if not self.is_recorded:
+            for note in write_listeners:
+                note(self.alias, writes, context["cursor"])
+        return result
+
+    @never_raise
+    def _read_before(self, writes: tuple[Write, ...]) -> None:
+        for verb, table in writes:
+            for each in (*self.pending, *self.deletions):
+                each.read_before(verb, table)
+
+
+write_listeners: list[Callable[[str, tuple[Write, ...], Any], None]] = []
+"""Functions that are called with an alias, writes and the cursor after a write to a table of a
+registered model; they must not raise."""
+
+watched_tables: dict[str, list[Any]] = {}
+"""The tables of registered models, each with the registrations."""
+
+
+def find_writes(sql: Any) -> tuple[Write, ...]:
+    """Return verb and table of each write to a table that is watched."""
+    text = sql if type(sql) is str else str(sql)
+    if text[:6] == "SELECT":
+        return ()
+    return tuple(write for write in _parse(text[:MAX_SQL]) if write[1] in watched_tables)
+
+
+@lru_cache(maxsize=512)
+def _parse(sql: str) -> tuple[Write, ...]:
+    found = _SQL.match(sql)
+    if found is None or found[1].upper() in _READS:
+        return ()
+    return tuple(
+        (next(filter(None, match.groups()[:6])).upper(), _unquoted(match.group(7)))
+        for match in _WRITE.finditer(_LITERAL.sub("''", sql))
+    )
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name[0] in '"`[' else name
+
+
+def statements_of(alias: str) -> Statements:
+    """Return what watches the statements of this thread's connection."""
+    connection: Any = connections[alias]
+    watch: Statements | None = connection.__dict__.get(_WATCH)
+    if watch is None:
+        watch = connection.__dict__[_WATCH] = Statements(connection)
+        # The first: `connection.execute_wrapper()` takes the last one away again.
+        connection.execute_wrappers.insert(0, watch)
+    return watch
+
+
+@contextmanager
+def recorded(alias: str) -> Iterator[None]:
+    """Let the block account for what it writes itself."""
+    watch = statements_of(alias)
+    before, watch.is_recorded = watch.is_recorded, True
+    try:
+        yield
+    finally:
+        watch.is_recorded = before

@@ -1,0 +1,141 @@
+"""Noticing writes to tables of registered models that nothing else has recorded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import django
+from django.apps import apps
+from django.core.management.sql import emit_post_migrate_signal
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import Model
+from django.db.models.deletion import Collector
+from django.db.models.fields import related_descriptors
+
+from trackmate.activity import Activity, label_of
+from trackmate.capture.model_changes.statements import Write, watched_tables
+from trackmate.enums import ActionType, Source
+from trackmate.pipeline import is_recording, never_raise, record_if_kept
+from trackmate.registry import Registration
+
+MAX_FRAMES = 100
+
+_VERBS = {
+    "INSERT": ("create", ActionType.CREATE),
+    "REPLACE": ("update", ActionType.UPDATE),
+    "MERGE": ("update", ActionType.UPDATE),
+    "UPDATE": ("update", ActionType.UPDATE),
+    "DELETE": ("delete", ActionType.DELETE),
+    "TRUNCATE": ("delete", ActionType.DELETE),
+}
+
+_SAVE: CodeType = Model._save_table.__code__  # type: ignore[attr-defined]
+_DELETE: CodeType = Collector.delete.__code__
+_FLUSH: CodeType = BaseDatabaseOperations.execute_sql_flush.__code__
+_SCHEMA = BaseDatabaseSchemaEditor.execute.__code__
+_POST_MIGRATE = emit_post_migrate_signal.__code__
+_RELATIONS = related_descriptors.__file__
+_DJANGO = str(Path(django.__file__).parent)
+_OWN = str(Path(__file__).parents[2])
+
+
+@never_raise
+def note_writes(alias: str, writes: tuple[Write, ...], cursor: Any) -> None:
+    """Record writes that have come about by none of the ways that are recorded."""
+    if not is_recording():
+        return
+    place = find_place()
+    if place is None:
+        return
+    for verb, table in writes:
+        for registration in watched_tables.get(table, ()):
+            _record(registration, verb, table, _row_count(cursor), place, alias)
+
+
+def _row_count(cursor: Any) -> int | None:
+    count = getattr(cursor, "rowcount", None)
+    return count if isinstance(count, int) and count >= 0 else None
+
+
+def _record(
+    registration: Registration, verb: str, table: str, rows: int | None, place: str, alias: str
+) -> None:
+    name, action_type = _VERBS[verb]
+    if rows == 0 or name not in registration.options.on:
+        return
+    extra = {
+        "unseen": True,
+        "table": table,
+        "verb": verb,
+        "rows": rows,
+        "statements": 1,
+        "place": place,
+    }
+    activity = Activity.now(
+        source=Source.MODEL.value,
+        action=f"{label_of(registration.model)}.{name}",
+        action_type=action_type.value,
+        extra=extra,
+    )
+    record_if_kept(activity, alias)
+
+
+def find_place() -> str | None:
+    """Return where in the code the current statement comes from, or None if it is recorded.
+
+    It is recorded if Django sends it for a save, a deletion or a many-to-many field; what tests and
+    migrations do to tables as such is no change of an object.
+    """
+    for frame in _frames():
+        code = frame.f_code
+        if code in (_FLUSH, _SCHEMA, _POST_MIGRATE):
+            return None
+        if code is _SAVE:
+            return None if _is_current(frame.f_locals["self"]) else _first_place(frame)
+        if code is _DELETE:
+            return None if _is_current(frame.f_locals["self"].origin) else _first_place(frame)
+        if code.co_filename == _RELATIONS and "ManyRelatedManager" in code.co_qualname:
+            return None
+        if not code.co_filename.startswith((_DJANGO, _OWN)):
+            return _describe(frame)
+    return "unknown"
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    for _step in range(MAX_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _is_current(value: Any) -> bool:
+    """Return False for the models of a migration, which send no signals that are received."""
+    model = value if isinstance(value, Model) else getattr(value, "model", None)
+    return model is None or model._meta.apps is apps
+
+
+def _first_place(frame: FrameType) -> str:
+    found: FrameType | None = frame
+    while found is not None and found.f_code.co_filename.startswith((_DJANGO, _OWN)):
+        found = found.f_back
+    return _describe(found) if found is not None else "unknown"
+
+
+def _describe(frame: FrameType) -> str:
+    code = frame.f_code
+    return f"{_short_path(code.co_filename)}:{frame.f_lineno} in {code.co_qualname}"
+
+
+@lru_cache(maxsize=256)
+def _short_path(path: str) -> str:
+    """Return a path as it is below the directory that it is imported from."""
+    roots = [each for each in sys.path if each and path.startswith(f"{each}/")]
+    return path[len(max(roots, key=len)) + 1 :] if roots else Path(path).name
