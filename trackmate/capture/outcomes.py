@@ -22,7 +22,7 @@ from trackmate.capture.events.merging import (
 )
 from trackmate.context.scope import Scope, enter_scope, leave_scope
 from trackmate.enums import FIRST_ERROR_STATUS, ActionType, Source, Status
-from trackmate.pipeline import never_raise
+from trackmate.pipeline import finish, never_raise
 from trackmate.processors import is_excluded
 
 PageDescriber = Callable[[Activity, Scope, HttpResponseBase | None], Activity | None]
@@ -51,7 +51,7 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     of the request is removed from the scope.
     """
     if scope.commitments:
-        scope.change(lambda events: [each for each in events if _is_kept(each, scope)])
+        scope.change(lambda events: finish([each for each in events if _is_kept(each, scope)]))
     activity = _describe_by_view(activity, scope, response) or activity
     activity = _describe_by_page(activity, scope, response) or activity
     _record_token_request(activity, scope)
@@ -64,7 +64,9 @@ def apply_outcome(activity: Activity, scope: Scope, response: HttpResponseBase |
     events = _describing_events(scope.activities, activity)
     if (event := _main_event(events)) is not None:
         return _fold(activity, scope, event)
-    return _summarize(activity, events)
+    if events:
+        return _summarize(activity, events)
+    return _describe_by_changes(activity, scope.activities)
 
 
 @never_raise
@@ -108,6 +110,24 @@ def _describing_events(events: Sequence[Activity], request: Activity) -> list[Ac
     events = [each for each in events if each.status == Status.FAILED or not has_failed]
     auth = [each for each in events if each.source == Source.AUTH]
     return auth or [each for each in events if each.source == Source.ADMIN]
+
+
+def _describe_by_changes(request: Activity, activities: Sequence[Activity]) -> Activity:
+    """Return the activity of a request that has changed one object in one way, as that change.
+
+    The change itself stays an activity of its own. What the framework says about the same object
+    may be more exact.
+    """
+    changes = [each for each in activities if each.source == Source.MODEL]
+    acts = {(each.action, object_of(each)) for each in changes}
+    if len(acts) != 1 or (request.status_code or FIRST_ERROR_STATUS) >= FIRST_ERROR_STATUS:
+        return request
+    change = changes[0]
+    if change.target is None or (request.target is not None or request.action != request.route):
+        return request
+    return request.replace(
+        action=change.action, action_type=change.action_type, target=change.target
+    )
 
 
 def _main_event(events: Sequence[Activity]) -> Activity | None:

@@ -56,13 +56,27 @@ def deliver_when_kept(alias: str, item: Any, deliver: Callable[[list[Any]], obje
     `deliver` must not raise, and is the same for every item.
     """
     connection = connections[alias]
-    if not _is_committed_later(connection):
+    known: _Uncommitted | None = connection.__dict__.get(_UNCOMMITTED)
+    is_held = known is not None and bool(known.holders)
+    if not is_held and not _is_committed_later(connection):
         deliver([item])
         return
     uncommitted = _uncommitted(connection)
     uncommitted.deliver = deliver
     uncommitted.waits_for_autocommit = not needs_manual_commit(connection)
     uncommitted.waiting.append((Commitment(alias), item))
+
+
+def hold(alias: str, holder: object) -> None:
+    """Let what is done on a connection wait for `release()`: it belongs together."""
+    _uncommitted(connections[alias]).holders.append(holder)
+
+
+def release(alias: str, holder: object) -> None:
+    """End what `hold()` began, and deliver what waits for nothing else."""
+    uncommitted = _uncommitted(connections[alias])
+    uncommitted.holders[:] = [each for each in uncommitted.holders if each is not holder]
+    uncommitted.after_savepoint_commit(None)
 
 
 def deliver_waiting(alias: str, *, at_least: int) -> None:
@@ -91,6 +105,8 @@ class _Uncommitted:
     """How much had been done when each savepoint was made."""
     waiting: list[tuple[Commitment, Any]] = field(default_factory=list)
     """What is delivered when the transaction commits."""
+    holders: list[object] = field(default_factory=list)
+    """What several deliveries belong to, and is not complete yet."""
     deliver: Callable[[list[Any]], object] = len
     waits_for_autocommit: bool = False
     """Whether an atomic block turns autocommit on again after its commit: only then would anything
@@ -101,14 +117,17 @@ class _Uncommitted:
             self.savepoints[savepoint] = len(self.pending)
 
     def after_savepoint_commit(self, _savepoint: Any) -> None:
-        if self.waiting and not _is_committed_later(self.connection_ref()):
+        is_held = bool(self.holders)
+        if self.waiting and not is_held and not _is_committed_later(self.connection_ref()):
             self.deliver_kept()
 
     def after_savepoint_rollback(self, savepoint: Any) -> None:
         # One that is not known was made before anything was done.
+        self.holders.clear()
         self._roll_back_to(self.savepoints.get(savepoint, 0))
 
     def after_rollback(self, _result: None) -> None:
+        self.holders.clear()
         self._roll_back_to(0)
         self.after_commit(None)
 

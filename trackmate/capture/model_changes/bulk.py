@@ -17,7 +17,7 @@ from django.db.models import Field, Model, Q, QuerySet, UniqueConstraint
 
 from trackmate.capture.model_changes.filters import describe_filter
 from trackmate.capture.model_changes.plans import Column, Plan, plan_for
-from trackmate.capture.model_changes.recording import describe_part, record_change
+from trackmate.capture.model_changes.recording import describe_part, record_change, together
 from trackmate.capture.model_changes.rows import UNKNOWN, PartialRow, remember_row, remembered_row
 from trackmate.capture.model_changes.saves import Difference, Save, describe_changes
 from trackmate.capture.model_changes.statements import recorded, statements_of
@@ -53,7 +53,8 @@ def record_bulk(
         bulk.prepare(*args, **kwargs)
         with recorded(using):
             result = run(*args, **kwargs)
-        bulk.finish(result)
+        with together(using):
+            bulk.finish(result)
     return result
 
 

@@ -25,6 +25,7 @@ from trackmate.capture.model_changes.saves import Difference, describe_changes, 
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.capture.model_changes.values import reference
 from trackmate.db.keys import serialize_key
+from trackmate.db.transactions import hold, release
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
 
@@ -61,12 +62,24 @@ class Deletion:
     """Objects of which it has not been read yet what points to them."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many changes it makes, by model and verb."""
+    left: int = 0
+    """Objects of registered models that are about to be deleted."""
 
     def add(self, instance: Model) -> None:
         """Note an object that is about to be deleted."""
         for model in _models_of(type(instance)):
             self.instances.setdefault((model, instance.pk), instance)
         self.unread.append(instance)
+        if plan_for(type(instance)) is not None:
+            if not self.left:
+                hold(self.using, self)
+            self.left += 1
+
+    def end(self) -> None:
+        """Note that an object has been deleted; with the last one all of it is delivered."""
+        self.left -= 1
+        if self.left <= 0:
+            release(self.using, self)
 
     def read_before(self, _verb: str, _table: str) -> None:
         """Record what the deletion does beside its objects, before its first write."""
@@ -103,6 +116,7 @@ class Deletion:
                 for each in found:
                     self.add(each)
                     self.record(each)
+                    self.end()
             else:
                 self._record_unset(registration, foreign_key, found)
         for link in links_to(model):
@@ -302,7 +316,11 @@ def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs:
 @never_raise
 def after_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Record the deletion of an object."""
-    _deletion(instance, using, origin).record(instance)
+    deletion = _deletion(instance, using, origin)
+    try:
+        deletion.record(instance)
+    finally:
+        deletion.end()
 
 
 @never_raise

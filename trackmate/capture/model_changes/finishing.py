@@ -73,7 +73,7 @@ def _summarize(activities: Sequence[Activity]) -> list[Activity]:
     for each in activities:
         key = _too_many(each)
         if key is None:
-            found.append(each)
+            found.append(each if each.extra else each.replace(extra=None))
         elif key in summaries:
             sample = summaries[key].extra["sample"]
             if len(sample) < MAX_SAMPLE and each.target is not None:

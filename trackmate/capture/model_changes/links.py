@@ -9,7 +9,12 @@ from typing import Any
 
 from django.db.models import ForeignKey, ManyToManyField, Model
 
-from trackmate.capture.model_changes.recording import record_change, target_of, unnamed_target
+from trackmate.capture.model_changes.recording import (
+    record_change,
+    target_of,
+    together,
+    unnamed_target,
+)
 from trackmate.capture.model_changes.values import Reference
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
@@ -135,7 +140,8 @@ def on_m2m_changed(
     name = "added" if action == "post_add" else "removed"
     if reverse:
         pairs = [(source, target) for target, source in pairs]
-    record_pairs(links, pairs, name, using, instance)
+    with together(using):
+        record_pairs(links, pairs, name, using, instance)
 
 
 def record_pairs(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.models import Model
@@ -13,6 +15,7 @@ from trackmate.capture.model_changes.plans import Part
 from trackmate.context.binding import apply_context
 from trackmate.context.scope import current_scope
 from trackmate.db.keys import serialize_key
+from trackmate.db.transactions import hold, release
 from trackmate.enums import ActionType, Source
 from trackmate.pipeline import record_at_once, record_if_kept
 from trackmate.registry import Registration
@@ -71,6 +74,17 @@ def record_change(
         record_at_once(_with_request(apply_context(activity)))
     else:
         record_if_kept(activity, using)
+
+
+@contextmanager
+def together(using: str) -> Iterator[None]:
+    """Deliver what is recorded inside the block with one INSERT."""
+    holder = object()
+    hold(using, holder)
+    try:
+        yield
+    finally:
+        release(using, holder)
 
 
 def _with_request(activity: Activity) -> Activity:

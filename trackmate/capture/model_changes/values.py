@@ -115,9 +115,7 @@ def to_json(field: Field[Any, Any], value: Any, instance: Model | None = None) -
     if isinstance(field, JSONField):
         return _parsed_json(field, value)
     with suppress(Exception):  # a value that the database has accepted, but not the field
-        value = (
-            _quantized(field, field.to_python(value)) if isinstance(field, DecimalField) else value
-        )
+        value = _comparable(field, value)
     if field.choices and (label := _choice_label(field, value)):
         return {"value": _as_json(value), "label": label}
     return _as_json(value, field)

@@ -1,0 +1,146 @@
+"""What deleting objects of registered models records, and what it does to others."""
+
+import pytest
+
+from tests.library.models import Audiobook, Author, Book, Edition, Genre, Page
+from trackmate import suppress
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture
+def emma():
+    with suppress():
+        author = Author.objects.create(name="Jane")
+        book = Book.objects.create(title="Emma", author=author)
+        edition = Edition.objects.create(book=book, number=2)
+        Page.objects.create(edition=edition, number=7)
+        return book
+
+
+def find(activities, action):
+    return [each for each in activities if each.action == action]
+
+
+def test_a_deletion_has_the_old_values(registered, activities, emma):
+    registered(Book)
+    key = str(emma.pk)
+    Book.objects.get().delete()
+    (activity,) = activities
+    assert activity.action_type == "Delete"
+    assert activity.target.identity == ("library.book", key)
+    assert activity.changes["title"] == ["Emma", None]
+    assert activity.changes["author"][0]["label"] == "Jane"
+    assert activity.extra is None
+
+
+def test_the_values_are_those_of_the_database(registered, activities, emma):
+    registered(Book)
+    book = Book.objects.get()
+    book.title = "never saved"
+    book.delete()
+    assert activities[0].changes["title"] == ["Emma", None]
+
+
+def test_an_object_made_by_hand_is_read_before(registered, activities, emma):
+    registered(Book)
+    Book(pk=emma.pk).delete()
+    assert activities[0].changes["title"] == ["Emma", None]
+
+
+def test_parts_have_the_cause_and_the_name_of_what_is_gone(registered, activities, emma):
+    registered(Edition)
+    registered(Page)
+    cause = f"library.book/{emma.pk}"
+    Book.objects.get().delete()
+    edition, page = (find(activities, f"library.{name}.delete")[0] for name in ("edition", "page"))
+    assert edition.target.object_repr == "Edition 2 of Emma"
+    assert edition.changes["book"][0]["label"] == "Emma"
+    assert (edition.extra, page.extra) == ({"cause": cause}, {"cause": cause})
+
+
+def test_a_queryset_names_the_cause_too(registered, activities, emma):
+    registered(Book)
+    registered(Page)
+    cause = f"library.book/{emma.pk}"
+    Book.objects.filter(title="Emma").delete()
+    assert find(activities, "library.page.delete")[0].extra == {"cause": cause}
+    assert find(activities, "library.book.delete")[0].extra is None
+
+
+def test_what_pointed_to_it_is_recorded(registered, activities, emma):
+    registered(Book)
+    author = Author.objects.get()
+    key = author.pk
+    author.delete()
+    (activity,) = activities
+    assert activity.action == "library.book.update"
+    assert activity.changes == {"author": [{"value": key, "label": "Jane"}, None]}
+    assert activity.extra == {"cause": f"library.author/{key}"}
+
+
+def test_links_to_it_are_recorded_as_removed(registered, activities, emma):
+    registered(Book)
+    crime = Genre.objects.create(name="Crime")
+    emma.genres.add(crime)
+    activities.clear()
+    key = crime.pk
+    crime.delete()
+    (activity,) = activities
+    assert activity.changes == {
+        "genres": {"added": [], "removed": [{"value": key, "label": "Crime"}]}
+    }
+    assert activity.target.object_repr == "Emma"
+    assert activity.extra == {"cause": f"library.genre/{key}"}
+
+
+def test_147_objects_take_no_more_queries_than_10(
+    registered, activities, emma, django_assert_num_queries
+):
+    registered(Book)
+    registered(Edition)
+
+    def delete(count):
+        with suppress():
+            Edition.objects.all().delete()
+            Edition.objects.bulk_create(Edition(book=emma, number=n) for n in range(count))
+        activities.clear()
+        with django_assert_num_queries(QUERIES):
+            Edition.objects.all().delete()
+        assert len(activities) == count
+
+    # Those of Django: the objects, their pages, and two deletions; ours names the book of them all.
+    QUERIES = 5
+    delete(10)
+    delete(147)
+
+
+def test_more_than_the_limit_are_one_summary(registered, activities, emma):
+    registered(Edition, bulk_limit=5)
+    with suppress():
+        Edition.objects.bulk_create(Edition(book=emma, number=n) for n in range(6))
+    Edition.objects.all().delete()
+    (activity,) = activities
+    assert activity.target is None
+    assert activity.extra["count"] == 7
+    assert activity.extra["verb"] == "DELETE"
+    assert len(activity.extra["sample"]) == 6
+
+
+def test_deleting_others_stays_as_fast(registered, django_assert_num_queries, emma):
+    registered(Author)
+    with django_assert_num_queries(1):
+        Page.objects.all().delete()
+
+
+def test_a_child_and_its_parent_are_both_deleted(registered, activities):
+    registered(Book)
+    registered(Audiobook)
+    Audiobook.objects.create(title="Emma", speaker="Ann")
+    activities.clear()
+    Audiobook.objects.get().delete()
+    assert {each.action for each in activities} == {
+        "library.book.delete",
+        "library.audiobook.delete",
+    }
+    assert [each.extra for each in activities] == [None, None]
