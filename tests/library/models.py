@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models.functions import Upper
 from django.utils import timezone
 
+from trackmate.models import TrackedManager
+
 
 class Author(models.Model):
     name = models.CharField(max_length=50)
@@ -124,3 +126,23 @@ class Card(models.Model):
 
     def __str__(self):
         return self.name
+
+
+class Copy(models.Model):
+    """A copy of a book, whose bulk operations are recorded."""
+
+    class Meta:
+        # That of the related managers of a book.
+        base_manager_name = "objects"
+        constraints = (models.UniqueConstraint(fields=["code"], name="library_copy_code"),)
+
+    book = models.ForeignKey(Book, models.CASCADE, null=True)
+    code = models.CharField(max_length=20)
+    state = models.CharField(max_length=1, choices=Book.State, default=Book.State.DRAFT)
+    uses = models.IntegerField(default=0)
+    notes = models.JSONField(default=list)
+    door_pin = models.CharField(max_length=20, blank=True)
+    objects = TrackedManager()
+
+    def __str__(self):
+        return f"Copy {self.code}"

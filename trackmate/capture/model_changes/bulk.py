@@ -6,14 +6,17 @@ activity of its own; more than that become one summary.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
+from types import FrameType
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Field, Model, Q, QuerySet, UniqueConstraint
+from django.db.models.deletion import Collector
 
 from trackmate.capture.model_changes.filters import describe_filter
 from trackmate.capture.model_changes.plans import Column, Plan, plan_for
@@ -32,6 +35,11 @@ Run = Callable[..., Any]
 MAX_SAMPLE = 10
 """Keys of objects in a summary."""
 
+MAX_FRAMES = 5
+"""Calls between a deletion and the update that is a part of it."""
+
+_DELETE = Collector.delete.__code__
+
 MAX_CONDITIONS = 100
 """Objects that are looked for by one query."""
 
@@ -42,7 +50,8 @@ def record_bulk(
     """Run a bulk operation of a queryset and record what it does to objects of its model."""
     plan = plan_for(queryset.model)
     using = _write_alias(queryset)
-    if plan is None or not is_recording() or statements_of(using).is_recorded:
+    is_recorded = statements_of(using).is_recorded or _is_part_of_deletion()
+    if plan is None or is_recorded or not is_recording():
         return run(*args, **kwargs)
     if operation != "update":
         # It may be an iterator, which can be read only once.
@@ -56,6 +65,18 @@ def record_bulk(
         with together(using):
             bulk.finish(result)
     return result
+
+
+def _is_part_of_deletion() -> bool:
+    """Return True if Django unsets foreign keys to what it deletes: that is recorded with it."""
+    frame: FrameType | None = sys._getframe(1)
+    for _step in range(MAX_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_code is _DELETE:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _write_alias(queryset: Any) -> str:

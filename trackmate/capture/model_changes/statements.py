@@ -79,7 +79,7 @@ class Statements:
         result = execute(sql, params, many, context)
         if not self.is_recorded:
             for note in write_listeners:
-                note(self.alias, writes, context["cursor"])
+                note(self.alias, writes, sql, context["cursor"])
         return result
 
     @never_raise
@@ -89,8 +89,8 @@ class Statements:
                 each.read_before(verb, table)
 
 
-write_listeners: list[Callable[[str, tuple[Write, ...], Any], None]] = []
-"""Functions that are called with an alias, writes and the cursor after a write to a table of a
+write_listeners: list[Callable[[str, tuple[Write, ...], Any, Any], None]] = []
+"""Functions that are called with an alias, writes, the SQL and the cursor after a write to a table of a
 registered model; they must not raise."""
 
 watched_tables: dict[str, list[Any]] = {}

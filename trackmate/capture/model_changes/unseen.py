@@ -46,21 +46,32 @@ _OWN = str(Path(__file__).parents[2])
 
 
 @never_raise
-def note_writes(alias: str, writes: tuple[Write, ...], cursor: Any) -> None:
+def note_writes(alias: str, writes: tuple[Write, ...], sql: Any, cursor: Any) -> None:
     """Record writes that have come about by none of the ways that are recorded."""
     if not is_recording():
         return
     place = find_place()
     if place is None:
         return
+    rows = _count_rows(sql, cursor)
     for verb, table in writes:
         for registration in watched_tables.get(table, ()):
-            _record(registration, verb, table, _row_count(cursor), place, alias)
+            _record(registration, verb, table, rows, place, alias)
 
 
-def _row_count(cursor: Any) -> int | None:
+def _count_rows(sql: Any, cursor: Any) -> int | None:
+    """Return how many rows a statement has written, or None if that is not known."""
+    if "RETURNING" in (text := str(sql)) and connection_vendor(cursor) == "sqlite":
+        # SQLite counts while the rows are fetched.
+        _insert, values, rows = text.partition(" VALUES ")
+        return rows.count("), (") + 1 if values else None
     count = getattr(cursor, "rowcount", None)
     return count if isinstance(count, int) and count >= 0 else None
+
+
+def connection_vendor(cursor: Any) -> str:
+    """Return the kind of database of a cursor."""
+    return str(cursor.db.vendor)
 
 
 def _record(
