@@ -1,10 +1,12 @@
 """Rows and people for the tests of the reading wing."""
 
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import transaction
 from django.utils import timezone
 
 from trackmate.models import ActivityLog
@@ -21,6 +23,14 @@ UNKNOWN = get_user_model()._meta.pk.to_python(
 def user_page(name):
     """Return the name of a page of the admin about users, whichever model they are of."""
     return f"admin:{get_user_model()._meta.label_lower.replace('.', '_')}_{name}"
+
+
+@contextmanager
+def rolled_back():
+    """Run the block in a transaction, or a savepoint, that is rolled back at its end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def activity(*, ago: float = 0, **fields):

@@ -18,13 +18,18 @@ from django.db import transaction
 from django.db.models import Field, Model, Q, QuerySet, UniqueConstraint
 from django.db.models.deletion import Collector
 
-from trackmate.capture.model_changes.filters import describe_filter
-from trackmate.capture.model_changes.plans import Column, Plan, plan_for
+from trackmate.capture.model_changes.columns.plans import Plan, RecordedColumn, plan_for
+from trackmate.capture.model_changes.columns.rows import (
+    UNKNOWN,
+    PartialRow,
+    remember_row,
+    remembered_row,
+)
+from trackmate.capture.model_changes.columns.values import is_expression, is_same, serialize_value
+from trackmate.capture.model_changes.filters import describe_queryset
 from trackmate.capture.model_changes.recording import describe_part, record_change, together
-from trackmate.capture.model_changes.rows import UNKNOWN, PartialRow, remember_row, remembered_row
 from trackmate.capture.model_changes.saves import Difference, Save, describe_changes
 from trackmate.capture.model_changes.statements import recorded, statements_of
-from trackmate.capture.model_changes.values import is_expression, is_same, to_json
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import is_recording, never_raise
@@ -48,7 +53,8 @@ def record_bulk(
     queryset: QuerySet[Any], operation: str, run: Run, *args: Any, **kwargs: Any
 ) -> Any:
     """Run a bulk operation of a queryset and record what it does to objects of its model."""
-    plan = plan_for(queryset.model)
+    model: type[Model] = queryset.model
+    plan = plan_for(model)
     using = _write_alias(queryset)
     is_recorded = statements_of(using).is_recorded or _is_part_of_deletion()
     if plan is None or is_recorded or not is_recording():
@@ -123,7 +129,7 @@ class Bulk:
         """The most objects that get an activity each."""
         return min(each.registration.options.bulk_limit for each in self.plan.parts)
 
-    def columns_named(self, names: Iterable[str]) -> list[Column]:
+    def columns_named(self, names: Iterable[str]) -> list[RecordedColumn]:
         """Return the recorded columns of some fields, and those computed from them."""
         wanted = {self.plan.model._meta.get_field(name) for name in names}
         return [
@@ -144,11 +150,11 @@ class Bulk:
             changes = describe_changes(own, part, instance)
             if changes and "update" in part.registration.options.on:
                 target = describe_part(part, instance)
-                record_change(part.registration, "update", target, changes, self.using)
+                record_change(part.registration, "update", target, changes, using=self.using)
 
     def record_create(self, instance: Model, stored: Model) -> None:
         """Record a new object, and remember its row."""
-        save = Save(stored, self.plan, self.using, None, True, (), is_raw=False)
+        save = Save(stored, self.plan, self.using, None, created=True, parents=(), is_raw=False)
         differences = save.compare(self.plan.columns)
         save.record(differences)
         save.remember(differences)
@@ -169,9 +175,11 @@ class Bulk:
         }
         for part in self.plan.parts:
             if verb in part.registration.options.on:
-                record_change(part.registration, verb, None, None, self.using, dict(values))
+                record_change(
+                    part.registration, verb, None, None, using=self.using, extra=dict(values)
+                )
 
-    def forget(self, instances: Iterable[Model], columns: Iterable[Column]) -> None:
+    def forget(self, instances: Iterable[Model], columns: Iterable[RecordedColumn]) -> None:
         """Remember the old values of some columns no longer."""
         places = [each.index for each in columns]
         for each in instances:
@@ -187,7 +195,7 @@ class Update(Bulk):
     """`update()`."""
 
     values: dict[str, Any]
-    columns: list[Column]
+    columns: list[RecordedColumn]
     before: list[Any]
 
     def read_before(self, **values: Any) -> None:
@@ -212,7 +220,7 @@ class Update(Bulk):
                 "UPDATE",
                 result,
                 self.before,
-                filter=describe_filter(self.queryset, _masked(self.plan)),
+                filter=describe_queryset(self.queryset, _masked(self.plan)),
                 values={
                     name: _describe(fields[name], value)
                     for name, value in self.values.items()
@@ -247,7 +255,7 @@ class BulkUpdate(Bulk):
     """`bulk_update()`."""
 
     objects: list[Any]
-    columns: list[Column]
+    columns: list[RecordedColumn]
     before: dict[Any, Any]
 
     def read_before(
@@ -293,7 +301,7 @@ class BulkCreate(Bulk):
     """By which objects that exist are found; None if there can be no conflicts."""
     before: dict[Any, Any]
 
-    def read_before(
+    def read_before(  # noqa: PLR0917 (Django's arguments)
         self,
         objects: list[Any],
         batch_size: int | None = None,
@@ -362,7 +370,7 @@ OPERATIONS: dict[str, type[Bulk]] = {
 
 
 def _differences(
-    stored: Model, columns: Iterable[Column], values: dict[str, Any]
+    stored: Model, columns: Iterable[RecordedColumn], values: dict[str, Any]
 ) -> list[Difference]:
     """Return how the values of some columns differ from those of a stored object."""
     return [
@@ -380,13 +388,13 @@ def _masked(plan: Plan) -> set[str]:
     return {each.field.name for each in plan.columns if each.is_masked}
 
 
-def _describe(column: Column, value: Any) -> Any:
+def _describe(column: RecordedColumn, value: Any) -> Any:
     """Return a new value of a summary: an expression as it is written."""
     if column.is_masked:
         return MASK
     if is_expression(value):
         return str(value)
-    return to_json(column.field, value.pk if isinstance(value, Model) else value)
+    return serialize_value(column.field, value.pk if isinstance(value, Model) else value)
 
 
 def _conditions(

@@ -11,6 +11,9 @@ from django.db import models
 from django.db.models import Field, ForeignKey, Model
 
 from trackmate.activity import label_of, safe_str
+from trackmate.capture.model_changes.columns.plans import Part, Plan, plan_for
+from trackmate.capture.model_changes.columns.rows import UNKNOWN
+from trackmate.capture.model_changes.columns.values import reference
 from trackmate.capture.model_changes.links import (
     Link,
     links_through,
@@ -18,12 +21,9 @@ from trackmate.capture.model_changes.links import (
     record_links,
     record_through_delete,
 )
-from trackmate.capture.model_changes.plans import Part, Plan, plan_for
 from trackmate.capture.model_changes.recording import describe_part, record_change, target_of
-from trackmate.capture.model_changes.rows import UNKNOWN
 from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
 from trackmate.capture.model_changes.statements import statements_of
-from trackmate.capture.model_changes.values import reference
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import hold, release
 from trackmate.pipeline import is_recording, never_raise
@@ -152,7 +152,7 @@ class Deletion:
         for owner, other in link.read(self.using, keys, by_other=True):
             if (link.model, owner) not in self.instances:
                 cause = _describe(self.instances.get((link.other_model, other)))
-                record_links(link, owner, [other], "removed", self.using, None, cause)
+                record_links(link, owner, [other], "removed", using=self.using, cause=cause)
 
     def _cause_by(self, foreign_key: ForeignKey[Any, Any], dependent: Model) -> str:
         parent = self.instances.get(
@@ -186,7 +186,7 @@ class Deletion:
         self.counts[key] += 1
         if self.counts[key] <= registration.options.bulk_limit + 1:
             extra = GroupedExtra(self, {"cause": cause} if cause else {})
-            record_change(registration, verb, target, changes, self.using, extra)
+            record_change(registration, verb, target, changes, using=self.using, extra=extra)
 
     def name_relations(self, instance: Model) -> None:
         """Give an object those that it points to and that are deleted with it: they name it."""
@@ -206,8 +206,8 @@ class Deletion:
         root = self._root_of(instance)
         if root is not instance:
             return _describe(root)
-        model = getattr(self.origin, "model", None)
-        is_other = model is not None and not issubclass(type(instance), _concrete(model))
+        model: Any = getattr(self.origin, "model", type(instance))
+        is_other = not issubclass(type(instance), _concrete(model))
         return label_of(model) if is_other and not issubclass(model, type(instance)) else ""
 
     def _root_of(self, instance: Model) -> Model:
@@ -280,9 +280,12 @@ def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, 
     for registration in registrations():
         fields: Iterable[Field[Any, Any]] = registration.fields
         for each in fields:
-            if isinstance(each, ForeignKey) and _concrete(each.related_model) is model:
-                if each.remote_field.on_delete not in _RECORDED:
-                    yield registration, each
+            if (
+                isinstance(each, ForeignKey)
+                and _concrete(each.related_model) is model
+                and each.remote_field.on_delete not in _RECORDED
+            ):
+                yield registration, each
         if DATABASE_CASCADE is not None:
             yield from _database_cascades(registration, model)
 

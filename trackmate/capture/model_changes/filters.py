@@ -27,7 +27,7 @@ _WORDS = {
 }
 
 
-def describe_filter(queryset: QuerySet[Any], masked: Collection[str] = ()) -> str:
+def describe_queryset(queryset: QuerySet[Any], masked: Collection[str] = ()) -> str:
     """Return the filter of a queryset: "state = d and copies > 3"; "" without one.
 
     The values of masked fields, and of those whose names are secret, are left out.

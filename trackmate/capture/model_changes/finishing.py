@@ -16,8 +16,8 @@ from django.db.models import Model
 
 from trackmate.activity import Activity, Target
 from trackmate.capture.events.merging import net_members
+from trackmate.capture.model_changes.columns.values import Reference
 from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
-from trackmate.capture.model_changes.values import Reference
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import protected_transactions
 from trackmate.enums import Source

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.db.models import ForeignKey, ManyToManyField, Model
 
+from trackmate.capture.model_changes.columns.values import Reference
 from trackmate.capture.model_changes.recording import (
     record_change,
     target_of,
     together,
     unnamed_target,
 )
-from trackmate.capture.model_changes.values import Reference
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
 
@@ -67,12 +67,14 @@ def _find_links() -> Iterator[Link]:
         for field in registration.m2m_fields:
             yield _forward(registration, field)
         for relation in registration.model._meta.related_objects:
-            field: Any = relation.field
-            if isinstance(field, ManyToManyField) and not relation.hidden:
+            pointing: Any = relation.field
+            if isinstance(pointing, ManyToManyField) and not relation.hidden:
                 name = relation.get_accessor_name()
                 if name and registration.records_m2m(name):
-                    owner, other = _foreign_keys(field)
-                    yield Link(registration, name, _through(field), other, owner, is_forward=False)
+                    owner, other = _foreign_keys(pointing)
+                    yield Link(
+                        registration, name, _through(pointing), other, owner, is_forward=False
+                    )
 
 
 def _forward(registration: Registration, field: ManyToManyField[Any, Any]) -> Link:
@@ -141,13 +143,14 @@ def on_m2m_changed(
     if reverse:
         pairs = [(source, target) for target, source in pairs]
     with together(using):
-        record_pairs(links, pairs, name, using, instance)
+        record_pairs(links, pairs, name, using=using, instance=instance)
 
 
 def record_pairs(
     links: Iterable[Link],
     pairs: Sequence[tuple[Any, Any]],
     name: str,
+    *,
     using: str,
     instance: Model | None = None,
     cause: str = "",
@@ -161,7 +164,7 @@ def record_pairs(
         for owner, other in found:
             others.setdefault(owner, []).append(other)
         for owner, keys in others.items():
-            record_links(link, owner, keys, name, using, instance, cause)
+            record_links(link, owner, keys, name, using=using, instance=instance, cause=cause)
 
 
 def record_links(
@@ -169,6 +172,7 @@ def record_links(
     owner: Any,
     keys: Sequence[Any],
     name: str,
+    *,
     using: str,
     instance: Model | None = None,
     cause: str = "",
@@ -185,7 +189,9 @@ def record_links(
         Reference(link.other_model, key, link.other.target_field.attname, None) for key in keys
     ]
     extra = {"cause": cause} if cause else None
-    record_change(link.registration, "update", target, {link.name: change}, using, extra)
+    record_change(
+        link.registration, "update", target, {link.name: change}, using=using, extra=extra
+    )
 
 
 @never_raise
@@ -212,4 +218,4 @@ def _record_through(
     for link in links_through(type(instance)) if links is None else links:
         owner = getattr(instance, link.owner.attname)
         other = getattr(instance, link.other.attname)
-        record_links(link, owner, [other], name, using, None, cause)
+        record_links(link, owner, [other], name, using=using, cause=cause)

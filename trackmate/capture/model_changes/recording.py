@@ -11,7 +11,7 @@ from django.db.models import Model
 from trackmate.activity import Activity, Target, label_of, safe_str
 from trackmate.capture.actors import request_actor
 from trackmate.capture.clients import describe_client
-from trackmate.capture.model_changes.plans import Part
+from trackmate.capture.model_changes.columns.plans import Part
 from trackmate.context.binding import apply_context
 from trackmate.context.scope import current_scope
 from trackmate.db.keys import serialize_key
@@ -58,6 +58,7 @@ def record_change(
     verb: str,
     target: Target | None,
     changes: Any,
+    *,
     using: str,
     extra: dict[str, Any] | None = None,
 ) -> None:

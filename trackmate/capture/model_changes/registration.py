@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import connections
+from django.db import connections, models
 from django.db.backends.signals import connection_created
 from django.db.models import ForeignKey, Model
 from django.db.models.signals import (
@@ -19,10 +19,11 @@ from django.db.models.signals import (
 )
 
 from trackmate import pipeline
-from trackmate.capture.model_changes import bulk, deletions, links, plans, saves, unseen
+from trackmate.capture.model_changes import bulk, deletions, links, saves, unseen
+from trackmate.capture.model_changes.columns import plans
+from trackmate.capture.model_changes.columns.rows import watch_rows
 from trackmate.capture.model_changes.finishing import finish_changes
 from trackmate.capture.model_changes.guarantees import hold_transactions
-from trackmate.capture.model_changes.rows import watch_rows
 from trackmate.capture.model_changes.statements import (
     statements_of,
     watched_tables,
@@ -196,7 +197,7 @@ def _deleted_first(registration: Registration) -> Iterator[type[Model]]:
 _BY_DATABASE = tuple(
     each
     for name in ("DO_NOTHING", "DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
-    if (each := getattr(deletions.models, name, None)) is not None
+    if (each := getattr(models, name, None)) is not None
 )
 
 
@@ -237,7 +238,7 @@ def _on_connection(*, connection: Any, **_kwargs: Any) -> None:
 
 
 def connect_registered() -> None:
-    """Connect what was registered while the models were being loaded, and what the settings name."""
+    """Connect what was registered while models were loaded, and what the settings name."""
     for each in registrations():
         connect(each)
     _forget_plans()

@@ -8,17 +8,22 @@ from typing import Any, NamedTuple
 
 from django.db.models import Model
 
-from trackmate.capture.model_changes.plans import Column, Part, Plan, plan_for
-from trackmate.capture.model_changes.recording import describe_part, record_change
-from trackmate.capture.model_changes.rows import (
+from trackmate.capture.model_changes.columns.plans import Part, Plan, RecordedColumn, plan_for
+from trackmate.capture.model_changes.columns.rows import (
     UNKNOWN,
     PartialRow,
     as_stored,
     remember_row,
     remembered_row,
 )
+from trackmate.capture.model_changes.columns.values import (
+    IMMUTABLE,
+    is_expression,
+    is_same,
+    serialize_value,
+)
+from trackmate.capture.model_changes.recording import describe_part, record_change
 from trackmate.capture.model_changes.statements import statements_of
-from trackmate.capture.model_changes.values import IMMUTABLE, is_expression, is_same, to_json
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.redaction.known_secrets import MASK
 
@@ -26,7 +31,7 @@ from trackmate.redaction.known_secrets import MASK
 class Difference(NamedTuple):
     """A column with its value before and after."""
 
-    column: Column
+    column: RecordedColumn
     old: Any
     new: Any
 
@@ -52,7 +57,7 @@ class UnknownValues:
     instance: Model
     plan: Plan
     using: str
-    columns: Sequence[Column]
+    columns: Sequence[RecordedColumn]
     row: Sequence[Any] | None
     is_read: bool = field(default=False, init=False)
     parents: list[Part] = field(default_factory=list, init=False)
@@ -75,7 +80,7 @@ class UnknownValues:
                     self.parents.append(part)
                     self._keep(part.columns, found)
 
-    def _keep(self, columns: Sequence[Column], values: Sequence[Any]) -> None:
+    def _keep(self, columns: Sequence[RecordedColumn], values: Sequence[Any]) -> None:
         row = list(self.row or [UNKNOWN] * self.plan.width)
         for column, value in zip(columns, values, strict=True):
             row[column.index] = value
@@ -94,7 +99,7 @@ def row_of(instance: Model, plan: Plan) -> Sequence[Any] | None:
 
 def _unknown_columns(
     plan: Plan, row: Sequence[Any] | None, update_fields: Collection[str] | None
-) -> Sequence[Column]:
+) -> Sequence[RecordedColumn]:
     if row is None or plan.reads_stored:
         return _written(plan.columns, update_fields)
     if not plan.has_mutable and type(row) is not PartialRow:
@@ -107,7 +112,9 @@ def _unknown_columns(
     ]
 
 
-def _written(columns: Sequence[Column], update_fields: Collection[str] | None) -> Sequence[Column]:
+def _written(
+    columns: Sequence[RecordedColumn], update_fields: Collection[str] | None
+) -> Sequence[RecordedColumn]:
     if update_fields is None:
         return columns
     return [
@@ -118,7 +125,7 @@ def _written(columns: Sequence[Column], update_fields: Collection[str] | None) -
 
 
 def read_columns(
-    instance: Model, model: type[Model], using: str, columns: Iterable[Column]
+    instance: Model, model: type[Model], using: str, columns: Iterable[RecordedColumn]
 ) -> tuple[Any, ...] | None:
     """Return what the database has in some columns of an object, or None if it has no such row."""
     # Nothing protects the transaction: what makes this fail does the same to the save.
@@ -184,12 +191,12 @@ class Save:
     _: KW_ONLY
     is_raw: bool
 
-    def old(self, column: Column) -> Any:
+    def old(self, column: RecordedColumn) -> Any:
         """Return the value of a column before."""
         value = UNKNOWN if self.row is None else self.row[column.index]
         return None if self.created and value is UNKNOWN else value
 
-    def compare(self, columns: Sequence[Column]) -> list[Difference]:
+    def compare(self, columns: Sequence[RecordedColumn]) -> list[Difference]:
         """Return the columns that differ, or whose new value only the database knows."""
         values, found = self.instance.__dict__, []
         row, created = self.row, self.created
@@ -262,7 +269,7 @@ class Save:
             verb = "create" if is_new else "update"
             if verb in part.registration.options.on and (is_new or changes):
                 target = describe_part(part, self.instance)
-                record_change(part.registration, verb, target, changes, self.using)
+                record_change(part.registration, verb, target, changes, using=self.using)
 
 
 def _remembered(value: Any) -> Any:
@@ -277,7 +284,7 @@ def describe_changes(
     changes: dict[str, list[Any]] = {}
     masked = {each.index for each in part.columns if each.is_masked}
     for column, old, new in differences:
-        pair = [to_json(column.field, old), to_json(column.field, new, instance)]
+        pair = [serialize_value(column.field, old), serialize_value(column.field, new, instance)]
         if pair != [None, None]:
             changes[column.field.name] = (
                 [None if each is None else MASK for each in pair]

@@ -90,8 +90,8 @@ class Statements:
 
 
 write_listeners: list[Callable[[str, tuple[Write, ...], Any, Any], None]] = []
-"""Functions that are called with an alias, writes, the SQL and the cursor after a write to a table of a
-registered model; they must not raise."""
+"""Functions that are called with an alias, writes, the SQL and the cursor, after a write to a table
+of a registered model; they must not raise."""
 
 watched_tables: dict[str, list[Any]] = {}
 """The tables of registered models, each with the registrations."""

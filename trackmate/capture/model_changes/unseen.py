@@ -54,9 +54,9 @@ def note_writes(alias: str, writes: tuple[Write, ...], sql: Any, cursor: Any) ->
     if place is None:
         return
     rows = _count_rows(sql, cursor)
-    for verb, table in writes:
-        for registration in watched_tables.get(table, ()):
-            _record(registration, verb, table, rows, place, alias)
+    for write in writes:
+        for registration in watched_tables.get(write[1], ()):
+            _record(registration, write, rows, place, alias)
 
 
 def _count_rows(sql: Any, cursor: Any) -> int | None:
@@ -75,8 +75,13 @@ def connection_vendor(cursor: Any) -> str:
 
 
 def _record(
-    registration: Registration, verb: str, table: str, rows: int | None, place: str, alias: str
+    registration: Registration,
+    write: Write,
+    rows: int | None,
+    place: str,
+    alias: str,
 ) -> None:
+    verb, table = write
     name, action_type = _VERBS[verb]
     if rows == 0 or name not in registration.options.on:
         return

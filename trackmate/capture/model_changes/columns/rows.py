@@ -98,7 +98,12 @@ def _replace(
 
 def _remembering_from_db(function: Callable[..., Any]) -> Any:
     def from_db(
-        cls: type[Model], db: str, field_names: Iterable[str], values: Sequence[Any], **kwargs: Any
+        cls: type[Model],
+        /,
+        db: str,
+        field_names: Iterable[str],
+        values: Sequence[Any],
+        **kwargs: Any,
     ) -> Model:
         instance: Model = function(cls, db, field_names, values, **kwargs)
         if len(values) != len(cls._meta.concrete_fields):

@@ -18,7 +18,7 @@ from django.utils.duration import duration_iso_string
 from django.utils.timezone import get_default_timezone, is_aware, is_naive, make_aware
 
 from trackmate.activity import Target, as_plain_str, label_of, safe_str
-from trackmate.capture.model_changes.rows import UNKNOWN, as_stored
+from trackmate.capture.model_changes.columns.rows import UNKNOWN, as_stored
 from trackmate.db.transactions import QueryNotAllowedError, no_queries
 
 IMMUTABLE = frozenset(
@@ -99,7 +99,7 @@ def _quantized(field: DecimalField[Any, Any], value: Any) -> Any:
     return value
 
 
-def to_json(field: Field[Any, Any], value: Any, instance: Model | None = None) -> Any:
+def serialize_value(field: Field[Any, Any], value: Any, instance: Model | None = None) -> Any:
     """Return the value of a field as it is stored in `changes`.
 
     The label of a foreign key is that of the related object that `instance` has loaded; otherwise
@@ -140,7 +140,7 @@ def _cached(field: ForeignKey[Any, Any], instance: Model | None) -> Model | None
 def _choice_label(field: Field[Any, Any], value: Any) -> str:
     try:
         with no_queries():
-            choices = field.flatchoices  # type: ignore[attr-defined]
+            choices = field.flatchoices
     except QueryNotAllowedError:
         return ""
     for each, label in choices[:MAX_CHOICES]:

@@ -15,7 +15,7 @@ _BUILT_IN = "django.db.models.fields"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RecordedColumn:
     """A column of a class."""
 
     index: int
@@ -34,7 +34,7 @@ class Part:
     """What a class has of one registered model: of itself, or of a parent."""
 
     registration: Registration
-    columns: tuple[Column, ...]
+    columns: tuple[RecordedColumn, ...]
     key: str
     """The attribute with the primary key of that model."""
 
@@ -45,12 +45,12 @@ class Plan:
 
     model: type[Model]
     parts: tuple[Part, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[RecordedColumn, ...]
     """The columns of all parts."""
     has_mutable: bool
     reads_stored: bool
     """Whether old values always come from the database."""
-    generated: tuple[Column, ...]
+    generated: tuple[RecordedColumn, ...]
     """Those that the database computes."""
     keys: tuple[tuple[int, str], ...]
     """Places and attributes of the primary key."""
@@ -93,7 +93,7 @@ def _part(model: type[Model], registration: Registration) -> Part:
     return Part(
         registration,
         tuple(
-            Column(
+            RecordedColumn(
                 index=places[each],
                 attname=each.attname,
                 field=each,
