@@ -17,7 +17,7 @@ def test_the_public_names_are_sorted():
 
 
 def test_the_public_names_are_the_promised_ones():
-    verbs = ["bind", "copy_context", "suppress", "track", "tracker", "tracking"]
+    verbs = ["bind", "copy_context", "register", "suppress", "track", "tracker", "tracking"]
     assert trackmate.__all__ == ["ActionType", "Status", *verbs]
 
 
