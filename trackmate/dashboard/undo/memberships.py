@@ -23,7 +23,7 @@ class Membership:
 
     attribute: str
     """The name of its manager."""
-    through: type[Model]
+    through: Any
     source: str
     """The field of `through` that points to the object."""
     target: str
@@ -33,6 +33,7 @@ class Membership:
     @classmethod
     def find(cls, model: type[Model], name: str) -> Membership | None:
         """Return the many-to-many field of a name, or None."""
+        field: Any
         try:
             field = model._meta.get_field(name)
         except FieldDoesNotExist:

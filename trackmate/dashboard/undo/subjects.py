@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,10 +100,8 @@ def is_undoable(row: ActivityLog) -> bool:
 def missing_permission(request: HttpRequest, row: ActivityLog) -> str:
     """Return the first permission that this person lacks to undo a change; "" if there is none."""
     needed = [PAYLOAD_PERMISSION, PERMISSION]
-    try:
+    with suppress(GoneError):
         needed.append(Subject.of_row(row).permission)
-    except GoneError:
-        pass
     return next((name for name in needed if not has_permission(request, name)), "")
 
 

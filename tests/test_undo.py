@@ -1,0 +1,937 @@
+"""Putting back what a recorded change has changed: what it shows, does and refuses."""
+
+import datetime
+import json
+from decimal import Decimal
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.files.base import ContentFile
+from django.db import models
+from django.db.models.signals import post_save, pre_save
+from django.utils import timezone
+
+from tests.factories import activity, person
+from tests.library.models import (
+    Audiobook,
+    Author,
+    Book,
+    Card,
+    Club,
+    Edition,
+    Genre,
+    Membership,
+    Shelf,
+    ThinBook,
+)
+from tests.urls_under_test import FRAGMENT, text_of
+from trackmate.db.keys import serialize_key
+from trackmate.models import ActivityLog
+from trackmate.signals import change_undone
+from trackmate.testing import capture_activities
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+PERMISSIONS = ("undo_change", "view_payload", "change_book", "add_book")
+MASKED = "[redacted]"
+GONE = "does not exist any more"
+
+
+@pytest.fixture(autouse=True)
+def undo_is_on(configure):
+    configure(UNDO=True, TRACK_REQUESTS=False)
+
+
+@pytest.fixture
+def ann(client):
+    """A client of somebody who may undo changes of books."""
+    client.force_login(person("ann", *PERMISSIONS, is_staff=True))
+    return client
+
+
+@pytest.fixture
+def root(admin_client):
+    return admin_client
+
+
+def changed(instance, verb="update", changes=None, **fields):
+    """Store the row of a change that was made to an object."""
+    meta = instance._meta.concrete_model._meta
+    return activity(
+        source="model",
+        action=f"{meta.label_lower}.{verb}",
+        action_type=verb.capitalize(),
+        content_type=ContentType.objects.get_for_model(type(instance)),
+        object_id=serialize_key(instance),
+        object_repr=str(instance),
+        changes=changes,
+        **fields,
+    )
+
+
+def deleted(instance, **values):
+    """Delete an object, and store the row of its deletion."""
+    row = changed(instance, "delete", {name: [value, None] for name, value in values.items()})
+    instance.delete()
+    return row
+
+
+def address(row, *names):
+    query = "&".join(f"field={name}" for name in names)
+    return f"/trackmate/activity/{row.pk}/undo/{'?' if query else ''}{query}"
+
+
+def ask(client, row, *names, **options):
+    return client.get(address(row, *names), **options)
+
+
+def put_back(client, row, *names, reason="by mistake", **options):
+    return client.post(address(row), {"field": names, "reason": reason}, **options)
+
+
+def outcome(response):
+    """Return what the page after a success is told."""
+    assert response.status_code == 302
+    return response.url.partition("?undo=")[2]
+
+
+def refusal(client, row, *names):
+    """Return the page that refuses, after trying it nevertheless."""
+    page = text_of(ask(client, row, *names))
+    assert "<form" not in page.partition("<main")[2]
+    response = put_back(client, row, *names)
+    assert response.status_code == 409
+    return page
+
+
+def retitled(**fields):
+    """Return a book, and the row of the change of its title from "Old" to "New"."""
+    book = Book.objects.create(title="New", **fields)
+    return book, changed(book, changes={"title": ["Old", "New"]})
+
+
+# What is put back
+
+
+def test_it_shows_first_what_would_happen_and_changes_nothing(ann):
+    book, row = retitled()
+    page = text_of(ask(ann, row))
+    assert "<del>" in page
+    assert "New</del>" in page
+    assert "Old</ins>" in page
+    assert 'name="reason"' in page
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_a_change_is_put_back_with_a_reason(ann):
+    book, row = retitled()
+    response = put_back(ann, row, reason="the wrong book")
+    assert outcome(response) == "done"
+    book.refresh_from_db()
+    assert book.title == "Old"
+    assert "It was put back." in text_of(ann.get(response.url))
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 1001, "a\0b"])
+def test_without_a_reason_nothing_is_put_back(ann, reason):
+    book, row = retitled()
+    response = put_back(ann, row, reason=reason)
+    assert response.status_code == 400
+    assert 'id="tm-error-reason"' in text_of(response)
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def stored_cover(name):
+    return Book._meta.get_field("cover").storage.save(name, ContentFile(b"x"))
+
+
+VALUES = {
+    "text": ("title", "New", "Old", "Old"),
+    "null": ("subtitle", "New", None, None),
+    "empty": ("text", "New", "", ""),
+    "line breaks": ("text", "a\r\nb", "b\nc", "b\nc"),
+    "choice": ("state", "o", {"value": "d", "label": "Draft"}, "d"),
+    "choice without a label": ("state", "o", {"value": "d"}, "d"),
+    "number": ("copies", 5, 3, 3),
+    "decimal": ("price", Decimal("12.50"), "9.90", Decimal("9.90")),
+    "JSON": ("details", {"a": [1, None]}, {"b": {"value": 1}}, {"b": {"value": 1}}),
+    "JSON list": ("details", {}, [1, "x"], [1, "x"]),
+    "date": ("out_on", datetime.date(2026, 1, 2), "2025-12-31", datetime.date(2025, 12, 31)),
+    "datetime": (
+        "printed_at",
+        datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
+        "2025-01-02T03:04:05.000006+00:00",
+        datetime.datetime(2025, 1, 2, 3, 4, 5, 6, tzinfo=datetime.UTC),
+    ),
+    "address": ("address", "10.2.3.4", "::1", "::1"),
+}
+
+
+def recorded(value):
+    return {datetime.date: str, Decimal: str, datetime.datetime: datetime.datetime.isoformat}.get(
+        type(value), lambda same: same
+    )(value)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_of_any_field_comes_back(ann, name):
+    field, new, old, stored = VALUES[name]
+    book = Book.objects.create(**{"title": "B", field: new})
+    new = "a\nb" if name == "line breaks" else recorded(new)
+    assert outcome(put_back(ann, changed(book, changes={field: [old, new]}))) == "done"
+    book.refresh_from_db()
+    assert getattr(book, field) == stored
+
+
+@pytest.mark.parametrize(
+    ("present", "new"),
+    [
+        ({"price": Decimal("12.5")}, "12.500"),
+        ({"printed_at": datetime.datetime(2026, 1, 2, 3, tzinfo=datetime.UTC)}, "2026-01-02T04:00:00+01:00"),
+        ({"details": {"a": 1, "b": 2}}, {"b": 2, "a": 1}),
+        ({"state": "o"}, {"value": "o", "label": "Called otherwise then"}),
+    ],
+)
+def test_what_is_only_written_otherwise_is_not_a_later_change(ann, present, new):
+    book = Book.objects.create(title="B", **present)
+    (field,) = present
+    old = {"state": "d", "details": {}}.get(field)
+    assert outcome(put_back(ann, changed(book, changes={field: [old, new]}))) == "done"
+
+
+def test_a_foreign_key_comes_back_by_its_key(ann):
+    old, new = Author.objects.create(name="Käthe"), Author.objects.create(name="Ulf")
+    book = Book.objects.create(title="B", author=new)
+    labels = [{"value": each.pk, "label": each.name} for each in (old, new)]
+    row = changed(book, changes={"author": labels})
+    assert "Käthe" in text_of(ask(ann, row))
+    assert outcome(put_back(ann, row)) == "done"
+    book.refresh_from_db()
+    assert book.author == old
+
+
+def test_a_file_comes_back_by_its_name(ann):
+    old, new = stored_cover("old.png"), stored_cover("new.png")
+    book = Book.objects.create(title="B", cover=new)
+    assert outcome(put_back(ann, changed(book, changes={"cover": [old, new]}))) == "done"
+    book.refresh_from_db()
+    assert book.cover.name == old
+
+
+def test_a_file_that_is_gone_is_not_put_back(ann):
+    book = Book.objects.create(title="B", cover=stored_cover("new.png"))
+    row = changed(book, changes={"cover": ["covers/gone.png", book.cover.name]})
+    assert GONE in refusal(ann, row)
+
+
+def test_one_field_of_several_is_put_back(ann):
+    book = Book.objects.create(title="New", copies=5)
+    row = changed(book, changes={"title": ["Old", "New"], "copies": [3, 5]})
+    assert "copies" not in text_of(ask(ann, row, "title")).partition("<article")[2]
+    assert outcome(put_back(ann, row, "title")) == "done"
+    book.refresh_from_db()
+    assert (book.title, book.copies) == ("Old", 5)
+    assert outcome(put_back(ann, row)) == "done"
+    book.refresh_from_db()
+    assert (book.title, book.copies) == ("Old", 3)
+
+
+def test_many_to_many_members_come_back(ann):
+    crime, art, other = (Genre.objects.create(name=name) for name in ("Crime", "Art", "Other"))
+    book = Book.objects.create(title="B")
+    book.genres.set([crime, other])
+    entries = [[{"value": each.pk, "label": each.name}] for each in (crime, art)]
+    row = changed(book, changes={"genres": {"added": entries[0], "removed": entries[1]}})
+    page = text_of(ask(ann, row))
+    assert "Art" in page
+    assert outcome(put_back(ann, row)) == "done"
+    assert set(book.genres.all()) == {art, other}
+    assert outcome(put_back(ann, row)) == "same"
+
+
+@pytest.mark.parametrize("name", ["books", "similar"])
+def test_many_to_many_members_come_back_on_the_other_side_and_with_themselves(root, name):
+    genre, book, friend = Genre.objects.create(name="Art"), *(
+        Book.objects.create(title=title) for title in "ab"
+    )
+    instance, member = (genre, book) if name == "books" else (book, friend)
+    row = changed(instance, changes={name: {"added": [], "removed": [{"value": member.pk}]}})
+    assert outcome(put_back(root, row)) == "done"
+    assert list(getattr(instance, name).all()) == [member]
+    if name == "similar":
+        assert list(friend.similar.all()) == [book]
+
+
+def test_members_of_a_table_of_their_own_come_back(root):
+    club, author = Club.objects.create(name="C"), Author.objects.create(name="A")
+    entry = {"value": author.pk, "label": "A"}
+    row = changed(club, changes={"members": {"added": [], "removed": [entry]}})
+    assert outcome(put_back(root, row)) == "done"
+    assert list(club.members.all()) == [author]
+    Membership.objects.all().delete()
+    added = changed(club, changes={"members": {"added": [entry], "removed": []}})
+    assert outcome(put_back(root, added)) == "same"
+
+
+def test_members_that_somebody_has_changed_since_stay(ann):
+    crime, art = (Genre.objects.create(name=name) for name in ("Crime", "Art"))
+    book = Book.objects.create(title="B")
+    book.genres.set([crime, art])
+    entries = [[{"value": each.pk, "label": each.name}] for each in (crime, art)]
+    row = changed(book, changes={"genres": {"added": entries[0], "removed": entries[1]}})
+    assert "Changed since" in refusal(ann, row)
+    assert set(book.genres.all()) == {crime, art}
+
+
+def test_a_member_that_is_gone_is_not_put_back(ann):
+    book = Book.objects.create(title="B")
+    entry = {"value": 4711, "label": "Crime"}
+    row = changed(book, changes={"genres": {"added": [], "removed": [entry]}})
+    assert f"Crime (4711) {GONE}" in refusal(ann, row)
+
+
+def test_a_field_goes_by_the_name_that_it_has_now(ann, renamed):
+    renamed(Book, headline="title")
+    book = Book.objects.create(title="New")
+    row = changed(book, changes={"headline": ["Old", "New"]})
+    assert outcome(put_back(ann, row)) == "done"
+    book.refresh_from_db()
+    assert book.title == "Old"
+
+
+@pytest.fixture
+def renamed(monkeypatch):
+    """Say that fields of a model had other names: `renamed(Book, headline="title")`."""
+    from trackmate import registry
+
+    def rename(model, **names):
+        registration = registry.Registration(model, registry.Options(renamed=names))
+        monkeypatch.setitem(registry._registrations, model, registration)
+
+    return rename
+
+
+# Deleted objects
+
+
+def test_a_deleted_object_comes_back_with_its_key(ann):
+    author = Author.objects.create(name="Käthe")
+    book = Book.objects.create(title="B", author=author, price=Decimal("9.90"))
+    key = book.pk
+    row = deleted(
+        book,
+        id=key,
+        title="B",
+        author={"value": author.pk, "label": "Käthe"},
+        state={"value": "d", "label": "Draft"},
+        price="9.90",
+        copies=0,
+        details={"a": 1},
+        changed_at="2020-01-01T00:00:00+00:00",
+    )
+    assert "Put back a deleted object" in text_of(ask(ann, row))
+    assert outcome(put_back(ann, row)) == "done"
+    book = Book.objects.get(pk=key)
+    assert (book.title, book.author, book.price, book.details) == (
+        "B",
+        author,
+        Decimal("9.90"),
+        {"a": 1},
+    )
+    assert outcome(put_back(ann, row)) == "same"
+    assert Book.objects.count() == 1
+
+
+def test_a_deleted_child_comes_back_in_both_tables(root):
+    child = Audiobook.objects.create(title="A", speaker="S")
+    key = child.pk
+    row = deleted(child, id=key, title="A", speaker="S", book_ptr={"value": key, "label": "A"})
+    assert outcome(put_back(root, row)) == "done"
+    assert (Audiobook.objects.get(pk=key).title, Book.objects.count()) == ("A", 1)
+
+
+def test_a_deleted_child_does_not_take_over_a_parent_that_is_there(root):
+    child = Audiobook.objects.create(title="A", speaker="S")
+    row = changed(child, "delete", {"title": ["A", None], "speaker": ["S", None]})
+    child.delete(keep_parents=True)
+    Book.objects.update(title="Present")
+    assert "another object with this key" in refusal(root, row)
+    assert Book.objects.get().title == "Present"
+
+
+def test_a_natural_key_comes_back_and_the_database_computes_the_rest(root):
+    shelf = Shelf.objects.create(code="a/1 ü")
+    row = deleted(shelf, code="a/1 ü", width=3, label="A/1 Ü")
+    assert outcome(put_back(root, row)) == "done"
+    shelf = Shelf.objects.get(pk="a/1 ü")
+    assert (shelf.width, shelf.room) == (3, "main")
+
+
+def test_an_object_with_the_key_of_a_deleted_one_stays(ann):
+    book = Book.objects.create(title="B")
+    key = book.pk
+    row = deleted(book, title="B")
+    Book.objects.create(pk=key, title="Another")
+    page = refusal(ann, row)
+    assert "There is an object with this key again" in page
+    assert "Another" in page
+    assert Book.objects.get().title == "Another"
+
+
+def test_a_deleted_object_whose_author_is_gone_can_come_back_without(ann):
+    book = Book.objects.create(title="B")
+    row = deleted(book, title="B", author={"value": 4711, "label": "Käthe"})
+    page = refusal(ann, row)
+    assert f"Käthe (4711) {GONE}" in page
+    assert f'href="{address(row, "title")}"' in page
+    page = text_of(ask(ann, row, "title"))
+    assert "these get their default:" in page
+    assert outcome(put_back(ann, row, "title")) == "done"
+    assert Book.objects.get().author is None
+
+
+def test_an_object_that_needs_what_is_gone_does_not_come_back(root):
+    book = Book.objects.create(title="B")
+    edition = Edition.objects.create(book=book)
+    row = deleted(edition, number=1, book={"value": book.pk, "label": "B"})
+    book.delete()
+    assert GONE in refusal(root, row)
+    assert "book: This field cannot be null." in refusal(root, row, "number")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_what_must_be_unique_is_not_doubled(root, number):
+    genre = Genre.objects.create(name="Art")
+    row = deleted(genre, name="Art")
+    Genre.objects.create(pk=9_000 + number, name="Art")
+    page = refusal(root, row)
+    assert "Genre with this Name already exists." in page
+    assert Genre.objects.count() == 1
+
+
+def test_a_model_with_a_time_of_creation_gets_it_back(root, stamped_model):
+    then = timezone.now() - datetime.timedelta(days=900)
+    instance = stamped_model.objects.create(name="a")
+    row = deleted(instance, name="a", created_at=then.isoformat())
+    assert outcome(put_back(root, row)) == "done"
+    assert stamped_model.objects.get().created_at == then
+
+
+# Refusals
+
+
+def test_what_a_colleague_has_changed_since_is_shown_and_stays(ann):
+    book, row = retitled()
+    Book.objects.update(title="Newer")
+    page = refusal(ann, row)
+    assert "Changed since" in page
+    assert "Newer</ins>" in page
+    book.refresh_from_db()
+    assert book.title == "Newer"
+
+
+def test_the_other_fields_can_be_put_back_all_the_same(ann):
+    book = Book.objects.create(title="Newer", copies=5, text="")
+    changes = {"title": ["Old", "New"], "copies": [3, 5], "door_pin": [MASKED, MASKED]}
+    row = changed(book, changes=changes)
+    assert f'href="{address(row, "copies")}"' in refusal(ann, row)
+    assert outcome(put_back(ann, row, "copies")) == "done"
+    book.refresh_from_db()
+    assert (book.title, book.copies) == ("Newer", 3)
+
+
+LONG = "x" * 10_000 + "… [5 more]"
+UNKNOWN = {
+    "masked": ("door_pin", [MASKED, MASKED], "masked"),
+    "masked in a text": ("text", [f"key {MASKED}", "new"], "masked"),
+    "masked in an address": ("text", ["https://a.example/?sig=REDACTED", "new"], "masked"),
+    "masked in JSON": ("details", [{"a": [{"token": MASKED}]}, {}], "masked"),
+    "new value masked": ("text", ["old", MASKED], "masked"),
+    "cut": ("text", [LONG, "new"], "cut"),
+    "new value cut": ("text", ["old", LONG], "cut"),
+    "cut JSON": ("details", [{"a": ["x", "[7 more]"]}, {}], "cut"),
+    "deep JSON": ("details", [{"a": "[too deep]"}, {}], "cut"),
+    "cut names in JSON": ("details", [{"aaa…": 1}, {}], "cut"),
+    "large number": ("copies", ["[integer of 90 bits]", 1], "cut"),
+    "bytes": ("text", ["[12 bytes]", "new"], "cut"),
+    "characters": ("text", ["a\ufffdb", "new"], "characters"),
+    "not of the field": ("copies", ["many", 1], "does not fit"),
+    "a list": ("title", [["a"], "new"], "does not fit"),
+    "a dictionary": ("title", [{"a": 1}, "new"], "does not fit"),
+    "NUL in a number": ("copies", ["1\0", 1], "does not fit"),
+    "no pair": ("title", "new", "no values"),
+    "three values": ("title", ["a", "b", "c"], "no values"),
+    "gone field": ("colour", ["red", "blue"], GONE),
+    "no field at all": ("editions", ["red", "blue"], GONE),
+    "method": ("save", ["red", "blue"], GONE),
+    "key": ("id", [1, 2], "cannot be changed"),
+    "gone members": ("colours", {"added": [{"value": 1}], "removed": []}, GONE),
+    "members without keys": ("genres", {"added": [{"label": "x"}], "removed": []}, "not fit"),
+    "members that are no list": ("genres", {"added": {"value": 1}, "removed": []}, "not fit"),
+    "gone target": ("author", [{"value": 4711, "label": "Käthe"}, None], f"Käthe (4711) {GONE}"),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_the_log_does_not_know_is_not_put_back(ann, name):
+    field, change, reason = UNKNOWN[name]
+    Book.objects.create(title="new", text="new", door_pin="4711")
+    row = changed(Book.objects.get(), changes={field: change})
+    page = refusal(ann, row)
+    assert reason in page
+    assert "4711</" not in page.replace("(4711", "")
+
+
+def test_a_secret_that_came_later_is_not_shown(ann):
+    book = Book.objects.create(title="B", details={"api_key": "opensesame"})
+    row = changed(book, changes={"details": [{}, {"a": 1}]})
+    page = refusal(ann, row)
+    assert "Changed since" in page
+    assert "opensesame" not in page
+
+
+def test_a_masked_field_that_came_later_is_not_shown(ann, monkeypatch):
+    from trackmate import registry
+
+    registration = registry.Registration(Book, registry.Options(mask=["title"]))
+    monkeypatch.setitem(registry._registrations, Book, registration)
+    book, row = retitled()
+    Book.objects.update(title="opensesame")
+    assert "opensesame" not in refusal(ann, row)
+
+
+@pytest.mark.parametrize("changes", [None, {}, [], "text", 5])
+def test_a_row_without_changes_offers_nothing(ann, changes):
+    row = changed(Book.objects.create(title="B"), changes=changes)
+    assert "The log has no values for this." in refusal(ann, row)
+
+
+def test_a_field_that_was_not_changed_offers_nothing(ann):
+    _book, row = retitled()
+    assert "The log has no values for this." in refusal(ann, row, "copies")
+
+
+def test_an_object_that_is_deleted_meanwhile_is_not_made_again(ann):
+    book, row = retitled()
+    book.delete()
+    assert "Put back its deletion first." in refusal(ann, row)
+    assert not Book.objects.exists()
+
+
+def test_a_model_that_is_gone_is_not_put_back(root):
+    kind = ContentType.objects.create(app_label="library", model="scroll")
+    row = activity(
+        source="model",
+        action_type="Update",
+        content_type=kind,
+        object_id="1",
+        changes={"title": ["Old", "New"]},
+    )
+    assert "The model of this object does not exist any more." in refusal(root, row)
+    ActivityLog.objects.update(content_type_id=kind.pk + 1_000)
+    assert "The model of this object does not exist any more." in refusal(root, row)
+
+
+@pytest.mark.parametrize("key", ["x", "9" * 40, "1\0"])
+def test_a_key_that_the_model_cannot_have_is_refused(root, key):
+    _book, row = retitled()
+    ActivityLog.objects.filter(pk=row.pk).update(object_id=key.replace("\0", "-"))
+    assert "keys of another type" in refusal(root, row)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action_type": "Create"},
+        {"source": "admin"},
+        {"source": "custom"},
+        {"status": "Failed"},
+        {"object_id": None},
+        {"content_type": None},
+    ],
+)
+def test_only_recorded_updates_and_deletions_can_be_undone(root, fields):
+    _book, row = retitled()
+    ActivityLog.objects.filter(pk=row.pk).update(**fields)
+    assert "Only an update or a deletion" in refusal(root, row)
+    detail = text_of(root.get(f"/trackmate/activity/{row.pk}/"))
+    assert "/undo/" not in detail
+
+
+def test_what_the_model_says_against_it_is_shown(ann, monkeypatch):
+    from django.core.exceptions import ValidationError
+
+    def clean(self):
+        raise ValidationError({"title": "Titles of old are not allowed."})
+
+    monkeypatch.setattr(Book, "clean", clean)
+    book, row = retitled()
+    assert "title: Titles of old are not allowed." in refusal(ann, row)
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_a_blank_value_that_the_field_does_not_take_is_refused(ann):
+    book = Book.objects.create(title="New")
+    row = changed(book, changes={"title": ["", "New"]})
+    assert "title: This field cannot be blank." in refusal(ann, row)
+
+
+class Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("place", ["save", "signal before", "signal after"])
+def test_an_error_of_the_project_undoes_the_undoing(ann, monkeypatch, place, caplog):
+    def fail(*args, **kwargs):
+        raise Broken("opensesame")
+
+    book, row = retitled()
+    if place == "save":
+        monkeypatch.setattr(Book, "save", fail)
+        response = put_back(ann, row)
+    else:
+        signal = pre_save if "before" in place else post_save
+        signal.connect(fail, sender=Book)
+        try:
+            response = put_back(ann, row)
+        finally:
+            signal.disconnect(fail, sender=Book)
+    assert response.status_code == 409
+    assert "The project&#x27;s own code refused it: Broken." in text_of(response)
+    assert "opensesame" not in text_of(response)
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_a_save_that_does_nothing_is_not_called_a_success(ann, monkeypatch):
+    monkeypatch.setattr(Book, "save", lambda self, **kwargs: None)
+    _book, row = retitled()
+    response = put_back(ann, row)
+    assert response.status_code == 409
+    assert "kept it from being saved" in text_of(response)
+
+
+def test_what_the_project_sets_itself_is_said(ann, monkeypatch):
+    save = Book.save
+
+    def count(self, **kwargs):
+        self.copies += 1
+        save(self, **kwargs)
+
+    monkeypatch.setattr(Book, "save", count)
+    book = Book.objects.create(title="New", copies=5)
+    row = changed(Book.objects.get(), changes={"title": ["Old", "New"], "copies": [5, 6]})
+    response = put_back(ann, row)
+    assert outcome(response) == "partly"
+    book.refresh_from_db()
+    assert (book.title, book.copies) == ("Old", 6)
+    assert "except for fields that the project" in text_of(ann.get(response.url))
+
+
+def test_the_database_has_the_last_word(root, monkeypatch):
+    monkeypatch.setattr(Genre, "full_clean", lambda self: None)
+    genre = Genre.objects.create(name="New")
+    Genre.objects.create(name="Old")
+    response = put_back(root, changed(genre, changes={"name": ["Old", "New"]}))
+    assert response.status_code == 409
+    assert "The database refused it: another object has the same value" in text_of(response)
+    genre.refresh_from_db()
+    assert genre.name == "New"
+
+
+def test_what_the_checks_of_a_model_write_is_not_kept_before_it_is_put_back(ann, monkeypatch):
+    monkeypatch.setattr(Book, "clean", lambda self: Genre.objects.create(name="seen"))
+    _book, row = retitled()
+    assert ask(ann, row).status_code == 200
+    assert not Genre.objects.exists()
+
+
+# Who puts back what
+
+
+@pytest.mark.parametrize("lacking", [*PERMISSIONS[:3]])
+def test_each_permission_is_needed(client, lacking):
+    book, row = retitled()
+    permissions = {*PERMISSIONS} - {lacking}
+    client.force_login(person("ann", *permissions, is_staff=True))
+    name = f"{'library' if lacking == 'change_book' else 'trackmate'}.{lacking}"
+    for response in (ask(client, row), put_back(client, row)):
+        assert response.status_code == 403
+        assert f"<code>{name}</code>" in text_of(response)
+    assert "/undo/" not in text_of(client.get(f"/trackmate/activity/{row.pk}/"))
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_a_deleted_object_needs_the_permission_to_add(client):
+    client.force_login(person("ann", *PERMISSIONS[:3], is_staff=True))
+    row = deleted(Book.objects.create(title="B"), title="B")
+    assert "<code>library.add_book</code>" in text_of(put_back(client, row))
+    assert not Book.objects.exists()
+
+
+def test_unless_it_is_switched_on_there_is_no_such_page(root, configure):
+    configure(UNDO=False)
+    book, row = retitled()
+    assert ask(root, row).status_code == 404
+    assert put_back(root, row).status_code == 404
+    assert "/undo/" not in text_of(root.get(f"/trackmate/activity/{row.pk}/"))
+
+
+def test_rows_that_a_person_may_not_see_are_not_undone(ann, configure):
+    configure(DASHBOARD_QUERYSET=lambda request, rows: rows.filter(action="other"))
+    book, row = retitled()
+    assert ask(ann, row).status_code == 404
+    assert put_back(ann, row).status_code == 404
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_a_forged_form_does_nothing(django_user_model):
+    from django.test import Client
+
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(django_user_model.objects.create_superuser("root", password="x"))
+    _book, row = retitled()
+    assert put_back(client, row).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_no_other_method_is_taken(root, method):
+    _book, row = retitled()
+    assert getattr(root, method)(address(row)).status_code == 405
+
+
+# What is sent twice, and at once
+
+
+def test_a_second_click_is_harmless(ann):
+    saved = []
+    _book, row = retitled()
+    assert outcome(put_back(ann, row)) == "done"
+    post_save.connect(receiver := lambda **kwargs: saved.append(kwargs), sender=Book)
+    response = put_back(ann, row)
+    post_save.disconnect(receiver, sender=Book)
+    assert (outcome(response), saved) == ("same", [])
+    assert "already as it was" in text_of(ann.get(response.url))
+    assert "already as it was" in text_of(ask(ann, row))
+
+
+def test_of_two_people_at_once_the_second_changes_nothing(ann, monkeypatch):
+    """The other one is faster between the first look and the lock."""
+    from trackmate.dashboard.undo import actions
+
+    book, row = retitled()
+    make_plan = actions.make_plan
+
+    def make_plan_late(*args, lock=False, **kwargs):
+        if lock:
+            Book.objects.filter(pk=book.pk).update(title="Old")
+        return make_plan(*args, lock=lock, **kwargs)
+
+    monkeypatch.setattr(actions, "make_plan", make_plan_late)
+    assert outcome(put_back(ann, row)) == "same"
+
+
+def test_of_two_people_who_create_it_again_the_second_changes_nothing(ann, monkeypatch):
+    book = Book.objects.create(title="B")
+    key = book.pk
+    row = deleted(book, title="B")
+    full_clean = Book.full_clean
+
+    def clean_late(self):
+        full_clean(self)
+        if not Book.objects.filter(pk=key).exists():
+            Book(pk=key, title="B").save()
+
+    monkeypatch.setattr(Book, "full_clean", clean_late)
+    response = put_back(ann, row)
+    # What the other one has done is part of this transaction here, and is gone with it.
+    assert response.status_code == 409
+    assert "The database refused it" in text_of(response)
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+def test_the_object_is_locked_while_it_is_put_back(ann, django_assert_num_queries):
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    _book, row = retitled()
+    with CaptureQueriesContext(connection) as captured:
+        put_back(ann, row)
+    locking = [each["sql"] for each in captured if "FOR UPDATE" in each["sql"]]
+    assert len(locking) == 1
+    assert "library_book" in locking[0]
+
+
+# Models of all kinds
+
+
+def test_an_object_that_the_default_manager_hides_is_found(root):
+    card = Card.objects.create(name="New", is_lost=True)
+    assert outcome(put_back(root, changed(card, changes={"name": ["Old", "New"]}))) == "done"
+    assert Card._base_manager.get().name == "Old"
+    assert outcome(put_back(root, changed(card, changes={"is_lost": [False, True]}))) == "done"
+
+
+def test_a_child_is_put_back_in_both_tables(root):
+    child = Audiobook.objects.create(title="New", speaker="New")
+    row = changed(child, changes={"title": ["Old", "New"], "speaker": ["Before", "New"]})
+    assert outcome(put_back(root, row)) == "done"
+    child.refresh_from_db()
+    assert (child.title, child.speaker) == ("Old", "Before")
+
+
+def test_a_proxy_needs_the_permission_of_its_model(ann):
+    thin = ThinBook.objects.create(title="New")
+    assert outcome(put_back(ann, changed(thin, changes={"title": ["Old", "New"]}))) == "done"
+    assert Book.objects.get().title == "Old"
+
+
+def test_what_each_save_sets_is_left_to_it(ann):
+    book = Book.objects.create(title="New")
+    then = "2020-01-01T00:00:00+00:00"
+    row = changed(book, changes={"title": ["Old", "New"], "changed_at": [then, then]})
+    assert "Set by the model itself:" in text_of(ask(ann, row))
+    assert outcome(put_back(ann, row)) == "done"
+    only = changed(book, changes={"changed_at": [then, then]})
+    assert put_back(ann, only).status_code == 409
+
+
+# Other tables than those of the library
+
+
+def table_of(name, **fields):
+    """Return a model of its own, whose table exists until the end of the test."""
+    meta = type("Meta", (), {"app_label": "library"})
+    return type(name, (models.Model,), {"__module__": __name__, "Meta": meta, **fields})
+
+
+@pytest.fixture
+def stamped_model():
+    yield from _with_table(
+        "Stamped",
+        name=models.CharField(max_length=50),
+        created_at=models.DateTimeField(auto_now_add=True),
+    )
+
+
+def _with_table(name, **fields):
+    from django.apps import apps
+    from django.db import connection
+
+    model = table_of(name, **fields)
+    with connection.schema_editor(atomic=False) as editor:
+        editor.create_model(model)
+    yield model
+    with connection.schema_editor(atomic=False) as editor:
+        editor.delete_model(model)
+    apps.all_models["library"].pop(name.lower())
+    apps.clear_cache()
+    ContentType.objects.clear_cache()
+
+
+# How it is recorded
+
+
+def test_it_is_an_activity_that_points_to_what_it_undid(ann):
+    book, row = retitled()
+    with capture_activities() as found:
+        put_back(ann, row, reason="the wrong book")
+    (undone,) = found
+    assert (undone.source, undone.action, undone.action_type) == (
+        "model",
+        "library.book.update",
+        "Update",
+    )
+    assert (undone.actor_label, undone.reason) == ("ann", "the wrong book")
+    assert undone.extra == {"undo_of": str(row.pk)}
+    assert undone.changes == {"title": ["New", "Old"]}
+    assert undone.target.identity == ("library.book", str(book.pk))
+    assert undone.ip_address == "127.0.0.1"
+
+
+def test_an_undoing_can_be_undone(ann):
+    book, row = retitled()
+    put_back(ann, row)
+    undone = ActivityLog.objects.get(extra__undo_of=str(row.pk))
+    assert str(row.pk) in text_of(ann.get(f"/trackmate/activity/{undone.pk}/"))
+    assert outcome(put_back(ann, undone)) == "done"
+    book.refresh_from_db()
+    assert book.title == "New"
+
+
+def test_an_object_that_came_back_is_recorded_as_created(ann):
+    row = deleted(Book.objects.create(title="B"), title="B", copies=0)
+    with capture_activities() as found:
+        put_back(ann, row)
+    (undone,) = found
+    assert (undone.action, undone.action_type) == ("library.book.create", "Create")
+    assert undone.changes == {"title": [None, "B"], "copies": [None, 0]}
+
+
+def test_what_was_refused_is_not_recorded(ann):
+    _book, row = retitled()
+    Book.objects.update(title="Newer")
+    with capture_activities() as found:
+        put_back(ann, row)
+        ask(ann, row)
+    assert found == []
+
+
+def test_the_project_is_told(ann):
+    told = []
+
+    def hear(**kwargs):
+        told.append(kwargs)
+
+    change_undone.connect(hear)
+    try:
+        book, row = retitled()
+        put_back(ann, row, reason="so")
+    finally:
+        change_undone.disconnect(hear)
+    (values,) = told
+    assert values["sender"] is Book
+    assert (values["activity"], values["instance"], values["reason"]) == (row, book, "so")
+    assert values["changes"] == {"title": ["New", "Old"]}
+
+
+# In the drawer
+
+
+def test_a_fragment_is_always_a_success(ann):
+    book, row = retitled()
+    page = text_of(ask(ann, row, headers=FRAGMENT))
+    assert "<html" not in page
+    assert 'hx-target="#tm-drawer-body"' in page
+    for reason, words in (("", "tm-error-reason"), ("so", "It was put back."), ("so", "already as")):
+        response = put_back(ann, row, reason=reason, headers=FRAGMENT)
+        assert response.status_code == 200
+        assert words in text_of(response)
+    Book.objects.update(title="Newer")
+    response = put_back(ann, row, headers=FRAGMENT)
+    assert (response.status_code, "Changed since" in text_of(response)) == (200, True)
+
+
+def test_each_field_has_its_button(ann):
+    book = Book.objects.create(title="New", copies=5)
+    changes = {"title": ["Old", "New"], "copies": [3, 5], "door_pin": [MASKED, MASKED]}
+    row = changed(book, changes=changes)
+    page = text_of(ann.get(f"/trackmate/activity/{row.pk}/"))
+    for names in ((), ("title",), ("copies",)):
+        assert f'href="{address(row, *names)}"' in page
+    assert address(row, "door_pin") not in page
+
+
+def test_hostile_texts_are_inert(ann):
+    script = "<script>alert(1)</script>"
+    book = Book.objects.create(title=script)
+    row = changed(book, changes={"title": ["<img src=x onerror=alert(1)>", script]})
+    for client_page in (ask(ann, row), ann.get(f"/trackmate/activity/{row.pk}/")):
+        assert script not in text_of(client_page)
+        assert "<img" not in text_of(client_page)
+    assert json.dumps(script) not in text_of(ask(ann, row, script))
