@@ -360,13 +360,17 @@ def test_a_deleted_child_comes_back_in_both_tables(root):
     assert (Audiobook.objects.get(pk=key).title, Book.objects.count()) == ("A", 1)
 
 
-def test_a_deleted_child_does_not_take_over_a_parent_that_is_there(root):
-    child = Audiobook.objects.create(title="A", speaker="S")
+@pytest.mark.parametrize("present", ["A", "Another"])
+def test_a_deleted_child_joins_the_parent_that_is_there_if_it_is_as_before(root, present):
+    child = Audiobook.objects.create(title=present, speaker="S")
     row = changed(child, "delete", {"title": ["A", None], "speaker": ["S", None]})
     child.delete(keep_parents=True)
-    Book.objects.update(title="Present")
-    assert "another object with this key" in refusal(root, row)
-    assert Book.objects.get().title == "Present"
+    if present == "A":
+        assert outcome(put_back(root, row)) == "done"
+        assert Audiobook.objects.get().speaker == "S"
+    else:
+        assert "Changed since" in refusal(root, row)
+    assert Book.objects.get().title == present
 
 
 def test_a_natural_key_comes_back_and_the_database_computes_the_rest(root):
@@ -862,6 +866,104 @@ def test_the_project_is_told(ann):
     assert values["sender"] is Book
     assert (values["activity"], values["instance"], values["reason"]) == (row, book, "so")
     assert values["changes"] == {"title": ["New", "Old"]}
+
+
+# Recorded by trackmate itself
+
+
+def rows_of(verb):
+    return ActivityLog.objects.filter(source="model", action__endswith=f".{verb}").order_by("-pk")
+
+
+def test_what_was_recorded_is_put_back_and_that_is_recorded_once(ann, registered):
+    registered(Book)
+    art, crime = (Genre.objects.create(name=name) for name in ("Art", "Crime"))
+    authors = [Author.objects.create(name=name) for name in ("Käthe", "Ulf")]
+    before = {
+        "title": "Emma",
+        "subtitle": None,
+        "author": authors[0],
+        "price": Decimal("9.90"),
+        "details": {"a": [1, {"value": 2}]},
+        "printed_at": timezone.now(),
+        "out_on": dt.date(2026, 1, 2),
+        "text": "two\r\nlines",
+        "cover": stored_cover("emma.png"),
+    }
+    book = Book.objects.create(**before)
+    book.genres.set([art])
+    for name, value in {
+        "title": "Emma!",
+        "subtitle": "A novel",
+        "author": authors[1],
+        "price": Decimal("12.50"),
+        "details": [],
+        "printed_at": None,
+        "out_on": dt.date(2026, 1, 3),
+        "text": "one\r\nline",
+        "cover": stored_cover("other.png"),
+        "state": "o",
+    }.items():
+        setattr(book, name, value)
+    book.save()
+    book.genres.set([crime])
+    updates = [*rows_of("update")]
+    for row in updates:
+        assert outcome(put_back(ann, row, reason="so")) == "done"
+    book = Book.objects.get()
+    assert {name: getattr(book, name) for name in before} == {
+        **before,
+        "text": "two\nlines",
+    }
+    assert list(book.genres.all()) == [art]
+    undone = [*rows_of("update").exclude(pk__in=[each.pk for each in updates])]
+    assert len(undone) == len(updates)
+    assert {each.extra["undo_of"] for each in undone} == {str(each.pk) for each in updates}
+    assert {(each.actor_label, each.reason) for each in undone} == {("ann", "so")}
+
+
+def test_a_recorded_deletion_is_put_back(root, registered):
+    registered(Book)
+    registered(Audiobook)
+    registered(Genre)
+    author, art = Author.objects.create(name="Käthe"), Genre.objects.create(name="Art")
+    child = Audiobook.objects.create(
+        title="Emma", author=author, speaker="S", price=3, details={"a": 1}
+    )
+    child.genres.add(art)
+    values = Audiobook.objects.values().get()
+    child.delete()
+    for row in rows_of("delete"):
+        assert outcome(put_back(root, row)) in ("done", "same")
+    found = Audiobook.objects.values().get()
+    assert {**found, "changed_at": None} == {**values, "changed_at": None}
+    for row in rows_of("update").filter(extra__cause__isnull=False):
+        assert outcome(put_back(root, row)) in ("done", "same")
+    assert list(Audiobook.objects.get().genres.all()) == [art]
+
+
+@pytest.mark.parametrize("options", [{"fields": ["copies"]}, {"on": ["delete"]}])
+def test_a_field_that_is_not_recorded_any_more_leaves_no_hole(ann, registered, options):
+    registered(Book, **options)
+    _book, row = retitled()
+    with capture_activities() as found:
+        put_back(ann, row)
+    (undone,) = found
+    assert undone.extra == {"undo_of": str(row.pk)}
+    assert undone.changes == {"title": ["New", "Old"]}
+
+
+@pytest.mark.parametrize("in_one", [False, True], ids=["", "in one transaction"])
+def test_without_the_middleware_it_is_recorded_too(ann, registered, settings, in_one):
+    settings.MIDDLEWARE = settings.MIDDLEWARE[1:]
+    settings.DATABASES["default"]["ATOMIC_REQUESTS"] = in_one
+    registered(Book)
+    _book, row = retitled()
+    with capture_activities() as found:
+        put_back(ann, row)
+    settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False
+    (undone,) = found
+    assert (undone.actor_label, undone.extra["undo_of"]) == ("ann", str(row.pk))
 
 
 # In the drawer

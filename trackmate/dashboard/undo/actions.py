@@ -119,7 +119,8 @@ def _save_instance(plan: Plan) -> None:
     if not subject.is_deleted:
         instance.save()
         return
-    instance.save(force_insert=True, using=subject.alias)
+    insert = (subject.model,) if plan.is_part_of_parent else True
+    instance.save(force_insert=insert, using=subject.alias)
     # An INSERT sets these to the present time, whatever they are.
     stamped = [each for each in plan.ready if getattr(each.field, "auto_now_add", False)]
     for each in stamped:

@@ -82,6 +82,8 @@ class FieldPlanner:
     instance: Model
     is_new: bool = False
     """Whether the object has to be created."""
+    parents: frozenset[type[Model]] = frozenset()
+    """The models that it inherits from whose part of it is there."""
 
     def plan_all(self, changes: Mapping[str, Any]) -> Iterable[FieldPlan]:
         for name, change in changes.items():
@@ -121,7 +123,7 @@ class FieldPlanner:
 
     def _plan_field(self, name: str, field: Any, old: Any, new: Any) -> FieldPlan:
         value = parse_value(field, old)
-        if self.is_new:
+        if self.is_new and field.model not in self.parents:
             self._refuse_missing(field, value, old)
             return FieldPlan(
                 name=name, state=State.READY, shown=[None, old], field=field, value=value
@@ -174,7 +176,7 @@ class FieldPlanner:
             raise UnknownValueError(_("This field does not exist any more."))
         added = membership.parse(change.get("added") or [])
         removed = membership.parse(change.get("removed") or [])
-        present = set() if self.is_new else membership.present(self.instance, self.subject.alias)
+        present = membership.present(self.instance, self.subject.alias)
         entries = {**added, **removed}
         of_change = present & entries.keys()
         shown = {"added": [*removed.values()], "removed": [*added.values()]}

@@ -42,6 +42,8 @@ class Plan:
     """What the model says against the values."""
     defaults: tuple[str, ...] = ()
     """The fields of an object to create that get their default, or none, for want of a value."""
+    is_part_of_parent: bool = False
+    """Whether an object to create is the missing part of one that is there."""
     lost: tuple[str, ...] = ()
     """The fields that the model's own code has set to something else."""
     is_part: bool = False
@@ -138,11 +140,9 @@ def _plan_creation(
     *,
     is_part: bool,
 ) -> Plan:
-    if present is None and subject.exists_in_part():
-        reason = _("There is another object with this key.")
-        return Plan(row=row, subject=subject, reason=reason)
-    instance = subject.model(pk=subject.key) if present is None else present
-    planner = FieldPlanner(subject, instance, is_new=present is None)
+    parents = subject.find_parents() if present is None else {}
+    instance = _new_instance(subject, parents) if present is None else present
+    planner = FieldPlanner(subject, instance, is_new=present is None, parents=frozenset(parents))
     plans = tuple(planner.plan_all(changes))
     reason = ""
     if present is not None and any(each.state == State.CONFLICT for each in plans):
@@ -153,13 +153,26 @@ def _plan_creation(
         instance=instance,
         fields=plans,
         reason=reason,
-        defaults=tuple(_unknown_names(subject.model, row.changes or {}, changes)),
+        defaults=tuple(_unknown_names(subject.model, row.changes or {}, changes, parents)),
+        is_part_of_parent=bool(parents),
         is_part=is_part,
     )
 
 
+def _new_instance(subject: Subject, parents: Mapping[type[Model], Model]) -> Model:
+    """Return an object with a key, and with the values of parents that are there already."""
+    instance = subject.model(pk=subject.key)
+    for parent in parents.values():
+        for each in parent._meta.concrete_fields:
+            setattr(instance, each.attname, getattr(parent, each.attname))
+    return instance
+
+
 def _unknown_names(
-    model: type[Model], recorded: Mapping[str, Any], chosen: Mapping[str, Any]
+    model: type[Model],
+    recorded: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    parents: Collection[type[Model]],
 ) -> Iterable[str]:
     """Yield the fields for which there is no value; of those that may be null, only if that may not
     be why they are not recorded."""
@@ -167,7 +180,7 @@ def _unknown_names(
     known = {current_name(model, name) for name in chosen}
     left_out = {current_name(model, name) for name in recorded} - known
     for each in model._meta.concrete_fields:
-        if each.name in known or is_key(each) or is_automatic(each):
+        if each.name in known or each.model in parents or is_key(each) or is_automatic(each):
             continue
         is_unrecorded = registration is not None and each not in registration.fields
         if each.name in left_out or is_unrecorded or not each.null:

@@ -74,12 +74,13 @@ class Subject:
             objects = objects.select_for_update()
         return objects.filter(pk=self.key).first()
 
-    def exists_in_part(self) -> bool:
-        """Return True if there is a row of a parent, without the object itself."""
-        parents = [each for each in self.model._meta.get_parent_list() if each is not self.model]
-        return any(
-            each._base_manager.using(self.alias).filter(pk=self.key).exists() for each in parents
-        )
+    def find_parents(self) -> dict[type[Model], Model]:
+        """Return the objects with this key of the models that the model inherits from."""
+        found = {
+            each: each._base_manager.using(self.alias).filter(pk=self.key).first()
+            for each in self.model._meta.get_parent_list()
+        }
+        return {each: parent for each, parent in found.items() if parent is not None}
 
 
 def is_undoable(row: ActivityLog) -> bool:
