@@ -42,8 +42,8 @@ class Plan:
     """What the model says against the values."""
     defaults: tuple[str, ...] = ()
     """The fields of an object to create that get their default, or none, for want of a value."""
-    is_part_of_parent: bool = False
-    """Whether an object to create is the missing part of one that is there."""
+    parents: frozenset[type[Model]] = frozenset()
+    """The models that an object to create inherits from, and whose part of it is there."""
     lost: tuple[str, ...] = ()
     """The fields that the model's own code has set to something else."""
     is_part: bool = False
@@ -154,7 +154,7 @@ def _plan_creation(
         fields=plans,
         reason=reason,
         defaults=tuple(_unknown_names(subject.model, row.changes or {}, changes, parents)),
-        is_part_of_parent=bool(parents),
+        parents=frozenset(parents),
         is_part=is_part,
     )
 
