@@ -2,7 +2,10 @@
 
 import datetime as dt
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from threading import Barrier
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -29,9 +32,12 @@ from tests.library.models import (
 )
 from tests.urls_under_test import FRAGMENT, text_of
 from trackmate import registry
+from trackmate.activity import Activity
+from trackmate.clock import uuid7
 from trackmate.dashboard.undo import actions
 from trackmate.db.keys import serialize_key
 from trackmate.models import ActivityLog
+from trackmate.processors import redact
 from trackmate.signals import change_undone
 from trackmate.testing import capture_activities
 
@@ -768,6 +774,30 @@ def test_the_object_is_locked_while_it_is_put_back(ann):
     assert "library_book" in locking[0]
 
 
+@pytest.mark.only_on("postgresql", "mysql")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_of_many_people_at_once_one_puts_it_back(django_user_model, thread_connections, kind):
+    django_user_model.objects.create_superuser("root", password="x")
+    book, row = retitled()
+    if kind == "delete":
+        row = deleted(book, title="Old")
+    saved, start = [], Barrier(5)
+
+    def hurry(_number):
+        client = Client()
+        client.force_login(django_user_model.objects.get(username="root"))
+        start.wait()
+        return outcome(put_back(client, row))
+
+    post_save.connect(receiver := lambda **kwargs: saved.append(kwargs), sender=Book)
+    with ThreadPoolExecutor(5) as executor:
+        outcomes = list(executor.map(hurry, range(5)))
+    post_save.disconnect(receiver, sender=Book)
+    assert Counter(outcomes) == {"done": 1, "same": 4}
+    assert Book.objects.get().title == "Old"
+
+
 # Models of all kinds
 
 
@@ -784,6 +814,30 @@ def test_a_child_is_put_back_in_both_tables(root):
     assert outcome(put_back(root, row)) == "done"
     child.refresh_from_db()
     assert (child.title, child.speaker) == ("Old", "Before")
+
+
+class ToApart:
+    """Books are in the other database."""
+
+    def db_for_read(self, model, **hints):
+        return "apart" if model._meta.app_label == "library" else None
+
+    db_for_write = db_for_read
+
+
+@pytest.mark.django_db(databases=["default", "apart"])
+def test_the_object_is_looked_for_where_it_would_be_written(ann, settings):
+    book, row = retitled()
+    settings.DATABASE_ROUTERS = [ToApart()]
+    assert "does not exist any more" in refusal(ann, row)
+    author = Author.objects.create(name="A")
+    Book.objects.create(pk=book.pk, title="New")
+    assert outcome(put_back(ann, row)) == "done"
+    assert Book.objects.using("apart").get().title == "Old"
+    assert Book.objects.using("default").get().title == "New"
+    label = {"value": author.pk, "label": "A"}
+    assert outcome(put_back(ann, changed(book, changes={"author": [label, None]}))) == "done"
+    assert Book.objects.get().author == author
 
 
 def test_a_proxy_needs_the_permission_of_its_model(ann):
@@ -965,6 +1019,12 @@ def test_without_the_middleware_it_is_recorded_too(ann, registered, settings, in
     settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False
     (undone,) = found
     assert (undone.actor_label, undone.extra["undo_of"]) == ("ann", str(row.pk))
+
+
+def test_the_key_of_what_was_undone_is_never_taken_for_a_secret():
+    keys = [str(uuid7(timezone.now() - dt.timedelta(hours=each))) for each in range(2_000)]
+    activities = (Activity.now(source="model", extra={"undo_of": key}) for key in keys)
+    assert [redact(each).extra["undo_of"] for each in activities] == keys
 
 
 # In the drawer

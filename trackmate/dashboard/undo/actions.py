@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trackmate.context.binding import bind
 from trackmate.dashboard.http.permissions import user_of
-from trackmate.dashboard.undo.plans import Plan, make_plan
+from trackmate.dashboard.undo.plans import UndoPlan, make_plan
 from trackmate.dashboard.undo.subjects import GoneError, Subject
 from trackmate.dashboard.undo.values import normalize
 from trackmate.diagnostics import summarize_error
@@ -32,12 +32,12 @@ logger = logging.getLogger("trackmate")
 class _RefusedError(Exception):
     """What was put back is not kept."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: UndoPlan) -> None:
         super().__init__()
         self.plan = plan
 
 
-def preview(row: ActivityLog, names: Collection[str] = ()) -> Plan:
+def preview(row: ActivityLog, names: Collection[str] = ()) -> UndoPlan:
     """Return what undoing a change would do, after the model itself was asked. Nothing is saved."""
     plan = make_plan(row, names)
     if not plan.is_ready or plan.subject is None:
@@ -55,7 +55,7 @@ def preview(row: ActivityLog, names: Collection[str] = ()) -> Plan:
 
 def put_back(
     request: HttpRequest, row: ActivityLog, names: Collection[str] = (), *, reason: str
-) -> Plan:
+) -> UndoPlan:
     """Undo a change, or a part of it; return what was done, or why it was not.
 
     What is done is recorded with the person as actor, with the reason, and with the key of the
@@ -82,7 +82,7 @@ def put_back(
     return plan
 
 
-def _save(plan: Plan) -> Plan:
+def _save(plan: UndoPlan) -> UndoPlan:
     """Save what a plan says, and return it with what has become of it."""
     assert plan.subject is not None
     assert plan.instance is not None
@@ -97,7 +97,7 @@ def _save(plan: Plan) -> Plan:
     return _verify(plan)
 
 
-def _set_values(plan: Plan) -> None:
+def _set_values(plan: UndoPlan) -> None:
     for each in plan.ready:
         if each.field is not None:
             setattr(plan.instance, _attribute_of(each.field), each.value)
@@ -107,14 +107,14 @@ def _attribute_of(field: Any) -> str:
     return str(field.attname)
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: UndoPlan) -> None:
     assert plan.instance is not None
     # Django would take the parent's own row for another object with the same values.
     there = {each.name for parent in plan.parents for each in parent._meta.concrete_fields}
-    plan.instance.full_clean(exclude=there or None)
+    plan.instance.full_clean(**({"exclude": there} if there else {}))
 
 
-def _save_instance(plan: Plan) -> None:
+def _save_instance(plan: UndoPlan) -> None:
     instance, subject = plan.instance, plan.subject
     assert instance is not None
     assert subject is not None
@@ -131,7 +131,7 @@ def _save_instance(plan: Plan) -> None:
         instance.save(update_fields=[each.field.name for each in stamped], using=subject.alias)
 
 
-def _verify(plan: Plan) -> Plan:
+def _verify(plan: UndoPlan) -> UndoPlan:
     """Return the plan without the fields that the model's own code has set to something else.
 
     Raise _RefusedError if that is all of them.
@@ -188,7 +188,7 @@ def _messages(error: ValidationError) -> list[str]:
     ]
 
 
-def _announce(request: HttpRequest, plan: Plan, reason: str) -> None:
+def _announce(request: HttpRequest, plan: UndoPlan, reason: str) -> None:
     assert plan.subject is not None
     changes = plan.row.changes or {}
     change_undone.send_robust(

@@ -17,7 +17,7 @@ from trackmate.dashboard.undo.memberships import Membership
 from trackmate.dashboard.undo.values import (
     UnknownValueError,
     describe_value,
-    is_same,
+    holds_value,
     parse_value,
 )
 from trackmate.redaction.redactor import get_redactor
@@ -129,10 +129,10 @@ class FieldPlanner:
                 name=name, state=State.READY, shown=[None, old], field=field, value=value
             )
         present = _attribute(self.instance, field)
-        if is_same(field, present, old):
+        if holds_value(field, present, old):
             return FieldPlan(name=name, state=State.SAME, shown=[old, old], field=field)
         expected = old if self.subject.is_deleted else new
-        if self.subject.is_deleted or not is_same(field, present, expected):
+        if self.subject.is_deleted or not holds_value(field, present, expected):
             shown = [expected, self._describe(field, present)]
             return FieldPlan(name=name, state=State.CONFLICT, shown=shown, field=field)
         self._refuse_missing(field, value, old)

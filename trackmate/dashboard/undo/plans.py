@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class UndoPlan:
     """What undoing a change, or a part of it, would do."""
 
     row: ActivityLog
@@ -106,30 +106,32 @@ class Plan:
         return [each.name for each in self.ready] if is_blocked and not self.reason else []
 
 
-def make_plan(row: ActivityLog, names: Collection[str] = (), *, lock: bool = False) -> Plan:
+def make_plan(row: ActivityLog, names: Collection[str] = (), *, lock: bool = False) -> UndoPlan:
     """Return what undoing a change would do to these fields, or to all.
 
     With `lock` the object stays as it is until the transaction ends.
     """
     if not is_undoable(row):
-        return Plan(row=row, reason=_("Only an update or a deletion of an object can be undone."))
+        return UndoPlan(
+            row=row, reason=_("Only an update or a deletion of an object can be undone.")
+        )
     changes = row.changes if isinstance(row.changes, dict) else {}
     chosen = {name: changes[name] for name in changes if not names or name in names}
     if not chosen:
-        return Plan(row=row, reason=_("The log has no values for this."))
+        return UndoPlan(row=row, reason=_("The log has no values for this."))
     try:
         subject = Subject.of_row(row)
     except GoneError as error:
-        return Plan(row=row, reason=str(error))
+        return UndoPlan(row=row, reason=str(error))
     instance = subject.find(lock=lock)
     is_part = len(chosen) < len(changes)
     if subject.is_deleted:
         return _plan_creation(row, subject, instance, chosen, is_part=is_part)
     if instance is None:
         reason = _("This object does not exist any more. Put back its deletion first.")
-        return Plan(row=row, subject=subject, reason=reason)
+        return UndoPlan(row=row, subject=subject, reason=reason)
     plans = tuple(FieldPlanner(subject, instance).plan_all(chosen))
-    return Plan(row=row, subject=subject, instance=instance, fields=plans, is_part=is_part)
+    return UndoPlan(row=row, subject=subject, instance=instance, fields=plans, is_part=is_part)
 
 
 def _plan_creation(
@@ -139,7 +141,7 @@ def _plan_creation(
     changes: Mapping[str, Any],
     *,
     is_part: bool,
-) -> Plan:
+) -> UndoPlan:
     parents = subject.find_parents() if present is None else {}
     instance = _new_instance(subject, parents) if present is None else present
     planner = FieldPlanner(subject, instance, is_new=present is None, parents=frozenset(parents))
@@ -147,7 +149,7 @@ def _plan_creation(
     reason = ""
     if present is not None and any(each.state == State.CONFLICT for each in plans):
         reason = _("There is an object with this key again, with other values.")
-    return Plan(
+    return UndoPlan(
         row=row,
         subject=subject,
         instance=instance,

@@ -64,7 +64,7 @@ def key_of_label(field: Any, recorded: Any) -> Any:
     return recorded
 
 
-def is_same(field: Any, present: Any, recorded: Any) -> bool:
+def holds_value(field: Any, present: Any, recorded: Any) -> bool:
     """Return True if a field has a recorded value. Raise UnknownValueError if that is not known.
 
     Both are compared as the log would have them: times of the same instant, numbers of another

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
-    from trackmate.dashboard.undo.plans import Plan
+    from trackmate.dashboard.undo.plans import UndoPlan
     from trackmate.models import ActivityLog
 
 UNDO_MESSAGES = {
@@ -93,7 +93,7 @@ class UndoView(DashboardView):
     def _names(self, query: Any) -> tuple[str, ...]:
         return tuple(query.getlist("field"))
 
-    def _show(self, plan: Plan, *, status: int = 200, **context: Any) -> HttpResponse:
+    def _show(self, plan: UndoPlan, *, status: int = 200, **context: Any) -> HttpResponse:
         possible = plan.possible_names
         context |= {
             "plan": plan,
