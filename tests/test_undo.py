@@ -478,7 +478,6 @@ UNKNOWN = {
     "not of the field": ("copies", ["many", 1], "does not fit"),
     "a list": ("title", [["a"], "new"], "does not fit"),
     "a dictionary": ("title", [{"a": 1}, "new"], "does not fit"),
-    "NUL in a number": ("copies", ["1\0", 1], "does not fit"),
     "no pair": ("title", "new", "no values"),
     "three values": ("title", ["a", "b", "c"], "no values"),
     "gone field": ("colour", ["red", "blue"], GONE),

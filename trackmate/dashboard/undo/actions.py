@@ -111,7 +111,10 @@ def _check(plan: UndoPlan) -> None:
     assert plan.instance is not None
     # Django would take the parent's own row for another object with the same values.
     there = {each.name for parent in plan.parents for each in parent._meta.concrete_fields}
-    plan.instance.full_clean(**({"exclude": there} if there else {}))
+    if there:
+        plan.instance.full_clean(exclude=there)
+    else:
+        plan.instance.full_clean()
 
 
 def _save_instance(plan: UndoPlan) -> None:
