@@ -1,6 +1,7 @@
 """Putting back what a recorded change has changed: what it shows, does and refuses."""
 
 import datetime as dt
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -8,9 +9,10 @@ from threading import Barrier
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.base import ContentFile
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models import ProtectedError
 from django.db.models.signals import post_save, pre_save
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -29,6 +31,7 @@ from tests.library.models import (
     Shelf,
     ThinBook,
 )
+from tests.shop.models import Invoice, Seat
 from tests.urls_under_test import FRAGMENT, text_of
 from trackmate import registry
 from trackmate.activity import Activity
@@ -112,6 +115,11 @@ def refusal(client, row, *names):
     response = put_back(client, row, *names)
     assert response.status_code == 409
     return page
+
+
+def words_of(page):
+    """Return the text of a page, without the marks of a comparison."""
+    return re.sub("<[^>]*>|added: |removed: ", "", page)
 
 
 def retitled(**fields):
@@ -447,6 +455,63 @@ def test_what_a_colleague_has_changed_since_is_shown_and_stays(ann):
     assert "Newer</ins>" in page
     book.refresh_from_db()
     assert book.title == "Newer"
+
+
+def test_what_it_is_now_is_shown_by_its_name(ann):
+    author = Author.objects.create(name="Käthe")
+    book = Book.objects.create(title="B", author=author, state="o")
+    row = changed(book, changes={"author": [None, {"value": 1234, "label": "Ulf"}]})
+    page = refusal(ann, row)
+    assert "Ulf (1234)" in words_of(page)
+    assert f"Käthe ({author.pk})" in words_of(page)
+    book.state = "x"
+    book.save()
+    row = changed(book, changes={"state": ["o", {"value": "d", "label": "Draft"}]})
+    assert "Draft (d)" in words_of(refusal(ann, row))
+
+
+def test_a_storage_that_does_not_answer_has_no_file(ann, monkeypatch):
+    book = Book.objects.create(title="B", cover=stored_cover("new.png"))
+    row = changed(book, changes={"cover": [stored_cover("old.png"), book.cover.name]})
+    monkeypatch.setattr(Book._meta.get_field("cover").storage, "exists", lambda name: 1 / 0)
+    assert GONE in refusal(ann, row)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionDenied("opensesame"), "The project does not allow it."),
+        (OperationalError("opensesame"), "The database refused it. Try again later."),
+        (ValidationError("Not today."), "Not today."),
+        (ProtectedError("opensesame", set()), "another object has the same value"),
+        (RecursionError(), "RecursionError"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_each_error_has_its_words(ann, monkeypatch, error, words):
+    def fail(self, **kwargs):
+        raise error
+
+    _book, row = retitled()
+    monkeypatch.setattr(Book, "save", fail)
+    page = text_of(put_back(ann, row))
+    assert words in page
+    assert "opensesame" not in page
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_log_that_cannot_be_read_is_no_error(ann, failing_query, method):
+    _book, row = retitled()
+    with failing_query("trackmate_activitylog"):
+        response = getattr(ann, method)(address(row), {"reason": "so"})
+    assert response.status_code == 503
+
+
+def test_a_table_that_cannot_be_read_is_no_error(ann, failing_query):
+    _book, row = retitled()
+    with failing_query("library_book"):
+        assert ask(ann, row).status_code == 503
+        assert put_back(ann, row).status_code == 503
 
 
 def test_the_other_fields_can_be_put_back_all_the_same(ann):
@@ -836,6 +901,24 @@ def test_the_object_is_looked_for_where_it_would_be_written(ann, settings):
     label = {"value": author.pk, "label": "A"}
     assert outcome(put_back(ann, changed(book, changes={"author": [label, None]}))) == "done"
     assert Book.objects.get().author == author
+
+
+def test_a_key_that_is_a_uuid_leads_to_its_object(root):
+    invoice = Invoice.objects.create(total=5)
+    assert outcome(put_back(root, changed(invoice, changes={"total": ["3.00", "5.00"]}))) == "done"
+    row = deleted(invoice, id=str(invoice.pk), total="3.00")
+    assert outcome(put_back(root, row)) == "done"
+    assert Invoice.objects.get(pk=row.object_id).total == 3
+
+
+def test_a_key_of_two_columns_leads_to_its_object(root):
+    seat = Seat.objects.create(row="A", number=7)
+    row = deleted(seat, row="A", number=7)
+    assert outcome(put_back(root, row)) == "done"
+    assert Seat.objects.filter(pk=("A", 7)).exists()
+    assert outcome(put_back(root, row)) == "same"
+    moved = changed(Seat.objects.get(), changes={"number": [6, 7]})
+    assert "cannot be changed" in refusal(root, moved)
 
 
 def test_a_proxy_needs_the_permission_of_its_model(ann):

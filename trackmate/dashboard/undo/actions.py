@@ -142,7 +142,7 @@ def _verify(plan: UndoPlan) -> UndoPlan:
     assert plan.subject is not None
     stored, alias = plan.subject.find(), plan.subject.alias
     lost = [each for each in plan.ready if stored is None or not _is_back(each, stored, alias)]
-    if len(lost) == len(plan.ready):
+    if stored is None or (lost and len(lost) == len(plan.ready)):
         problem = _("The project's own code kept it from being saved.")
         raise _RefusedError(replace(plan, problems=(problem,)))
     return replace(

@@ -35,6 +35,8 @@ class UndoPlan:
     subject: Subject | None = None
     instance: Model | None = None
     """The object as it is, or the one to create, not changed yet."""
+    is_new: bool = False
+    """Whether the object has to be created."""
     fields: tuple[FieldPlan, ...] = ()
     reason: str = ""
     """Why nothing can be put back."""
@@ -58,6 +60,9 @@ class UndoPlan:
         for state in (State.REFUSED, State.CONFLICT, State.READY, State.SAME):
             if state in states:
                 return state
+        if self.is_deletion and not self.fields:
+            # Its key is all that it has.
+            return State.READY if self.is_new else State.SAME
         return State.REFUSED
 
     @property
@@ -153,6 +158,7 @@ def _plan_creation(
         row=row,
         subject=subject,
         instance=instance,
+        is_new=present is None,
         fields=plans,
         reason=reason,
         defaults=tuple(_unknown_names(subject.model, row.changes or {}, changes, parents)),

@@ -101,7 +101,7 @@ def describe_value(field: Any, value: Any) -> Any:
     """Return a present value as the log would record it, without a label."""
     value = normalize(field, value)
     if value is None or isinstance(value, (str, bool, int, float, list, dict)):
-        return value
+        return Sanitizer()(value)
     if isinstance(value, bytes):
         return b64encode(value).decode()
     if isinstance(value, (datetime, time)) or hasattr(value, "isoformat"):
