@@ -9,7 +9,7 @@ import pytest
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from trackmate.capture.model_changes.values import to_json
+from trackmate.capture.model_changes.columns.values import serialize_value
 from trackmate.dashboard.undo.values import (
     UnknownValueError,
     describe_value,
@@ -68,7 +68,7 @@ VALUES = [
 @pytest.mark.parametrize(("field", "value"), VALUES, ids=lambda each: type(each).__name__)
 def test_what_is_recorded_is_what_comes_back(field, value):
     field.set_attributes_from_name("field")
-    recorded = json.loads(json.dumps(to_json(field, value)))
+    recorded = json.loads(json.dumps(serialize_value(field, value)))
     assert holds_value(field, value, recorded)
     parsed = parse_value(field, recorded)
     assert field.get_prep_value(parsed) == field.get_prep_value(value)

@@ -18,6 +18,7 @@ from trackmate.dashboard.undo.forms import ReasonForm
 from trackmate.dashboard.undo.links import undo_url
 from trackmate.dashboard.undo.subjects import missing_permission
 from trackmate.dashboard.views.base import DashboardView
+from trackmate.db.transactions import protected_transactions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,9 @@ class UndoView(DashboardView):
             refused = {"permission": permission, "list_url": _detail_url(row)}
             return self.render("trackmate/errors/forbidden.html", refused, status=403)
         try:
-            return act(row)
+            # A query that fails leaves a transaction around the request usable.
+            with protected_transactions():
+                return act(row)
         except Error as error:
             context = {"state": failure(error)}
             return self.respond("errors/unavailable", context, status=503)
