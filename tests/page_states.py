@@ -5,6 +5,7 @@ What judges pages (axe, vnu, a reader without JavaScript, hostile rows) walks th
 
 from dataclasses import dataclass, field
 
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponse
@@ -13,6 +14,7 @@ from django.urls import path
 from django.utils.html import format_html
 
 from tests.factories import activities, activity, person
+from tests.library.models import Book
 from tests.shop.models import Order
 from tests.urls import urlpatterns as test_urls
 from tests.urls_under_test import FRAGMENT
@@ -35,6 +37,8 @@ class Sight:
     part: str = ""
     """Selector of what is ours, where the page around it is not."""
     headers: dict[str, str] = field(default_factory=dict)
+    with_undo: bool = False
+    """Whether changes can be put back."""
 
     @property
     def settings(self):
@@ -43,7 +47,13 @@ class Sight:
         timeout = 50 if self.rows == "slow" else 5_000
         # The last one does not exist, which is a state of a panel too.
         panels = [f"{__name__}.{name}" for name in ("text_panel", "facts_panel", "missing_panel")]
-        return {"ENABLED": False, "QUERY_TIMEOUT": timeout, "DETAIL_PANELS": panels, **limit}
+        return {
+            "ENABLED": False,
+            "QUERY_TIMEOUT": timeout,
+            "DETAIL_PANELS": panels,
+            "UNDO": self.with_undo,
+            **limit,
+        }
 
 
 def page(address, **details):
@@ -86,6 +96,19 @@ PAGES = {
     "activity, little in it": page("activity/{poor}/"),
     "activity, missing": page(f"activity/{NOWHERE}/", status=404),
     "activity, unavailable": page("activity/{rich}/", rows="broken", status=503),
+    "activity, can be undone": page("activity/{changed}/", who="root", with_undo=True),
+    "activity, was undone": page("activity/{changed}/?undo=done", who="root", with_undo=True),
+    "undo": page("activity/{changed}/undo/?field=title", who="root", with_undo=True),
+    "undo, changed since": page("activity/{changed}/undo/", who="root", with_undo=True),
+    "undo, done already": page(
+        "activity/{changed}/undo/?field=subtitle", who="root", with_undo=True
+    ),
+    "undo, deleted object": page("activity/{deleted}/undo/", who="root", with_undo=True),
+    "undo, refused by the model": page("activity/{invalid}/undo/", who="root", with_undo=True),
+    "undo, not allowed": page("activity/{changed}/undo/", with_undo=True, status=403),
+    "undo, unavailable": page(
+        "activity/{changed}/undo/", who="root", with_undo=True, rows="broken", status=503
+    ),
     "actor": page("actor/ann/"),
     "actor, never seen": page("actor/nobody-of-that-name/"),
     "object": page("object/shop.order/{order}/"),
@@ -118,6 +141,7 @@ FRAGMENTS = {
     "new activities": fragment(f"activity/tick/?since={NOWHERE}"),
     "request": fragment("request/{request}/"),
     "activity": fragment("activity/{rich}/"),
+    "undo": fragment("activity/{changed}/undo/", who="root", with_undo=True),
     "activity, hidden payload": fragment("activity/{rich}/", who="staff"),
     "activity, missing": fragment(f"activity/{NOWHERE}/"),
     "activity, unavailable": fragment("activity/{rich}/", rows="broken"),
@@ -171,12 +195,52 @@ def world():
     activity(status="Failed", status_code=500, method="GET", path="/", ago=30)
     filters = f"actor=ann&object=shop.order/{order.pk}&address=10.2.3.4&range=24h&method=POST"
     return {
+        **changes_of_a_book(),
         "rich": rich.pk,
         "poor": poor.pk,
         "order": order.pk,
         "request": request["request_id"],
         "every_filter": f"?{filters}&action_type=Update&status=Success",
     }
+
+
+def changes_of_a_book():
+    """Store a book, and changes that can be put back and that cannot."""
+    get_user_model().objects.create_superuser("root", password="x")
+    book = Book.objects.create(title="The present title", copies=7)
+    about = {"source": "model", "content_type": ContentType.objects.get_for_model(Book)}
+    update = {**about, "action": "library.book.update", "action_type": "Update"}
+    changed = activity(
+        **update,
+        object_id=str(book.pk),
+        object_repr=str(book),
+        changes={
+            "title": ["A title of former times", "The present title"],
+            "copies": [3, 5],
+            "subtitle": [None, "A subtitle"],
+            "door_pin": ["[redacted]", "[redacted]"],
+            "author": [{"value": 4711, "label": "Käthe"}, None],
+            "changed_at": ["2026-01-02T03:04:05+00:00", "2026-01-02T03:04:06+00:00"],
+        },
+        ago=7,
+    )
+    invalid = activity(
+        **update,
+        object_id=str(book.pk),
+        object_repr=str(book),
+        changes={"title": ["", "The present title"]},
+        ago=8,
+    )
+    deleted = activity(
+        **about,
+        action="library.book.delete",
+        action_type="Delete",
+        object_id="4711",
+        object_repr="Gone with the wind",
+        changes={"title": ["Gone with the wind", None], "details": [{"pages": 1037}, None]},
+        ago=9,
+    )
+    return {"changed": changed.pk, "invalid": invalid.pk, "deleted": deleted.pk}
 
 
 def text_panel(_row, _request):

@@ -60,6 +60,7 @@ def address_of(name):
         "index": reverse("trackmate:index"),
         "activity": reverse("trackmate:activity"),
         "detail": reverse("trackmate:detail", args=[row.pk]),
+        "undo": reverse("trackmate:undo", args=[row.pk]),
         "facets": reverse("trackmate:facets"),
         "filters": reverse("trackmate:filters"),
         "views": reverse("trackmate:views"),
@@ -91,11 +92,14 @@ EXPORTS = {**DASHBOARD, "staff": 403, "payload": 403, "viewer": 403}
 WRITABLE = {**READABLE, "viewer": 403, "superuser": 403}
 PAGES = ("index", "activity", "detail", "tick", "facets", "suggestions", "views", "display")
 ENTITY_PAGES = ("actor", "object", "route", "address", "request", "entity")
+# Unless it is switched on.
+NO_PAGE = dict.fromkeys(OPEN, 404)
 REDIRECT = dict.fromkeys(OPEN, 302)
 MATRIX = {
     **dict.fromkeys((*PAGES, *ENTITY_PAGES), (DASHBOARD, FRAGMENTS)),
     # As a page it redirects to the list with all filters.
     "filters": ({**DASHBOARD, **REDIRECT}, FRAGMENTS),
+    "undo": ({**DASHBOARD, **NO_PAGE}, {**FRAGMENTS, **NO_PAGE}),
     "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),

@@ -60,6 +60,7 @@ def addresses(attack, row):
         "views": [reverse("trackmate:views"), f"/trackmate/views/?done={value}"],
         "export": [f"/trackmate/activity/export/csv/?{filters}"],
         "detail": [f"/trackmate/activity/{row.pk}/{query}" for query in ("", f"?{filters}")],
+        "undo": [f"/trackmate/activity/{row.pk}/undo/{query}" for query in ("", f"?field={value}")],
         "actor": [f"/trackmate/actor/{value}/"],
         "object": [f"/trackmate/object/{value}/?blank=1"],
         "route": [f"/trackmate/route/{value}"],
@@ -80,7 +81,8 @@ def test_every_url_is_attacked(db):
 
 @pytest.mark.parametrize("headers", [{}, FRAGMENT], ids=["page", "fragment"])
 @pytest.mark.parametrize("name", sorted({*url_names(), "admin"}))
-def test_nothing_of_it_becomes_markup(admin_client, attack, name, headers):
+def test_nothing_of_it_becomes_markup(admin_client, configure, attack, name, headers):
+    configure(UNDO=True)
     cache.clear()  # values to suggest are remembered
     request_id = attack.replace("/", "")[:64]
     row, _another = (hostile_activity(attack, request_id=request_id) for _ in range(2))

@@ -265,7 +265,7 @@ def test_each_index_ends_with_the_clock():
 def test_nobody_may_add_change_or_delete_rows():
     names = {codename for codename, _ in ActivityLog._meta.permissions}
     assert ActivityLog._meta.default_permissions == ("view",)
-    assert names == {"view_payload", "export_activitylog"}
+    assert names == {"view_payload", "export_activitylog", "undo_change"}
 
 
 def test_statuses_are_translatable():

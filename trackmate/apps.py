@@ -9,9 +9,9 @@ from django.core.signals import got_request_exception
 from django.utils.translation import gettext_lazy as _
 
 from trackmate import integrations
-from trackmate.capture.events import receivers
+from trackmate.capture.events import receivers, undone
 from trackmate.capture.model_changes.registration import connect_registered
-from trackmate.signals import activities_exported
+from trackmate.signals import activities_exported, change_undone
 
 
 class TrackmateConfig(AppConfig):
@@ -29,6 +29,7 @@ class TrackmateConfig(AppConfig):
         user_login_failed.connect(receivers.on_login_failed, dispatch_uid="trackmate.login_failed")
         got_request_exception.connect(receivers.on_exception, dispatch_uid="trackmate.exception")
         activities_exported.connect(receivers.on_export, dispatch_uid="trackmate.exported")
+        change_undone.connect(undone.on_undo, dispatch_uid="trackmate.undone")
         register(check_trackmate, Tags.compatibility)
         connect_registered()
         integrations.install(at_start=True)

@@ -201,6 +201,10 @@ class Settings:
     """More panels for the page of an activity: callables `(row, request)`, or their dotted paths,
     that return a title and the content, or None."""
 
+    UNDO: bool = False
+    """Let people put back what a recorded change of an object has changed. They need the permission
+    `trackmate.undo_change`, and the model's own."""
+
     EXPORT_MAX_ROWS: int = 100_000
     """Most activities that one export holds, the newest first."""
 

@@ -15,6 +15,7 @@ from trackmate.dashboard.views.overview import OverviewView
 from trackmate.dashboard.views.preferences import DisplayView
 from trackmate.dashboard.views.saved_views import SavedViewsView
 from trackmate.dashboard.views.suggestions import SuggestionsView
+from trackmate.dashboard.views.undo import UndoView
 
 register_converter(ValueConverter, "trackmate_value")
 register_converter(RouteConverter, "trackmate_route")
@@ -33,6 +34,7 @@ urlpatterns = [
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/display/", DisplayView.as_view(), name="display"),
     path("activity/<uuid:pk>/", DetailView.as_view(), name="detail"),
+    path("activity/<uuid:pk>/undo/", UndoView.as_view(), name="undo"),
     path("views/", SavedViewsView.as_view(), name="views"),
     path("actor/<trackmate_value:value>/", list_of(entity_type="actor"), name="actor"),
     path("object/<trackmate_value:value>/", list_of(entity_type="object"), name="object"),

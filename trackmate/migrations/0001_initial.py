@@ -260,6 +260,7 @@ class Migration(migrations.Migration):
                 "permissions": (
                     ("view_payload", "Can view request data, responses and changes"),
                     ("export_activitylog", "Can export activities"),
+                    ("undo_change", "Can undo recorded changes"),
                 ),
                 "default_permissions": ("view",),
                 "indexes": [

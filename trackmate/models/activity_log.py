@@ -113,6 +113,7 @@ class ActivityLog(models.Model):
         permissions = (
             ("view_payload", _("Can view request data, responses and changes")),
             ("export_activitylog", _("Can export activities")),
+            ("undo_change", _("Can undo recorded changes")),
         )
         # Each ends with the primary key, the clock: "the newest N of these" reads N entries.
         # The primary key itself serves the newest page, every time range and every page cursor.

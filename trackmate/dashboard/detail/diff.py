@@ -43,6 +43,8 @@ class Change:
     new: tuple[Piece, ...]
     note: str = ""
     """What happened to the whole value: "added", "removed", "unchanged"."""
+    undo_url: str = ""
+    """The address for putting back the old value."""
 
 
 class _Run(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from trackmate.dashboard.detail.diff import parse_changes
@@ -11,6 +11,8 @@ from trackmate.models import ActivityLog
 from trackmate.selectors import PAYLOAD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from trackmate.dashboard.detail.diff import Change
     from trackmate.dashboard.detail.json_tree import Tree
 
@@ -32,10 +34,15 @@ class Document:
         return not self.changes and self.tree is None
 
 
-def build_documents(row: ActivityLog, *, with_payload: bool) -> list[Document]:
-    """Return the JSON columns that are not empty."""
+def build_documents(
+    row: ActivityLog, *, with_payload: bool, undo_urls: Mapping[str, str] | None = None
+) -> list[Document]:
+    """Return the JSON columns that are not empty.
+
+    `undo_urls` has the address for putting back a changed field.
+    """
     return [
-        _build_document(row, name)
+        _build_document(row, name, undo_urls or {})
         if with_payload or name not in PAYLOAD
         else Document(label=_label(name))
         for name in DOCUMENTS
@@ -50,11 +57,13 @@ def has_document(row: ActivityLog, name: str) -> bool:
     return getattr(row, name) is not None
 
 
-def _build_document(row: ActivityLog, name: str) -> Document:
+def _build_document(row: ActivityLog, name: str, undo_urls: Mapping[str, str]) -> Document:
     value: Any = getattr(row, name)
     changes = parse_changes(value) if name == "changes" else ()
     return Document(
-        label=_label(name), changes=changes, tree=None if changes else build_tree(value)
+        label=_label(name),
+        changes=tuple(replace(each, undo_url=undo_urls.get(each.name, "")) for each in changes),
+        tree=None if changes else build_tree(value),
     )
 
 

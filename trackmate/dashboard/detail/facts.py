@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib import admin
@@ -92,7 +93,19 @@ def _action_fields(
         DetailField(name=_("Duration"), value=_format_duration(row)),
         DetailField(name=_("Remarks"), value=row.remarks),
         *_if_any(DetailField(name=_("Reason"), value=row.reason)),
+        *_if_any(_undone_field(row)),
     )
+
+
+def _undone_field(row: ActivityLog) -> DetailField:
+    """Return the link to the activity that this one has undone."""
+    key = row.extra.get("undo_of") if isinstance(row.extra, dict) else None
+    try:
+        undone = UUID(key) if isinstance(key, str) else None
+    except ValueError:
+        undone = None
+    page = reverse("trackmate:detail", args=[undone]) if undone else ""
+    return DetailField(name=_("Puts back"), value=undone or "", page=page)
 
 
 def _if_any(field: DetailField) -> tuple[DetailField, ...]:

@@ -130,6 +130,13 @@ class DashboardView(View):
         }
         return render(self.request, template, {**frame, **(context or {})}, status=status)
 
+    def respond(self, name: str, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+        """Return a page, or the fragment of that name, which always has to be a success."""
+        if self.is_fragment:
+            name = f"includes/{name.rpartition('/')[2]}"
+            return self.render(f"trackmate/{name}.html", context)
+        return self.render(f"trackmate/{name}.html", context, status=status)
+
     def render_form(self, template: str, context: Mapping[str, Any]) -> HttpResponse:
         """Render a form with errors, or one that is not complete yet; the rest of the page, and its
         address, stay."""

@@ -15,7 +15,9 @@ from trackmate.dashboard.http import permissions
 from trackmate.dashboard.search.filters import ActivityFilters
 from trackmate.dashboard.tables.activity_list import list_params
 from trackmate.dashboard.tables.related_table import related_table
+from trackmate.dashboard.undo.links import undo_links
 from trackmate.dashboard.views.base import DashboardView
+from trackmate.dashboard.views.undo import UNDO_MESSAGES
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -36,19 +38,13 @@ class DetailView(DashboardView):
     def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         result = run_query(lambda: self._read(pk))
         if result.state is not None:
-            return self._respond("errors/unavailable", {"state": result.state}, status=503)
+            return self.respond("errors/unavailable", {"state": result.state}, status=503)
         row, related, object_types = result.value
         if row is None:
-            return self._respond("errors/not_found", {"pk": pk}, status=404)
+            return self.respond("errors/not_found", {"pk": pk}, status=404)
         context = {"row": row, **self._navigation(row), **self._content(row, related, object_types)}
-        return self._respond("activity_detail", context)
-
-    def _respond(self, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-        """Return a page, or the fragment of that name, which always has to be a success."""
-        if self.is_fragment:
-            name = f"includes/{name.rpartition('/')[2]}"
-            return self.render(f"trackmate/{name}.html", context)
-        return self.render(f"trackmate/{name}.html", context, status=status)
+        context["message"] = UNDO_MESSAGES.get(request.GET.get("undo", ""), "")
+        return self.respond("activity_detail", context)
 
     def _read(self, pk: UUID) -> tuple[ActivityLog | None, Related, dict[int, str]]:
         with_payload = permissions.may_see_payload(self.request)
@@ -63,9 +59,11 @@ class DetailView(DashboardView):
     ) -> dict[str, Any]:
         object_type = object_types.get(row.content_type_id or 0, "")
         with_payload = permissions.may_see_payload(self.request)
+        undo = undo_links(self.request, row)
         return {
+            "undo": undo,
             "sections": facts.build_sections(row, self.request, object_type),
-            "documents": build_documents(row, with_payload=with_payload),
+            "documents": build_documents(row, with_payload=with_payload, undo_urls=undo.fields),
             "related": related_table(row, related, object_types, self.display),
             "snippets": build_snippets(
                 row, self.request, object_type=object_type, with_payload=with_payload

@@ -1,0 +1,26 @@
+"""The form that asks why something is undone."""
+
+from __future__ import annotations
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from trackmate.dashboard.forms.renderers import RENDERER
+
+MAX_REASON = 1_000
+"""As many characters of a reason as are kept of those that clients send."""
+
+
+class ReasonForm(forms.Form):
+    """Why something is undone, in the person's own words."""
+
+    default_renderer = RENDERER
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=MAX_REASON,
+        help_text=_("It is kept in the log."),
+        widget=forms.TextInput(
+            attrs={"aria-describedby": "tm-error-reason tm-help-reason", "autocomplete": "off"}
+        ),
+    )
