@@ -8,7 +8,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.library.models import Audiobook, Author, Book, Edition, Genre, Shelf
+from tests.library.models import Audiobook, Author, Book, Card, Edition, Genre, Shelf
+from tests.recorded import NOON, change, hour
 from tests.urls_under_test import log_queries
 from trackmate.history import (
     CutText,
@@ -20,50 +21,10 @@ from trackmate.history import (
     is_complete,
 )
 from trackmate.models import ActivityLog
-from trackmate.registry import Options, add_registration, registration_of, remove_registration
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPEAKER = {"value": 7, "label": "Käthe"}
-
-
-def hour(number):
-    return NOON + timedelta(hours=number)
-
-
-@pytest.fixture
-def register():
-    """Register models for one test."""
-    before = {}
-
-    def register_one(model, **options):
-        before[model] = registration_of(model)
-        add_registration(model, Options(**options))
-
-    yield register_one
-    for model, registration in before.items():
-        remove_registration(model)
-        if registration is not None:
-            add_registration(model, registration.options)
-
-
-def change(obj, verb, changes, *, at=0, **fields):
-    """Store a recorded change of an object or of `(Model, key)`, so many hours after noon."""
-    model, key = obj if isinstance(obj, tuple) else (type(obj), obj.pk)
-    return ActivityLog.objects.create(
-        **{
-            "source": "model",
-            "action": f"{model._meta.label_lower}.{verb}",
-            "action_type": verb.capitalize(),
-            "action_time": hour(at),
-            "content_type": ContentType.objects.get_for_model(model),
-            "object_id": str(key),
-            "object_repr": f"{model._meta.model_name} {key}",
-            "changes": changes,
-            **fields,
-        }
-    )
 
 
 def title(obj, at, **options):
@@ -115,8 +76,8 @@ def test_an_object_is_there_from_its_creation_to_its_deletion():
     ]
 
 
-def test_a_second_object_with_the_same_key_has_a_life_of_its_own(register):
-    register(Shelf)
+def test_a_second_object_with_the_same_key_has_a_life_of_its_own(registered):
+    registered(Shelf)
     change((Shelf, "A"), "create", {"room": [None, "old"], "width": [None, 3]}, at=1)
     change((Shelf, "A"), "delete", {"room": ["old", None], "width": [3, None]}, at=2)
     change((Shelf, "A"), "create", {"room": [None, "new"]}, at=3)
@@ -127,8 +88,8 @@ def test_a_second_object_with_the_same_key_has_a_life_of_its_own(register):
     assert (states[2]["room"], states[2]["width"], states[2]["code"]) == ("new", None, "A")
 
 
-def test_the_first_change_may_be_an_update(register):
-    register(Book)
+def test_the_first_change_may_be_an_update(registered):
+    registered(Book)
     book = Book.objects.create(title="c", copies=5)
     change(book, "update", {"title": ["a", "b"]}, at=1)
     change(book, "update", {"title": ["b", "c"]}, at=2)
@@ -137,8 +98,8 @@ def test_the_first_change_may_be_an_update(register):
     assert as_of(book, hour(0))["copies"] == 5
 
 
-def test_of_a_deleted_object_without_creation_the_deletion_has_the_values(register):
-    register(Book)
+def test_of_a_deleted_object_without_creation_the_deletion_has_the_values(registered):
+    registered(Book)
     change((Book, 7), "update", {"title": ["a", "b"]}, at=1)
     change((Book, 7), "delete", {"title": ["b", None], "copies": [5, None]}, at=2)
     state = as_of((Book, 7), hour(0))
@@ -146,21 +107,21 @@ def test_of_a_deleted_object_without_creation_the_deletion_has_the_values(regist
     assert as_of((Book, 7), hour(2)) is None
 
 
-def test_of_an_object_that_vanished_unseen_only_changes_are_known(register):
-    register(Book)
+def test_of_an_object_that_vanished_unseen_only_changes_are_known(registered):
+    registered(Book)
     change((Book, 7), "update", {"title": ["a", "b"]}, at=1)
     assert as_of((Book, 7), hour(2)) == {"id": 7, "title": "b"}
 
 
-def test_an_object_that_never_changed_is_what_it_is(register):
-    register(Book, fields=["title", "copies"])
+def test_an_object_that_never_changed_is_what_it_is(registered):
+    registered(Book, fields=["title", "copies"])
     book = Book.objects.create(title="a")
     assert as_of(book, hour(0)) == {"title": "a", "copies": 0}
     assert as_of((Book, book.pk + 1), hour(0)) is None
 
 
-def test_the_present_can_be_left_out(register):
-    register(Book)
+def test_the_present_can_be_left_out(registered):
+    registered(Book)
     book = Book.objects.create(title="c", copies=5)
     change(book, "update", {"title": ["b", "c"]}, at=1)
     assert as_of(book, hour(0), with_present=False) == {"id": book.pk, "title": "b"}
@@ -197,8 +158,8 @@ def test_a_date_is_its_midnight():
 # --- values
 
 
-def test_values_are_what_python_has(register):
-    register(Book)
+def test_values_are_what_python_has(registered):
+    registered(Book)
     recorded = {
         "title": "Der Turm",
         "author": SPEAKER,
@@ -263,8 +224,8 @@ def test_a_value_says_whether_it_is_complete(value, complete):
     assert is_complete(value) is complete
 
 
-def test_present_secrets_are_masked_as_they_would_be_recorded(register):
-    register(Book, mask=["subtitle"])
+def test_present_secrets_are_masked_as_they_would_be_recorded(registered):
+    registered(Book, mask=["subtitle"])
     book = Book.objects.create(title="a", subtitle="b", door_pin="4711")
     state = as_of(book, hour(0))
     assert isinstance(state["subtitle"], MaskedText)
@@ -301,8 +262,8 @@ def test_changes_of_another_form_are_passed_over(changes):
 # --- fields that were renamed, or are gone
 
 
-def test_a_field_is_found_under_its_former_names(register):
-    register(Book, renamed={"name": "heading", "heading": "title", "copies": "price"})
+def test_a_field_is_found_under_its_former_names(registered):
+    registered(Book, renamed={"name": "heading", "heading": "title", "copies": "price"})
     change((Book, 7), "create", {"name": [None, "a"], "copies": [None, 1]}, at=0)
     change((Book, 7), "update", {"heading": ["a", "b"]}, at=1)
     change((Book, 7), "update", {"title": ["b", "c"]}, at=2)
@@ -311,14 +272,14 @@ def test_a_field_is_found_under_its_former_names(register):
     assert as_of((Book, 7), hour(2))["copies"] == 1
 
 
-def test_renames_in_a_circle_end(register):
-    register(Book, renamed={"x": "y", "y": "x"})
+def test_renames_in_a_circle_end(registered):
+    registered(Book, renamed={"x": "y", "y": "x"})
     change((Book, 7), "create", {"x": [None, 1]})
     assert as_of((Book, 7), hour(1)).gone <= {"x", "y"}
 
 
-def test_a_field_that_is_gone_has_its_recorded_name(register):
-    register(Book)
+def test_a_field_that_is_gone_has_its_recorded_name(registered):
+    registered(Book)
     changes = {"isbn": [None, "1-2"], "publisher": [None, SPEAKER], "title": [None, "a"]}
     change((Book, 7), "create", {**changes, "tags": {"added": [SPEAKER], "removed": []}})
     state = as_of((Book, 7), hour(1))
@@ -342,8 +303,8 @@ def named(author, name, at, **fields):
     return change(author, "update", {}, at=at, object_repr=name, **fields)
 
 
-def test_a_related_object_has_the_name_of_that_time(register):
-    register(Book)
+def test_a_related_object_has_the_name_of_that_time(registered):
+    registered(Book)
     author = Author.objects.create(name="third")
     book = Book.objects.create(title="a", author=author)
     named(author, "first", at=0)
@@ -372,8 +333,8 @@ def test_a_key_that_is_none_has_no_name(key):
     assert as_of((Book, 7), hour(1))["author"].label == ""
 
 
-def test_names_need_one_query_for_each_model_at_most(register):
-    register(Book)
+def test_names_need_one_query_for_each_model_at_most(registered):
+    registered(Book)
     book = Book.objects.create(title="a")
     book.genres.set([Genre.objects.create(name=f"g{number}") for number in range(5)])
     with CaptureQueriesContext(connection) as few:
@@ -405,8 +366,8 @@ def test_members_are_replayed_from_the_creation():
     assert [members((Book, 7), at) for at in (0, 1, 2)] == [[1, 2], [2, 3], [1, 2, 3]]
 
 
-def test_members_are_replayed_backwards_from_the_present(register):
-    register(Book)
+def test_members_are_replayed_backwards_from_the_present(registered):
+    registered(Book)
     book = Book.objects.create(title="a")
     first, second, third = (Genre.objects.create(name=name) for name in "abc")
     book.genres.set([first, third])
@@ -431,8 +392,8 @@ def test_members_that_are_masked_stay_so():
 # --- inheritance
 
 
-def test_a_child_has_the_changes_of_its_parent(register):
-    register(Audiobook)
+def test_a_child_has_the_changes_of_its_parent(registered):
+    registered(Audiobook)
     audiobook = Audiobook.objects.create(title="c", speaker="Ann")
     change((Book, audiobook.pk), "update", {"title": ["a", "b"]}, at=1)
     last = change(audiobook, "update", {"title": ["b", "c"], "speaker": ["Bob", "Ann"]}, at=2)
@@ -535,16 +496,14 @@ def test_only_the_activities_that_are_given_are_read():
     assert history((Book, 7), among=mine).count() == 1
 
 
-def test_an_object_that_its_default_manager_hides_is_found(register):
-    from tests.library.models import Card  # noqa: PLC0415
-
-    register(Card)
+def test_an_object_that_its_default_manager_hides_is_found(registered):
+    registered(Card)
     card = Card.objects.create(name="a", is_lost=True)
     assert as_of(card, hour(0))["name"] == "a"
 
 
-def test_an_object_named_by_another_table_is_named(register):
-    register(Edition)
+def test_an_object_named_by_another_table_is_named(registered):
+    registered(Edition)
     book = Book.objects.create(title="a")
     edition = Edition.objects.create(book=book)
     assert as_of(edition, hour(0))["book"].label == "a"
