@@ -28,6 +28,8 @@ class ObjectKey(NamedTuple):
         An object is a model instance, a pair `(Model, pk)`, or an activity, which stands for its
         object.
         """
+        if isinstance(obj, cls):
+            return obj
         if isinstance(obj, tuple) and len(obj) == 2 and isinstance(obj[0], type):  # noqa: PLR2004
             return cls.of_key(*obj)
         if not isinstance(obj, Model):
@@ -53,12 +55,16 @@ class ObjectKey(NamedTuple):
         if row.content_type_id is None or row.object_id is None:
             return None
         try:
-            model = ContentType.objects.get_for_id(row.content_type_id).model_class()
+            content_type = ContentType.objects.get_for_id(row.content_type_id)
         except ContentType.DoesNotExist:
-            model = None
-        if model is None:
             return cls(row.content_type_id, row.object_id)
-        return cls._build(model, row.object_id)
+        return cls.of_type(content_type, row.object_id)
+
+    @classmethod
+    def of_type(cls, content_type: ContentType, key: str) -> Self:
+        """Return the key for a content type and a key as text, whether it is valid or not."""
+        model = content_type.model_class()
+        return cls(content_type.pk, key) if model is None else cls._build(model, key)
 
     @classmethod
     def _build(cls, model: type[Model], key: str) -> Self:
