@@ -39,6 +39,9 @@ ENTRIES = 10
 MAX_OF_REQUESTS = 200
 """Rows of the requests of one page, which usually have one or two each."""
 
+PARTS_OF_REQUEST = frozenset({Source.REQUEST, Source.ADMIN, Source.MODEL})
+"""Sources of rows that say the same of one request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectChange:
@@ -123,10 +126,11 @@ def state_url(row: ActivityLog, object_type: str) -> str:
 
 
 def group_by_request(rows: Iterable[ActivityLog]) -> list[list[ActivityLog]]:
-    """Return rows in groups, those of one request together, in the order of their first ones."""
+    """Return rows in groups, in the order of their first ones: a request with what it changed."""
     groups: dict[Any, list[ActivityLog]] = {}
     for row in rows:
-        groups.setdefault(row.request_id or row.pk, []).append(row)
+        is_part = row.request_id and row.source in PARTS_OF_REQUEST
+        groups.setdefault(row.request_id if is_part else row.pk, []).append(row)
     return list(groups.values())
 
 
@@ -185,7 +189,8 @@ class _Builder:
         older = shown[-1].pk if len(found) > ENTRIES else None
         requests = {row.request_id for row in shown if row.request_id}
         if requests:
-            same = rows.filter(request_id__in=requests).order_by("-pk")[:MAX_OF_REQUESTS]
+            parts = rows.filter(request_id__in=requests, source__in=PARTS_OF_REQUEST)
+            same = parts.order_by("-pk")[:MAX_OF_REQUESTS]
             unique = {row.pk: row for row in (*shown, *same)}
             shown = sorted(unique.values(), key=lambda row: row.pk, reverse=True)
         groups = group_by_request(shown)
@@ -240,7 +245,7 @@ def changed_fields(row: ActivityLog) -> str:
     return formatting.escape_invisible(", ".join(map(str, names)))
 
 
-def shortened_changes(row: ActivityLog, differ: Differ) -> tuple[Change, ...]:
+def shortened_changes(row: ActivityLog, differ: Differ | None = None) -> tuple[Change, ...]:
     """Return the changed fields of a row, with what differs and a little around it."""
     return tuple(each.shortened for each in parse_changes(row.changes, differ))
 
