@@ -7,6 +7,7 @@ import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from tests.library.models import Audiobook, Author, Book, Card, Edition, Genre, Shelf
 from tests.recorded import NOON, change, hour
@@ -14,13 +15,14 @@ from tests.urls_under_test import log_queries
 from trackmate.history import (
     CutText,
     MaskedText,
-    Reference,
+    RelatedObject,
     as_of,
     diff,
     history,
     is_complete,
 )
 from trackmate.models import ActivityLog
+from trackmate.registry import registration_of
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db, pytest.mark.usefixtures("unrecorded")]
 
@@ -110,7 +112,7 @@ def test_of_a_deleted_object_without_creation_the_deletion_has_the_values(regist
 def test_of_an_object_that_vanished_unseen_only_changes_are_known(registered):
     registered(Book)
     change((Book, 7), "update", {"title": ["a", "b"]}, at=1)
-    assert as_of((Book, 7), hour(2)) == {"id": 7, "title": "b"}
+    assert as_of((Book, 7), hour(2)) == {"title": "b"}
 
 
 def test_an_object_that_never_changed_is_what_it_is(registered):
@@ -124,7 +126,7 @@ def test_the_present_can_be_left_out(registered):
     registered(Book)
     book = Book.objects.create(title="c", copies=5)
     change(book, "update", {"title": ["b", "c"]}, at=1)
-    assert as_of(book, hour(0), with_present=False) == {"id": book.pk, "title": "b"}
+    assert as_of(book, hour(0), with_present=False) == {"title": "b"}
     other = Book.objects.create(title="d")
     assert as_of(other, hour(0), with_present=False) is None
 
@@ -174,14 +176,14 @@ def test_values_are_what_python_has(registered):
     }
     change((Book, 7), "create", {name: [None, value] for name, value in recorded.items()})
     state = as_of((Book, 7), hour(1))
-    assert state["author"] == Reference(7)
+    assert state["author"] == RelatedObject(7)
     assert (state["author"].label, str(state["author"])) == ("Käthe", "Käthe")
     assert (state["state"], state.labels) == ("o", {"state": "Out"})
     assert state["price"] == Decimal("12.50")
     assert (state["details"], state["cover"]) == ({"value": 1}, "covers/a.png")
     assert (state["printed_at"], state["out_on"]) == (NOON, date(2026, 3, 2))
-    assert (state["id"], state["subtitle"], state["genres"]) == (7, None, [])
-    assert list(state)[:3] == ["id", "title", "subtitle"]
+    assert (state["subtitle"], state["genres"]) == (None, [])
+    assert list(state)[:3] == ["title", "subtitle", "author"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,10 @@ def test_what_cannot_be_parsed_stays_as_it_was_recorded(name, recorded, expected
 @pytest.mark.parametrize(
     ("value", "complete"),
     [
-        *((value, True) for value in (None, "", "text", 7, {"a": ["b"]}, Reference(7), "[3 left]")),
+        *(
+            (value, True)
+            for value in (None, "", "text", 7, {"a": ["b"]}, RelatedObject(7), "[3 left]")
+        ),
         ("[redacted]", False),
         ("token=[redacted]&a=1", False),
         ("abc… [900 more]", False),
@@ -285,7 +290,7 @@ def test_a_field_that_is_gone_has_its_recorded_name(registered):
     state = as_of((Book, 7), hour(1))
     assert state.gone == {"isbn", "publisher", "tags"}
     assert (state["isbn"], state["publisher"].label) == ("1-2", "Käthe")
-    assert state["tags"] == [Reference(7)]
+    assert state["tags"] == [RelatedObject(7)]
 
 
 def test_a_model_that_is_gone_has_its_recorded_values():
@@ -401,7 +406,7 @@ def test_a_child_has_the_changes_of_its_parent(registered):
     assert list(history(Book.objects.get())) == [history(audiobook).last()]
     assert [title(audiobook, at) for at in (0, 1, 2)] == ["a", "b", "c"]
     assert as_of(audiobook, hour(0))["speaker"] == "Bob"
-    assert as_of(audiobook, last)["book_ptr"] == Reference(audiobook.pk)
+    assert as_of(audiobook, last)["speaker"] == "Ann"
 
 
 def test_a_child_is_created_and_deleted_for_itself():
@@ -445,7 +450,7 @@ def test_the_difference_to_a_time_without_the_object_is_all_of_it():
     change((Book, 7), "delete", {"title": ["a", None]}, at=2)
     assert diff((Book, 7), hour(0), hour(1)) == {
         "title": [None, "a"],
-        "genres": [None, [Reference(1)]],
+        "genres": [None, [RelatedObject(1)]],
     }
     assert diff((Book, 7), hour(1), hour(3))["title"] == ["a", None]
     assert diff((Book, 7), hour(0), hour(3)) == {}
@@ -507,3 +512,107 @@ def test_an_object_named_by_another_table_is_named(registered):
     book = Book.objects.create(title="a")
     edition = Edition.objects.create(book=book)
     assert as_of(edition, hour(0))["book"].label == "a"
+
+
+# --- what capture records
+
+
+def stored(obj):
+    """Return what is stored of an object, as `as_of()` gives it."""
+    names = [field.name for field in registration_of(type(obj)).fields]
+    values = {}
+    for name in names:
+        field = obj._meta.get_field(name)
+        value = getattr(obj, field.attname)
+        if field.is_relation:
+            value = None if value is None else RelatedObject(value)
+        values[name] = (value or None) if field.get_internal_type() == "FileField" else value
+    for field in obj._meta.many_to_many:
+        values[field.name] = [
+            RelatedObject(key)
+            for key in getattr(obj, field.name).order_by("pk").values_list("pk", flat=True)
+        ]
+    return values
+
+
+STEPS = [
+    lambda book, author, genres: book.genres.add(*genres),
+    lambda book, author, genres: set_values(book, author=author),
+    lambda book, author, genres: set_values(book, title="Second", price=Decimal("3.50")),
+    lambda book, author, genres: book.genres.set(genres[1:]),
+    lambda book, author, genres: set_values(book, printed_at=NOON, details={"a": [1, None]}),
+    lambda book, author, genres: genres[1].books.remove(book),
+    lambda book, author, genres: set_values(book, state="o", copies=7, out_on=date(2026, 1, 2)),
+    lambda book, author, genres: author.delete(),
+    lambda book, author, genres: book.similar.add(Book.objects.create(title="other")),
+]
+
+
+def set_values(book, **values):
+    book = Book.objects.get(pk=book.pk)
+    for name, value in values.items():
+        setattr(book, name, value)
+    book.save()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("has_creation", [True, False])
+def test_each_state_is_found_again(registered, settings, has_creation):
+    settings.TRACKMATE = {}
+    registered(Book, exclude=["changed_at", "door_pin"])
+    author = Author.objects.create(name="Käthe")
+    genres = [Genre.objects.create(name=name) for name in "abc"]
+    book = Book.objects.create(title="First")
+    if not has_creation:
+        ActivityLog.objects.all().delete()
+    expected, moments = [stored(Book.objects.get(pk=book.pk))], [timezone.now()]
+    for step in STEPS:
+        step(book, author, genres)
+        expected.append(stored(Book.objects.get(pk=book.pk)))
+        moments.append(timezone.now())
+    for values, moment in zip(expected, moments, strict=True):
+        state = as_of(book, moment)
+        assert {name: state[name] for name in values} == values
+    assert state.gone == set()
+    key = book.pk
+    book.delete()
+    assert as_of((Book, key), moments[-1]) is not None
+    assert as_of((Book, key), timezone.now()) is None
+    for values, moment in zip(expected, moments, strict=True):
+        state = as_of((Book, key), moment)
+        plain = {name: each for name, each in values.items() if not isinstance(each, list)}
+        assert {name: state[name] for name in plain} == plain
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_other_side_of_a_relation_has_its_members_too(registered, settings):
+    settings.TRACKMATE = {}
+    registered(Genre)
+    genre = Genre.objects.create(name="Crime")
+    books = [Book.objects.create(title=title) for title in "ab"]
+    genre.books.add(*books)
+    full = timezone.now()
+    books[0].genres.clear()
+    assert [str(each) for each in as_of(genre, full)["books"]] == ["a", "b"]
+    assert [str(each) for each in as_of(genre, timezone.now())["books"]] == ["b"]
+    assert diff(genre, full, timezone.now()).keys() == {"books"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_child_and_its_parent_that_are_both_recorded(registered, settings):
+    settings.TRACKMATE = {}
+    registered(Book)
+    registered(Audiobook)
+    audiobook = Audiobook.objects.create(title="a", speaker="Ann")
+    created = timezone.now()
+    audiobook.title, audiobook.speaker = "b", "Bob"
+    audiobook.save()
+    for obj in (audiobook, Book.objects.get()):
+        assert as_of(obj, created)["title"] == "a"
+        assert as_of(obj, timezone.now())["title"] == "b"
+    assert as_of(audiobook, created)["speaker"] == "Ann"
+    key = audiobook.pk
+    audiobook.delete()
+    assert as_of((Audiobook, key), timezone.now()) is None
+    assert as_of((Book, key), timezone.now()) is None
+    assert as_of((Audiobook, key), created)["speaker"] == "Ann"

@@ -11,7 +11,7 @@ from trackmate.history.values import (
     CutText,
     FieldValues,
     MaskedText,
-    Reference,
+    RelatedObject,
     is_complete,
 )
 from trackmate.models import ActivityLog
@@ -29,7 +29,7 @@ __all__ = [
     "CutText",
     "FieldValues",
     "MaskedText",
-    "Reference",
+    "RelatedObject",
     "as_of",
     "diff",
     "history",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trackmate.activity import safe_str
 from trackmate.db.keys import parse_key
-from trackmate.history.values import FieldValues, Reference
+from trackmate.history.values import FieldValues, RelatedObject
 from trackmate.models.object_keys import ObjectKey
 from trackmate.redaction.known_secrets import MASK
 
@@ -53,9 +53,9 @@ def add_labels(
             values[name] = _with_labels(values[name], nameless[model])
 
 
-def _references(value: Any) -> list[Reference]:
+def _references(value: Any) -> list[RelatedObject]:
     each = value if isinstance(value, list) else [value]
-    return [item for item in each if isinstance(item, Reference)]
+    return [item for item in each if isinstance(item, RelatedObject)]
 
 
 def _label_in_log(about: ObjectKey | None, rows: QuerySet[ActivityLog], bound: UUID) -> str:
@@ -76,6 +76,6 @@ def _add_present_names(model: type[Model], labels: dict[Any, str]) -> None:
 def _with_labels(value: Any, labels: dict[Any, str]) -> Any:
     if isinstance(value, list):
         return [_with_labels(each, labels) for each in value]
-    if isinstance(value, Reference) and not value.label:
+    if isinstance(value, RelatedObject) and not value.label:
         return replace(value, label=labels.get(value.key, ""))
     return value

@@ -33,7 +33,7 @@ class RecordedChange(NamedTuple):
 
 
 @dataclass(slots=True)
-class Replay:
+class StateReplay:
     """The fields of an object at one time, as its recorded changes say.
 
     The newest change up to that time decides, by its new value; else the next one after it, by its

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,24 +13,24 @@ from django.db.models.fields.files import FieldFile
 
 from trackmate.clock import aware, lowest_uuid7
 from trackmate.history.labels import add_labels
-from trackmate.history.replay import Replay
+from trackmate.history.replay import StateReplay
 from trackmate.history.values import (
     FieldValues,
     MaskedText,
-    Reference,
+    RelatedObject,
+    key_of_model,
     label_of_value,
     parse_reference,
     parse_value,
-    target_of,
 )
 from trackmate.models import ActivityLog
 from trackmate.redaction.known_secrets import MASK
 from trackmate.redaction.redactor import get_redactor
 from trackmate.redaction.text import MAX_TEXT
-from trackmate.registry import registration_of
+from trackmate.registry import Options, registration_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
 
     from django.db.models import QuerySet
 
@@ -56,7 +57,7 @@ def reconstruct(
 ) -> FieldValues | None:
     """Return the fields of an object after the activities with lower keys than `bound`."""
     shape = _Shape(about)
-    replay = Replay(shape.present_name)
+    replay = StateReplay(shape.present_name)
     replay.run(rows, about, bound)
     if replay.is_absent:
         return None
@@ -81,52 +82,54 @@ class _Shape:
 
     def __init__(self, about: ObjectKey) -> None:
         self.about = about
-        model = about.model
-        registration = None if model is None else registration_of(model)
-        options = None if registration is None else registration.options
-        self.renamed: Mapping[str, str] = {} if options is None else options.renamed
-        self.masked = frozenset(() if options is None else options.mask)
+        self.fields: dict[str, Field[Any, Any]] = {}
+        self.relations: dict[str, Any] = {}
+        """Many-to-many fields, and those of other models that point here, by their accessor."""
+        registration = None
+        if about.model is not None:
+            meta, registration = about.model._meta, registration_of(about.model)
+            self.fields = {each.name: each for each in meta.concrete_fields}
+            self.relations = {each.name: each for each in meta.many_to_many}
+            self.relations |= {
+                str(each.get_accessor_name()): each
+                for each in meta.related_objects
+                if each.many_to_many and not each.hidden
+            }
+        options = Options() if registration is None else registration.options
+        self.renamed, self.masked = options.renamed, frozenset(options.mask)
         self.recorded = () if registration is None else registration.fields
-        self.recorded_m2m = () if registration is None else registration.m2m_fields
-        self.fields: dict[str, Any] = {}
-        if model is not None:
-            meta = model._meta
-            self.fields = {each.name: each for each in (*meta.concrete_fields, *meta.many_to_many)}
+        self.recorded_relations = [
+            name
+            for name in self.relations
+            if registration is not None and registration.records_m2m(name)
+        ]
 
     @property
     def related_models(self) -> dict[str, type[Model]]:
         """The models whose primary keys the relations of the model contain."""
-        relations = {name: each for name, each in self.fields.items() if each.is_relation}
-        return {
-            name: each.remote_field.model
-            for name, each in relations.items()
-            if not each.primary_key and _points_to_key(each)
+        keys = {
+            name: each.related_model
+            for name, each in self.fields.items()
+            if each.is_relation and each.target_field.primary_key and not each.primary_key  # type: ignore[attr-defined]
         }
+        return {**keys, **{name: each.related_model for name, each in self.relations.items()}}
 
     def present_name(self, name: str) -> str:
         """Return the name that a field has now; a name that the model has stays as it is."""
         for _step in self.renamed:
-            if name in self.fields or name not in self.renamed:
+            if self._has(name) or name not in self.renamed:
                 break
             name = self.renamed[name]
         return name
 
-    def build(self, replay: Replay, present: Model | None) -> FieldValues:
+    def build(self, replay: StateReplay, present: Model | None) -> FieldValues:
         """Return the fields of the object, in the order of the model."""
-        known: dict[str, Any] = {}
-        for field in self.recorded:
-            if replay.is_created or replay.is_deleted:
-                known[field.name] = None
-            elif present is not None:
-                known[field.name] = self._present_value(field, present)
-            if field.primary_key and self.about.pk is not None:
-                known[field.name] = parse_value(field, self.about.pk)
-        for m2m in self.recorded_m2m:
-            if replay.is_created or present is not None:
-                known[m2m.name] = [] if present is None else _present_members(m2m, present)
-        values = FieldValues()
+        known = self._unchanged(replay, present)
         recorded = {**replay.values, **replay.members}
-        for name in (*self.fields, *(each for each in recorded if each not in self.fields)):
+        values = FieldValues()
+        values.gone = {name for name in recorded if not self._has(name)}
+        values.versions = dict(replay.versions)
+        for name in dict.fromkeys((*self.fields, *self.relations, *recorded)):
             if name in replay.values:
                 self._add_recorded(values, name, replay.values[name])
             elif name in replay.members:
@@ -134,15 +137,33 @@ class _Shape:
             elif name in known:
                 values[name] = known[name]
                 self._add_choice(values, name)
-        values.gone = {name for name in recorded if name not in self.fields}
-        values.versions = dict(replay.versions)
         return values
+
+    def _has(self, name: str) -> bool:
+        return name in self.fields or name in self.relations
+
+    def _unchanged(self, replay: StateReplay, present: Model | None) -> dict[str, Any]:
+        """Return the values of recorded fields that no change mentions, where they are known."""
+        known: dict[str, Any] = {}
+        for field in self.recorded:
+            if field.primary_key:
+                known[field.name] = parse_value(field, self.about.pk)
+            elif replay.is_created or replay.is_deleted:
+                known[field.name] = None
+            elif present is not None:
+                known[field.name] = self._present_value(field, present)
+        for name in self.recorded_relations:
+            if present is not None:
+                known[name] = _present_members(self.relations[name], present)
+            elif replay.is_created:
+                known[name] = []
+        return known
 
     def _add_recorded(self, values: FieldValues, name: str, value: Any) -> None:
         field = self.fields.get(name)
-        is_relation = field is not None and field.is_relation
         values[name] = parse_value(field, value)
-        if label := "" if is_relation or field is None else label_of_value(value):
+        label = "" if field is None or field.is_relation else label_of_value(value)
+        if label:
             values.labels[name] = label
         else:
             self._add_choice(values, name)
@@ -155,31 +176,24 @@ class _Shape:
                 values.labels[name] = str(label)
 
     def _members(
-        self, name: str, decided: dict[str, tuple[bool, Any]], present: list[Reference] | None
+        self, name: str, decided: dict[str, tuple[bool, Any]], present: list[Any] | None
     ) -> list[Any]:
         """Return the members that were recorded, and those that no change mentions."""
-        field = self.fields.get(name)
-        field = field if field is not None and field.is_relation else None
+        relation = self.relations.get(name)
+        target = None if relation is None else key_of_model(relation.related_model)
         unchanged = [each for each in present or () if str(each.key) not in decided]
-        recorded = [
-            parse_reference(field, each) for was_member, each in decided.values() if was_member
-        ]
-        return _sorted([*unchanged, *recorded])
+        recorded = (each for was_member, each in decided.values() if was_member)
+        return _sorted([*unchanged, *(parse_reference(target, each) for each in recorded)])
 
     def _present_value(self, field: Field[Any, Any], present: Model) -> Any:
         value = getattr(present, field.attname)
         if isinstance(value, FieldFile):
-            value = value.name or ""
+            value = value.name or None
         if value is None:
             return None
         if field.name in self.masked or _is_secret(field.name, value):
             return MaskedText(MASK)
-        return Reference(value) if field.is_relation else value
-
-
-def _points_to_key(field: Any) -> bool:
-    target = field.remote_field.model._meta.pk if field.many_to_many else field.target_field
-    return bool(target.primary_key)
+        return RelatedObject(value) if field.is_relation else value
 
 
 def _is_secret(name: str, value: Any) -> bool:
@@ -189,21 +203,24 @@ def _is_secret(name: str, value: Any) -> bool:
     return masked
 
 
-def _present_members(field: ManyToManyField[Any, Any], present: Model) -> list[Reference]:
-    """Return the members of a many-to-many field, from its own table."""
-    through: Any = field.remote_field.through
-    column = through._meta.get_field(field.m2m_reverse_field_name())
-    links = through._base_manager.filter(**{field.m2m_field_name(): present})
-    target = target_of(field)
-    assert target is not None
-    keys = {target.to_python(key) for key in links.values_list(column.attname, flat=True)}
-    return _sorted(map(Reference, keys))
+def _present_members(relation: Any, present: Model) -> list[Any]:
+    """Return the members of a many-to-many relation, of either side, from its own table."""
+    field: Any = relation if isinstance(relation, ManyToManyField) else relation.field
+    own, other = field.m2m_field_name(), field.m2m_reverse_field_name()
+    if field is not relation:
+        own, other = other, own
+    through, target = field.remote_field.through, key_of_model(relation.related_model)
+    column = through._meta.get_field(other).attname
+    links = through._base_manager.filter(**{own: present.pk})
+    keys = set(links.values_list(column, flat=True))
+    return _sorted(RelatedObject(key if target is None else target.to_python(key)) for key in keys)
 
 
-def _sorted(references: Any) -> list[Any]:
-    each: Callable[[Any], Any] = lambda item: item.key if isinstance(item, Reference) else item  # noqa: E731
-    found = list(references)
+def _sorted(members: Iterable[Any]) -> list[Any]:
+    """Return members by their key."""
+    found = [(getattr(each, "key", each), each) for each in members]
     try:
-        return sorted(found, key=each)
+        found.sort(key=itemgetter(0))
     except TypeError:
-        return sorted(found, key=lambda item: str(each(item)))
+        found.sort(key=lambda pair: str(pair[0]))
+    return [each for _key, each in found]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
-from django.db.models import Field, JSONField
+from django.db.models import Field, JSONField, Model
 from django.utils import timezone
 
 from trackmate.db.keys import UNREADABLE
@@ -21,7 +21,7 @@ _MARKER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class RelatedObject:
     """An object that a foreign key or a many-to-many field pointed to."""
 
     key: Any
@@ -121,32 +121,36 @@ def parse_value(field: Field[Any, Any] | None, value: Any) -> Any:
     if field is None:
         return parse_reference(None, value) if is_reference(value) else mark_text(value)
     if field.is_relation:
-        return None if value is None else parse_reference(field, value)
+        return None if value is None else parse_reference(target_field_of(field), value)
     if is_reference(value) and not isinstance(field, JSONField):
         value = value["value"]
     return _parse(field, value)
 
 
-def parse_reference(field: Any, value: Any) -> Any:
-    """Return a recorded foreign key, or a member of a many-to-many field, as a Reference."""
+def parse_reference(target: Field[Any, Any] | None, value: Any) -> Any:
+    """Return a recorded foreign key, or a member of a many-to-many field, as a RelatedObject.
+
+    `target` is the field that its key is a value of, None if that is not known.
+    """
     key = value["value"] if is_reference(value) else value
     if isinstance(key, (dict, list)) or not is_complete(key):
         return mark_text(key)
-    target = None if field is None else target_of(field)
-    return Reference(key if target is None else _parse(target, key), label_of_value(value))
+    return RelatedObject(key if target is None else _parse(target, key), label_of_value(value))
 
 
-def target_of(field: Any) -> Field[Any, Any] | None:
-    """Return the field that a relation points to; None for one that points to any model."""
-    if field.many_to_many:
-        pk: Field[Any, Any] = field.remote_field.model._meta.pk
-        return pk
-    target: Any = getattr(field, "target_field", None)
-    while target is not None and target.is_relation:
-        # The key of a child in multi-table inheritance is a foreign key itself.
-        target = target.target_field
-    found: Field[Any, Any] | None = target
-    return found
+def target_field_of(field: Any) -> Field[Any, Any] | None:
+    """Return the field that a foreign key points to; None for a relation to any model.
+
+    The key of a child in multi-table inheritance is a foreign key itself.
+    """
+    target: Field[Any, Any] | None = getattr(field, "target_field", None)
+    return target_field_of(target) if target is not None and target.is_relation else target
+
+
+def key_of_model(model: type[Model]) -> Field[Any, Any] | None:
+    """Return the field that primary keys of a model are values of."""
+    pk: Field[Any, Any] = model._meta.pk
+    return target_field_of(pk) if pk.is_relation else pk
 
 
 def mark_text(value: Any) -> Any:

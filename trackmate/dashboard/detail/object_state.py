@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from trackmate.conf import get_settings
 from trackmate.dashboard.detail.diff import parse_changes
 from trackmate.dashboard.http import permissions
-from trackmate.history import Reference, as_of
+from trackmate.history import RelatedObject, as_of
 from trackmate.redaction.known_secrets import MASK
 from trackmate.redaction.redactor import get_redactor
 
@@ -79,7 +79,7 @@ def _display(values: FieldValues, name: str) -> Any:
 
 
 def _as_recorded(value: Any) -> Any:
-    if isinstance(value, Reference):
+    if isinstance(value, RelatedObject):
         return {"value": str(value.key), "label": value.label}
     if isinstance(value, list):
         return [_as_recorded(each) for each in value] or None

@@ -96,7 +96,7 @@ def load_timeline(
 
     `params` are the parameters of the list on the same page, which links keep.
     """
-    about = object_of(page)
+    about = object_of_page(page)
     if about is None:
         return QueryResult()
     form = TimelineForm(request.GET)
@@ -106,7 +106,7 @@ def load_timeline(
     return run_query(partial(builder.build, keys.get("at")))
 
 
-def object_of(page: EntityPage) -> ObjectKey | None:
+def object_of_page(page: EntityPage) -> ObjectKey | None:
     """Return the object that a page is about: "shop.order/42"."""
     label, _slash, key = page.value.partition("/")
     app_label, _dot, model = label.lower().partition(".")
