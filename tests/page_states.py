@@ -112,6 +112,10 @@ PAGES = {
     "actor": page("actor/ann/"),
     "actor, never seen": page("actor/nobody-of-that-name/"),
     "object": page("object/shop.order/{order}/"),
+    "object, state at a change": page("object/shop.order/{order}/?at={change}"),
+    "object, hidden values": page("object/shop.order/{order}/?at={change}", who="staff"),
+    "object, wrong change": page("object/shop.order/{order}/?at=garbage"),
+    "object, too slow": page("object/shop.order/{order}/", rows="slow"),
     "route": page("route/orders/<int:pk>/"),
     "address": page("address/10.2.3.4/"),
     "request": page("request/{request}/"),
@@ -140,6 +144,7 @@ FRAGMENTS = {
     "suggestions": fragment("activity/suggestions/?name=q&q=a&at=1"),
     "new activities": fragment(f"activity/tick/?since={NOWHERE}"),
     "request": fragment("request/{request}/"),
+    "timeline": fragment("activity/timeline/?page=object&object=shop.order/{order}&at={change}"),
     "activity": fragment("activity/{rich}/"),
     "undo": fragment("activity/{changed}/undo/", who="root", with_undo=True),
     "activity, hidden payload": fragment("activity/{rich}/", who="staff"),
@@ -190,6 +195,24 @@ def world():
         ago=60,
     )
     activity(**request, **target, source="custom", action_type="Update", action="order.placed")
+    recorded = {**target, "source": "model", "actor_label": "ann"}
+    activity(**recorded, action_type="Create", changes={"number": [None, "A-0"]}, ago=500)
+    change = activity(
+        **recorded,
+        action="shop.order.update",
+        action_type="Update",
+        reason="As discussed on the telephone.",
+        changes={
+            "number": ["A-0", "A-1"],
+            "customer": [None, {"value": 7, "label": "Käthe"}],
+            "tags": {"added": [{"value": 1, "label": "urgent"}], "removed": []},
+            "text": ["a red house " * 90, "a blue house " * 90],
+        },
+        ago=400,
+    )
+    for number in range(12):
+        totals = {"total": [number, number + 1]}
+        activity(**recorded, action_type="Update", changes=totals, ago=390 - number)
     for number, name in enumerate(["Create", "Read", "Delete", "Login", "Logout", "An own one"]):
         activity(**request, source="request", action_type=name, status_code=201, ago=number * 900)
     activity(status="Failed", status_code=500, method="GET", path="/", ago=30)
@@ -199,6 +222,7 @@ def world():
         "rich": rich.pk,
         "poor": poor.pk,
         "order": order.pk,
+        "change": change.pk,
         "request": request["request_id"],
         "every_filter": f"?{filters}&action_type=Update&status=Success",
     }

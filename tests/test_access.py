@@ -73,6 +73,7 @@ def address_of(name):
         "request": reverse("trackmate:request", args=["r"]),
         "entity": reverse("trackmate:entity", args=["actor", "ann"]),
         "export": reverse("trackmate:export", args=["ndjson"]),
+        "timeline": reverse("trackmate:timeline") + "?page=object&object=shop.order/1",
         "tick": reverse("trackmate:tick") + "?since=00000000-0000-7000-8000-000000000000",
         "admin list": reverse("admin:trackmate_activitylog_changelist"),
         "admin row": reverse("admin:trackmate_activitylog_change", args=[row.pk]),
@@ -100,6 +101,8 @@ MATRIX = {
     # As a page it redirects to the list with all filters.
     "filters": ({**DASHBOARD, **REDIRECT}, FRAGMENTS),
     "undo": ({**DASHBOARD, **NO_PAGE}, {**FRAGMENTS, **NO_PAGE}),
+    # As a page it redirects to that of the object.
+    "timeline": ({**DASHBOARD, **REDIRECT}, FRAGMENTS),
     "export": (EXPORTS, {**EXPORTS, "anonymous": 401, "inactive": 401}),
     **dict.fromkeys(("admin list", "admin row"), (READABLE, READABLE)),
     **dict.fromkeys(("admin add", "admin delete"), (WRITABLE, WRITABLE)),

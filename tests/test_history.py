@@ -68,12 +68,37 @@ def test_as_many_as_are_asked_for(order):
     assert shown(order, template=few).count("<tr>") == 3
 
 
-def test_staff_get_a_link_and_readers_of_the_payload_the_names_of_fields(order):
+def test_staff_get_a_link_and_readers_of_the_payload_the_changes(order):
     done_to(order, action="order.update", changes={"state": ["open", "shipped"]})
     page = shown(order, person("staff", is_staff=True))
     assert f'href="/trackmate/object/shop.order/{order.pk}/"' in page
     assert "state" not in page
-    assert ": <bdi>state</bdi>" in shown(order, person("reader", "view_payload"))
+    page = shown(order, person("reader", "view_payload"))
+    assert "<li><bdi>state</bdi>: <bdi><del>open</del></bdi>" in page
+    assert "<ins>shipped</ins>" in page
+
+
+def test_a_request_and_its_changes_are_one_entry(order):
+    reader, of_request = person("reader", "view_payload"), {"request_id": "r1"}
+    done_to(order, source="request", action="orders/edit/", changes={"state": ["a", "b"]}, ago=9)
+    done_to(order, source="request", action="orders/ship/", **of_request, ago=3)
+    for number, name in enumerate(["state", "note"]):
+        changes = {name: ["from one value", "to one value"]}
+        done_to(order, source="model", changes=changes, **of_request, ago=2 - number)
+    done_to(order, source="custom", action="order.packed", **of_request)
+    page = shown(order, reader)
+    assert page.count("<tr>") == 1 + 3
+    assert page.index("order.packed") < page.index("orders/ship/") < page.index("orders/edit/")
+    assert page.index("<bdi>state</bdi>") < page.index("<bdi>note</bdi>")
+    assert "<del>from</del> one value" in page
+    # Those who may not see the payload see neither values nor names.
+    assert "state" not in shown(order)
+
+
+@pytest.mark.parametrize("changes", ["text", ["a"], {"state": "b"}, {"state": ["a"]}])
+def test_changes_of_another_form(order, changes):
+    done_to(order, action="order.update", changes=changes)
+    assert ("state" in shown(order, person("reader", "view_payload"))) is isinstance(changes, dict)
 
 
 def only_failures(request, rows):

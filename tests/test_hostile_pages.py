@@ -8,11 +8,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.urls import reverse
 
 from tests.factories import SCRIPT, hostile_activity
 from tests.page_states import NOWHERE
+from tests.shop.models import Order
 from tests.urls_under_test import FRAGMENT, text_of, url_names
 from trackmate.models import SavedView
 
@@ -62,7 +64,10 @@ def addresses(attack, row):
         "detail": [f"/trackmate/activity/{row.pk}/{query}" for query in ("", f"?{filters}")],
         "undo": [f"/trackmate/activity/{row.pk}/undo/{query}" for query in ("", f"?field={value}")],
         "actor": [f"/trackmate/actor/{value}/"],
-        "object": [f"/trackmate/object/{value}/?blank=1"],
+        "object": [f"/trackmate/object/{value}/?blank=1", f"/trackmate/object/{value}/?at={value}"],
+        "timeline": [
+            f"/trackmate/activity/timeline/?page=object&object=shop.order/{value}&at={value}"
+        ],
         "route": [f"/trackmate/route/{value}"],
         "address": [f"/trackmate/address/{line}/?blank=1"],
         "request": [f"/trackmate/request/{line}/"],
@@ -85,7 +90,8 @@ def test_nothing_of_it_becomes_markup(admin_client, configure, attack, name, hea
     configure(UNDO=True)
     cache.clear()  # values to suggest are remembered
     request_id = attack.replace("/", "")[:64]
-    row, _another = (hostile_activity(attack, request_id=request_id) for _ in range(2))
+    about = {"content_type": ContentType.objects.get_for_model(Order), "request_id": request_id}
+    row, _another = (hostile_activity(attack, **about) for _ in range(2))
     admin = get_user_model().objects.get(username="admin")
     SavedView.objects.create(owner=admin, owner_label=attack, name=attack[:80], query=attack)
     responses = [

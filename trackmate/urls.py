@@ -15,6 +15,7 @@ from trackmate.dashboard.views.overview import OverviewView
 from trackmate.dashboard.views.preferences import DisplayView
 from trackmate.dashboard.views.saved_views import SavedViewsView
 from trackmate.dashboard.views.suggestions import SuggestionsView
+from trackmate.dashboard.views.timeline import TimelineView
 from trackmate.dashboard.views.undo import UndoView
 
 register_converter(ValueConverter, "trackmate_value")
@@ -30,6 +31,7 @@ urlpatterns = [
     path("activity/filters/", FilterFormView.as_view(), name="filters"),
     path("activity/facets/", FacetsView.as_view(), name="facets"),
     path("activity/suggestions/", SuggestionsView.as_view(), name="suggestions"),
+    path("activity/timeline/", TimelineView.as_view(), name="timeline"),
     path("activity/export/", ExportView.as_view(), name="export"),
     path("activity/export/<str:format>/", ExportView.as_view(), name="export"),
     path("activity/display/", DisplayView.as_view(), name="display"),

@@ -42,7 +42,7 @@ RESERVED = frozenset(
     (
         *("q", "range", "start", "end", "sort", "columns", "density", "zone", "times"),
         *("page", "before", "after", "row", "since", "loaded_at", "open"),
-        *("filters", "extended", "blank"),
+        *("filters", "extended", "blank", "at", "changes_before"),
     )
 )
 """Query parameters of the dashboard, which no dimension can be named like."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured
 
 from trackmate import selectors
@@ -14,34 +13,46 @@ from trackmate.conf import get_settings
 from trackmate.dashboard import formatting
 from trackmate.dashboard.cells import action_type_label
 from trackmate.dashboard.db.results import query_timeout
+from trackmate.dashboard.detail.diff import Differ
+from trackmate.dashboard.detail.timeline import (
+    changed_fields,
+    group_by_request,
+    shortened_changes,
+    split_group,
+)
 from trackmate.dashboard.entities import entity_url
 from trackmate.dashboard.http import permissions
-from trackmate.db.keys import serialize_key
 from trackmate.diagnostics import summarize_error
 from trackmate.enums import Status
+from trackmate.models.object_keys import ObjectKey
 
 if TYPE_CHECKING:
     from django.db.models import Model
     from django.http import HttpRequest
 
+    from trackmate.dashboard.detail.diff import Change
     from trackmate.models import ActivityLog
     from trackmate.selectors import Rows
 
 logger = logging.getLogger("trackmate")
 
 MAX_EVENTS = 10
+ROWS_OF_EVENT = 3
+"""Rows that are read for each event: a request has one of its own, and one for each change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One activity in an object's history."""
+    """What one request, or anything else, did to an object."""
 
     time: str
     actor: str
     text: str
     failed: bool
-    fields: str
-    """Names of the fields that changed, for those who may see the payload."""
+    changes: tuple[Change, ...] = ()
+    """The fields that changed, for those who may see the payload."""
+    fields: str = ""
+    """The names of fields in changes of another form, for the same people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +69,8 @@ class History:
 def load_history(
     instance: Model, request: HttpRequest | None, *, limit: int = MAX_EVENTS
 ) -> History:
-    """Return the newest activities of an object that this request may see.
+    """Return the newest activities of an object that this request may see, those of one request
+    together.
 
     Read the log once, with a timeout. A failure is logged and never raised.
     """
@@ -78,14 +90,15 @@ def load_history(
 
 
 def _load_events(instance: Model, request: HttpRequest | None, limit: int) -> tuple[Event, ...]:
-    with_payload = request is not None and permissions.may_see_payload(request)
-    key = serialize_key(instance)
-    if key is None:
+    about = ObjectKey.of(instance)
+    if about is None:
         return ()
-    content_type = ContentType.objects.get_for_model(instance)
-    rows = _visible_rows(request).filter(content_type_id=content_type.pk, object_id=key)
+    rows = _visible_rows(request).filter(about.condition)
+    with_payload = request is not None and permissions.may_see_payload(request)
     more = ("changes",) if with_payload else ()
-    return tuple(_build_event(row) for row in selectors.newest(rows, limit, *more))
+    found = selectors.newest(rows, limit * ROWS_OF_EVENT, "request_id", *more)
+    differ = Differ() if with_payload else None
+    return tuple(_build_event(group, differ) for group in group_by_request(found)[:limit])
 
 
 def _visible_rows(request: HttpRequest | None) -> Rows:
@@ -96,20 +109,22 @@ def _visible_rows(request: HttpRequest | None) -> Rows:
     return rows if get_settings().DASHBOARD_QUERYSET is None else rows.none()
 
 
-def _build_event(row: ActivityLog) -> Event:
-    changes: Any = None if "changes" in row.get_deferred_fields() else row.changes
+def _build_event(group: list[ActivityLog], differ: Differ | None) -> Event:
+    row, changed = split_group(group)
+    visible = changed if differ is not None else []
+    changes = [change for each in visible for change in shortened_changes(each, differ)]
     return Event(
         time=formatting.format_full_time(row.action_time),
         actor=row.actor_text,
         text=row.action or action_type_label(row.action_type),
         failed=row.status == Status.FAILED,
-        fields=", ".join(map(str, changes)) if isinstance(changes, dict) else "",
+        changes=tuple(changes),
+        fields="" if changes else ", ".join(filter(None, map(changed_fields, visible))),
     )
 
 
 def _dashboard_url(instance: Model, request: HttpRequest | None) -> str:
-    key = serialize_key(instance)
-    if request is None or key is None or not permissions.may_open(request):
+    about = ObjectKey.of(instance)
+    if request is None or about is None or not permissions.may_open(request):
         return ""
-    content_type = ContentType.objects.get_for_model(instance)
-    return entity_url("object", f"{content_type.app_label}.{content_type.model}/{key}")
+    return entity_url("object", about.label)

@@ -12,6 +12,8 @@ from django.db import models
 from trackmate.clock import aware, lowest_uuid7
 from trackmate.db.keys import serialize_key
 from trackmate.enums import Status
+from trackmate.models.children import about_children
+from trackmate.models.object_keys import ObjectKey
 from trackmate.models.rollups import invalidate_rollups
 
 if TYPE_CHECKING:
@@ -45,6 +47,22 @@ class ActivityLogQuerySet(models.QuerySet[Row]):
             return self.none()
         content_type = ContentType.objects.get_for_model(instance)
         return self.filter(content_type_id=content_type.pk, object_id=key)
+
+    def for_object(self, obj: Any, *, children: bool = False) -> Self:
+        """Return the activities about an object, also about one that has been deleted: a model
+        instance, `(Model, pk)`, or an activity, which stands for its object.
+
+        A child in multi-table inheritance includes its parents' part. With `children`, activities
+        of registered objects that point to it by a foreign key are included: of each foreign key
+        up to 200 objects, one query each, and of deleted ones those among the newest 1,000.
+        """
+        about = ObjectKey.of(obj)
+        if about is None:
+            return self.none()
+        if not children:
+            return self.filter(about.condition)
+        every_row = self.model._base_manager.using(self.db)
+        return self.filter(about.condition | about_children(about, every_row.all()))
 
     def failed(self) -> Self:
         """Return the activities that failed."""

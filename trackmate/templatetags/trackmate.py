@@ -17,11 +17,11 @@ register = template.Library()
 
 @register.inclusion_tag("trackmate/history.html", takes_context=True)
 def trackmate_history(context: Context, instance: Model, limit: int = MAX_EVENTS) -> dict[str, Any]:
-    """Show the newest activities of an object.
+    """Show the newest activities of an object, with what they changed.
 
     Everybody who sees the page sees them. With a `request` in the context,
-    `DASHBOARD_QUERYSET` limits the rows, those with `trackmate.view_payload` see which fields
-    changed, and those who may open the dashboard get a link to it.
+    `DASHBOARD_QUERYSET` limits the rows, those with `trackmate.view_payload` see the old and the
+    new values, and those who may open the dashboard get a link to it.
 
     >>> {% load trackmate %}
     ... {% trackmate_history order limit=5 %}

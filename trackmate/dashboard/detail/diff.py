@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 PieceType = Literal["same", "changed", "blank"]
 
 MAX_COMPARISONS = 1_000_000
-"""Pairs of words that are compared for one row, a third of a second at worst. A field beyond that
+"""Pairs of words that are compared for one page, a third of a second at worst. A field beyond that
 is marked as a whole."""
+
+CONTEXT = 60
+"""Characters that are shown before and after what differs, where a text is shortened."""
+MAX_SHOWN = 300
+"""Characters of a piece that are shown, where a text is shortened."""
 
 # A word, which may contain signs (12.50, 2026-11-02, ann@example.com), blanks, or a sign.
 _WORD = re.compile(r"\w+(?:[.,:@/'-]\w+)*|\s+|[^\w\s]")
@@ -46,6 +51,20 @@ class Change:
     undo_url: str = ""
     """The address for putting back the old value."""
 
+    @property
+    def sides(self) -> list[tuple[str, tuple[Piece, ...]]]:
+        """The old and the new value with their marks; only one if the other says nothing."""
+        if self.old == self.new or _is_blank(self.old):
+            return [("ins", self.new)]
+        return (
+            [("del", self.old)] if _is_blank(self.new) else [("del", self.old), ("ins", self.new)]
+        )
+
+    @property
+    def shortened(self) -> Change:
+        """The change with what differs and a little around it."""
+        return replace(self, old=_shorten(self.old), new=_shorten(self.new))
+
 
 class _Run(NamedTuple):
     """Consecutive words that both sides have, or in which they differ."""
@@ -55,14 +74,17 @@ class _Run(NamedTuple):
     new: str
 
 
-def parse_changes(value: Any) -> tuple[Change, ...]:
-    """Return the changed fields of `{field: [old, new]}`; none for a value of another form."""
+def parse_changes(value: Any, differ: Differ | None = None) -> tuple[Change, ...]:
+    """Return the changed fields of `{field: [old, new]}`; none for a value of another form.
+
+    Several rows of one page share a `differ`.
+    """
     if not isinstance(value, dict):
         return ()
     pairs = {name: _as_pair(change) for name, change in value.items()}
     if not all(map(_is_pair, pairs.values())):
         return ()
-    differ = _Differ()
+    differ = differ or Differ()
     return tuple(differ.compare(name, *map(_simplify, pair)) for name, pair in pairs.items())
 
 
@@ -89,8 +111,8 @@ def _is_pair(value: Any) -> bool:
 
 
 @dataclass(slots=True)
-class _Differ:
-    """Compares the fields of one row, which share a number of comparisons."""
+class Differ:
+    """Compares fields, which share a number of comparisons."""
 
     comparisons_left: int = MAX_COMPARISONS
 
@@ -154,6 +176,27 @@ def _one_piece(value: Any, text: str, piece_type: PieceType) -> tuple[Piece, ...
     if text:
         return (Piece(text, piece_type),)
     return (Piece("\N{EN DASH}" if value is None else _("empty"), "blank"),)
+
+
+def _is_blank(pieces: tuple[Piece, ...]) -> bool:
+    return all(piece.type == "blank" for piece in pieces)
+
+
+def _shorten(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Return pieces of which long ones are cut: of what is the same the part next to a change."""
+    last = len(pieces) - 1
+    return tuple(
+        replace(piece, text=_cut(piece.text, is_first=at == 0, is_last=at == last))
+        if last and piece.type == "same"
+        else replace(piece, text=_cut(piece.text, is_first=False, is_last=True, length=MAX_SHOWN))
+        for at, piece in enumerate(pieces)
+    )
+
+
+def _cut(text: str, *, is_first: bool, is_last: bool, length: int = CONTEXT) -> str:
+    """Return the end of the first piece, the start of the last, and both of others."""
+    start, end = ("" if is_first else text[:length]), ("" if is_last else text[-length:])
+    return text if len(text) <= len(start + end) + 1 else f"{start}\N{HORIZONTAL ELLIPSIS}{end}"
 
 
 def _pieces(side: Iterable[tuple[str, bool]]) -> tuple[Piece, ...]:

@@ -17,6 +17,9 @@ PAGE_PARAMS = ("before", "after", "row", "since", "loaded_at", "open")
 """Parameters that a link to the list does not keep."""
 
 
+_NOT_AN_ID = {"invalid": _("The address contains something that is not the ID of an activity.")}
+
+
 class KeysetForm(forms.Form):
     """Keys of rows: the page before, after or around one; the newest one that was shown."""
 
@@ -45,3 +48,12 @@ class KeysetForm(forms.Form):
         if len([name for name in ("before", "after", "row") if cleaned.get(name)]) > 1:
             raise ValidationError(_("Use only one of “before”, “after” and “row”."))
         return cleaned
+
+
+class TimelineForm(forms.Form):
+    """Keys of rows: the page of a timeline, and the row whose state is shown."""
+
+    at = forms.UUIDField(required=False, error_messages=_NOT_AN_ID)
+    """The activity at which the state of the object is shown."""
+    changes_before = forms.UUIDField(required=False, error_messages=_NOT_AN_ID)
+    """The activity before which the changes begin."""

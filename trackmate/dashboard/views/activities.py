@@ -18,6 +18,7 @@ from trackmate import selectors
 from trackmate.dashboard.cells import action_type_label
 from trackmate.dashboard.db.results import ListState, run_query
 from trackmate.dashboard.detail import facts
+from trackmate.dashboard.detail.timeline import load_timeline
 from trackmate.dashboard.entities import (
     entity_page,
     entity_page_from_query,
@@ -57,7 +58,7 @@ class ActivityListView(DashboardView):
         listed = activity_list(self.rows, request, filters, params)
         context: dict[str, Any] = {"list": listed, "filters": filters, "links": links, "page": page}
         if not self.is_fragment:
-            context |= self._about(page, listed)
+            context |= self._about(page, listed, params)
             status = 503 if listed.state == ListState.UNAVAILABLE else 200
             return self.render("trackmate/activity_list.html", context, status=status)
         if "blank" not in request.GET and not filters.is_valid():
@@ -98,8 +99,11 @@ class ActivityListView(DashboardView):
             return f"{self.request.path}?{query.urlencode()}"
         return ""
 
-    def _about(self, page: EntityPage, listed: ActivityList) -> dict[str, Any]:
-        """Return the heading of an entity page: its name, and when it was seen."""
+    def _about(
+        self, page: EntityPage, listed: ActivityList, params: dict[str, str]
+    ) -> dict[str, Any]:
+        """Return what an entity page has beside the list: its name, when it was seen, and the
+        timeline of an object."""
         if not page.type:
             return {}
         condition = listed.filters.page_condition
@@ -109,6 +113,7 @@ class ActivityListView(DashboardView):
         return {
             "seen": seen,
             "account_tables": account_tables(self.rows, page, self.display),
+            "timeline": load_timeline(self.rows, page, self.request, params),
             **facts.describe_entity(page, seen.value),
         }
 

@@ -10,6 +10,7 @@ from trackmate.dashboard.detail import facts
 from trackmate.dashboard.detail.documents import build_documents
 from trackmate.dashboard.detail.panels import build_panels
 from trackmate.dashboard.detail.snippets import build_snippets
+from trackmate.dashboard.detail.timeline import state_url
 from trackmate.dashboard.entities import list_url, querystring, row_url
 from trackmate.dashboard.http import permissions
 from trackmate.dashboard.search.filters import ActivityFilters
@@ -64,6 +65,7 @@ class DetailView(DashboardView):
             "undo": undo,
             "sections": facts.build_sections(row, self.request, object_type),
             "documents": build_documents(row, with_payload=with_payload, undo_urls=undo.fields),
+            "at_url": state_url(row, object_type),
             "related": related_table(row, related, object_types, self.display),
             "snippets": build_snippets(
                 row, self.request, object_type=object_type, with_payload=with_payload
