@@ -45,17 +45,22 @@ class Target:
     @classmethod
     def from_instance(cls, instance: Model) -> Self:
         """Return the target for a model instance."""
-        return cls(
-            model=label_of(instance.__class__),  # of a lazy object, such as `request.user`, too
-            object_id=serialize_key(instance) or "",
-            object_repr=_name_of(instance),
-        )
+        with protected_transactions():
+            return cls._named(instance)
 
     @classmethod
     def without_query(cls, instance: Model) -> Self:
         """Return the target for a model instance; named "Order (7)" if `str()` needs a query."""
         with no_queries():
-            return cls.from_instance(instance)
+            return cls._named(instance)
+
+    @classmethod
+    def _named(cls, instance: Model) -> Self:
+        return cls(
+            model=label_of(instance.__class__),  # of a lazy object, such as `request.user`, too
+            object_id=serialize_key(instance) or "",
+            object_repr=_name_of(instance),
+        )
 
 
 class Activity(NamedTuple):
@@ -194,7 +199,7 @@ def _name_of(instance: Model) -> str:
     is_named_user = get_settings().ACTOR_LABEL is not None and isinstance(
         instance, get_user_model()
     )
-    return _label_of(instance) if is_named_user else safe_str(instance)
+    return _label_of(instance) if is_named_user else _try_str(instance)
 
 
 def _label_of(actor: Any) -> str:
@@ -257,8 +262,12 @@ def safe_str(value: object) -> str:
     """Return `str(value)`, or its type and primary key if that raises an error."""
     if type(value) is str:
         return value
+    with protected_transactions():
+        return _try_str(value)
+
+
+def _try_str(value: object) -> str:
     try:
-        with protected_transactions():
-            return str(value)
+        return str(value)
     except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
         return f"{type(value).__name__} ({getattr(value, 'pk', None)})"

@@ -210,7 +210,7 @@ class Save:
                 new is UNKNOWN
                 or old is UNKNOWN
                 or is_expression(new)
-                or not is_same(column.field, old, new)
+                or not is_same(column.field, old, new, is_plain=column.is_plain)
             ):
                 found.append(Difference(column, old, new))
         return found

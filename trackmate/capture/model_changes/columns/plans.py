@@ -7,9 +7,19 @@ from functools import cache
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.db import models
 from django.db.models import Field, JSONField, Model
 
 from trackmate.registry import Registration, registration_of
+
+_PLAIN = frozenset(
+    {
+        models.CharField, models.TextField, models.SlugField, models.BooleanField,
+        models.IntegerField, models.BigIntegerField, models.SmallIntegerField,
+        models.PositiveIntegerField, models.PositiveSmallIntegerField, models.DateField,
+        models.UUIDField,
+    }
+)  # fmt: skip
 
 _BUILT_IN = "django.db.models.fields"
 
@@ -24,6 +34,8 @@ class RecordedColumn:
     field: Field[Any, Any]
     is_mutable: bool
     """Whether its values can change in place: those of JSON, arrays, and fields of others."""
+    is_plain: bool
+    """Whether a value of its type differs from another one exactly if it is not equal."""
     is_masked: bool
     is_silent: bool
     """Whether a change of it alone is none: a time that each save sets."""
@@ -98,6 +110,7 @@ def _part(model: type[Model], registration: Registration) -> Part:
                 attname=each.attname,
                 field=each,
                 is_mutable=_is_mutable(each),
+                is_plain=type(each) in _PLAIN,
                 is_masked=each.name in registration.options.mask,
                 is_silent=_is_silent(each) and each.name not in named,
             )

@@ -13,7 +13,18 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import DecimalField, Field, FileField, ForeignKey, JSONField, Model
+from django.db.models import (
+    BooleanField,
+    CharField,
+    DecimalField,
+    Field,
+    FileField,
+    ForeignKey,
+    IntegerField,
+    JSONField,
+    Model,
+    TextField,
+)
 from django.utils.duration import duration_iso_string
 from django.utils.timezone import get_default_timezone, is_aware, is_naive, make_aware
 
@@ -30,6 +41,9 @@ IMMUTABLE = frozenset(
 """The types whose values cannot have been changed in place."""
 
 MAX_CHOICES = 1_000
+
+_AS_IT_IS = {CharField: str, TextField: str, IntegerField: int, BooleanField: bool}
+"""The fields whose values need no conversion if they are of this type."""
 
 
 class Reference(dict[str, Any]):
@@ -55,10 +69,12 @@ def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-def is_same(field: Field[Any, Any], old: Any, new: Any) -> bool:
+def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = False) -> bool:
     """Return True if a field that holds `old` would hold the same if `new` was saved."""
-    if old is new or (type(old) is type(new) and old == new):
+    if old is new:
         return True
+    if type(old) is type(new) and (is_plain or old == new):
+        return bool(old == new)
     try:
         return bool(_comparable(field, old) == _comparable(field, new))
     except Exception:  # noqa: BLE001 (values of fields of other packages)
@@ -108,6 +124,8 @@ def serialize_value(field: Field[Any, Any], value: Any, instance: Model | None =
     value = as_stored(value)
     if value is None or value is UNKNOWN:
         return None
+    if _AS_IT_IS.get(type(field)) is type(value) and not field.choices:
+        return value
     if isinstance(field, FileField):
         return value or None
     if isinstance(field, ForeignKey):
