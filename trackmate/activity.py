@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
@@ -45,21 +46,21 @@ class Target:
     @classmethod
     def from_instance(cls, instance: Model) -> Self:
         """Return the target for a model instance."""
-        with protected_transactions():
-            return cls._named(instance)
+        return cls._named(instance, safe_str)
 
     @classmethod
     def without_query(cls, instance: Model) -> Self:
         """Return the target for a model instance; named "Order (7)" if `str()` needs a query."""
         with no_queries():
-            return cls._named(instance)
+            # There is nothing to protect.
+            return cls._named(instance, _str_or_key)
 
     @classmethod
-    def _named(cls, instance: Model) -> Self:
+    def _named(cls, instance: Model, to_text: Callable[[object], str]) -> Self:
         return cls(
             model=label_of(instance.__class__),  # of a lazy object, such as `request.user`, too
             object_id=serialize_key(instance) or "",
-            object_repr=_name_of(instance),
+            object_repr=_name_of(instance, to_text),
         )
 
 
@@ -194,12 +195,12 @@ def describe_actor(actor: Any) -> tuple[Any, str]:
     return _user_pk(actor), _label_of(actor)
 
 
-def _name_of(instance: Model) -> str:
+def _name_of(instance: Model, to_text: Callable[[object], str]) -> str:
     """Return the text of an object; of a user, the same as for an actor."""
     is_named_user = get_settings().ACTOR_LABEL is not None and isinstance(
         instance, get_user_model()
     )
-    return _label_of(instance) if is_named_user else _try_str(instance)
+    return _label_of(instance) if is_named_user else to_text(instance)
 
 
 def _label_of(actor: Any) -> str:
@@ -262,12 +263,19 @@ def safe_str(value: object) -> str:
     """Return `str(value)`, or its type and primary key if that raises an error."""
     if type(value) is str:
         return value
-    with protected_transactions():
-        return _try_str(value)
+    try:
+        with protected_transactions():
+            return str(value)
+    except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
+        return _type_and_key(value)
 
 
-def _try_str(value: object) -> str:
+def _str_or_key(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
-        return f"{type(value).__name__} ({getattr(value, 'pk', None)})"
+    except Exception:  # noqa: BLE001 (as above, or a query)
+        return _type_and_key(value)
+
+
+def _type_and_key(value: object) -> str:
+    return f"{type(value).__name__} ({getattr(value, 'pk', None)})"
