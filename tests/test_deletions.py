@@ -1,11 +1,15 @@
 """What deleting objects of registered models records, and what it does to others."""
 
+import gc
+from weakref import ref
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.library.models import Audiobook, Author, Book, Edition, Genre, Page
 from trackmate import suppress
+from trackmate.capture.model_changes.statements import statements_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -144,3 +148,35 @@ def test_a_child_and_its_parent_are_both_deleted(registered, activities):
         "library.audiobook.delete",
     }
     assert [each.extra for each in activities] == [None, None]
+
+
+def test_a_deletion_has_what_its_many_to_many_fields_had(registered, activities, emma):
+    registered(Book)
+    crime = Genre.objects.create(name="Crime")
+    emma.genres.add(crime)
+    activities.clear()
+    Book.objects.all().delete()
+    (activity,) = activities
+    label = {"value": crime.pk, "label": "Crime"}
+    assert activity.changes["genres"] == {"added": [], "removed": [label]}
+
+
+def test_a_value_that_was_changed_in_place_is_deleted_as_it_was(registered, activities, emma):
+    registered(Book)
+    book = Book.objects.get()
+    book.details["never"] = "saved"
+    book.delete()
+    assert activities[0].changes["details"] == [{}, None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_of_a_deletion_is_kept_in_memory(registered, emma):
+    registered(Edition)
+    author = Author.objects.get()
+    gone = ref(author)
+    author.delete()
+    Edition.objects.all().delete()
+    del author
+    gc.collect()
+    assert gone() is None
+    assert not statements_of("default").deletions

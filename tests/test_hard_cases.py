@@ -224,6 +224,9 @@ def _create_in_thread():
         Author.objects.create(name="in a thread")
     finally:
         connections.close_all()
+        if connection.connection is not None:
+            # Django keeps one in memory open.
+            connection.connection.close()
 
 
 def test_12_parents_children_and_proxies_have_one_history(registered, emma, activities):

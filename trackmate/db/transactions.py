@@ -79,6 +79,13 @@ def release(alias: str, holder: object) -> None:
     uncommitted.after_savepoint_commit(None)
 
 
+def call_at_end(alias: str, function: Callable[[], object]) -> None:
+    """Call a function, which must not raise, when the current transaction ends either way."""
+    connection = connections[alias]
+    if is_in_transaction(connection):
+        _uncommitted(connection).at_end.append(function)
+
+
 def deliver_waiting(alias: str, *, at_least: int) -> None:
     """Deliver what waits for a commit already now, within the transaction, if it is so much."""
     uncommitted = _uncommitted(connections[alias])
@@ -105,6 +112,7 @@ class _Uncommitted:
     """How much had been done when each savepoint was made."""
     waiting: list[tuple[Commitment, Any]] = field(default_factory=list)
     """What is delivered when the transaction commits."""
+    at_end: list[Callable[[], object]] = field(default_factory=list)
     holders: list[object] = field(default_factory=list)
     """What several deliveries belong to, and is not complete yet."""
     deliver: Callable[[list[Any]], object] = len
@@ -134,6 +142,10 @@ class _Uncommitted:
     def after_commit(self, _result: None) -> None:
         self.pending.clear()
         self.savepoints.clear()
+        self.holders.clear()
+        at_end, self.at_end = self.at_end, []
+        for each in at_end:
+            each()
         if self.waiting and not self.waits_for_autocommit:
             self.deliver_kept()
 

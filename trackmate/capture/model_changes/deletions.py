@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import models
@@ -13,9 +14,10 @@ from django.db.models import Field, ForeignKey, Model
 from trackmate.activity import label_of, safe_str
 from trackmate.capture.model_changes.columns.plans import Part, Plan, plan_for
 from trackmate.capture.model_changes.columns.rows import UNKNOWN
-from trackmate.capture.model_changes.columns.values import reference
+from trackmate.capture.model_changes.columns.values import IMMUTABLE, Reference, reference
 from trackmate.capture.model_changes.links import (
     Link,
+    links_of,
     links_through,
     links_to,
     record_links,
@@ -25,7 +27,7 @@ from trackmate.capture.model_changes.recording import describe_part, record_chan
 from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import hold, release
+from trackmate.db.transactions import call_at_end, hold, release
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
 
@@ -64,6 +66,12 @@ class Deletion:
     """How many changes it makes, by model and verb."""
     left: int = 0
     """Objects of registered models that are about to be deleted."""
+    members: dict[tuple[type[Model], Any], dict[str, list[Reference]]] = field(default_factory=dict)
+    """By object: what its many-to-many fields had."""
+    unset: list[tuple[Registration, ForeignKey[Any, Any], list[Model]]] = field(
+        default_factory=list
+    )
+    """Objects whose foreign key gets a value that only Django works out."""
 
     def add(self, instance: Model) -> None:
         """Note an object that is about to be deleted."""
@@ -91,6 +99,7 @@ class Deletion:
                 for model in _models_of(type(each)):
                     by_model.setdefault(model, []).append(each)
             for model, instances in by_model.items():
+                self._read_members(model, [each.pk for each in instances])
                 self._record_dependents(model, instances)
 
     def _read_unknown(self, instances: Iterable[Model]) -> None:
@@ -98,7 +107,7 @@ class Deletion:
         by_plan: dict[type[Model], list[Model]] = {}
         for each in instances:
             plan = plan_for(type(each))
-            if plan is not None and _is_unknown(each, plan):
+            if plan is not None and _is_unknown(each, plan, is_fresh=each is not self.origin):
                 by_plan.setdefault(plan.model, []).append(each)
         for model, unknown in by_plan.items():
             stored = {
@@ -107,6 +116,12 @@ class Deletion:
             for each in unknown:
                 if (found := stored.get(each.pk)) is not None:
                     self.instances[model, each.pk] = found
+
+    def _read_members(self, model: type[Model], keys: Sequence[Any]) -> None:
+        for link in links_of(model):
+            for owner, other in link.read(self.using, keys):
+                members = self.members.setdefault((model, owner), {})
+                members.setdefault(link.name, []).append(link.refer_to(other))
 
     def _record_dependents(self, model: type[Model], instances: Sequence[Model]) -> None:
         for registration, foreign_key in keys_to(model):
@@ -135,18 +150,39 @@ class Deletion:
         foreign_key: ForeignKey[Any, Any],
         dependents: Iterable[Model],
     ) -> None:
-        new = None
-        if foreign_key.remote_field.on_delete in _DEFAULTS:
+        if foreign_key.remote_field.on_delete in _NULLS:
+            new = None
+        elif foreign_key.remote_field.on_delete in _DEFAULTS:
             new = foreign_key.get_default()
-        elif foreign_key.remote_field.on_delete not in _NULLS:
-            new = _set_value(foreign_key)
+        else:
+            self.unset.append((registration, foreign_key, list(dependents)))
+            return
         for each in dependents:
-            self.name_relations(each)
-            old = reference(foreign_key, getattr(each, foreign_key.attname), each)
-            value = None if new is None else reference(foreign_key, new, None)
-            target = target_of(each, registration)
-            cause = self._cause_by(foreign_key, each)
-            self._record(registration, "update", target, {foreign_key.name: [old, value]}, cause)
+            self._record_reference(registration, foreign_key, each, new)
+
+    def read_after(self, verb: str, table: str) -> None:
+        """Record the foreign keys that the write has set."""
+        for item in [each for each in self.unset if each[0].model._meta.db_table == table]:
+            if verb == "UPDATE":
+                self.unset.remove(item)
+                registration, foreign_key, dependents = item
+                keys = [each.pk for each in dependents]
+                stored = {
+                    each.pk: each for each in _find(registration.model, self.using, "pk", keys)
+                }
+                for each in dependents:
+                    new = getattr(stored.get(each.pk), foreign_key.attname, None)
+                    self._record_reference(registration, foreign_key, each, new)
+
+    def _record_reference(
+        self, registration: Registration, foreign_key: ForeignKey[Any, Any], each: Model, new: Any
+    ) -> None:
+        self.name_relations(each)
+        old = reference(foreign_key, getattr(each, foreign_key.attname), each)
+        value = None if new is None else reference(foreign_key, new, None)
+        target = target_of(each, registration)
+        cause = self._cause_by(foreign_key, each)
+        self._record(registration, "update", target, {foreign_key.name: [old, value]}, cause)
 
     def _record_unlinked(self, link: Link, keys: Sequence[Any]) -> None:
         for owner, other in link.read(self.using, keys, by_other=True):
@@ -170,9 +206,12 @@ class Deletion:
         cause = self.cause_of(instance)
         for part in plan.parts:
             if part.registration.model is plan.model and "delete" in part.registration.options.on:
-                changes = describe_changes(_old_values(stored, plan, part), part, stored)
+                changes: dict[str, Any] = {}
+                changes |= describe_changes(_old_values(stored, plan, part), part, stored)
                 for name, pair in changes.items():
                     changes[name] = [pair[1], None]
+                for name, removed in self.members.get((plan.model, instance.pk), {}).items():
+                    changes[name] = {"added": [], "removed": removed}
                 self._record(
                     part.registration, "delete", describe_part(part, stored), changes, cause
                 )
@@ -225,9 +264,14 @@ class Deletion:
         return root
 
 
-def _is_unknown(instance: Model, plan: Plan) -> bool:
+def _is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
+    """Return True if some values are not known, or may have been changed in place since."""
     row = row_of(instance, plan)
-    return row is None or any(row[each.index] is UNKNOWN for each in plan.columns)
+    return row is None or any(
+        row[each.index] is UNKNOWN
+        or (each.is_mutable and not is_fresh and type(row[each.index]) not in IMMUTABLE)
+        for each in plan.columns
+    )
 
 
 def _old_values(instance: Model, plan: Plan, part: Part) -> Iterator[Difference]:
@@ -243,16 +287,6 @@ def _find(model: type[Model], using: str, lookup: str, keys: Sequence[Any]) -> I
     for start in range(0, len(keys), MAX_KEYS):
         chunk = keys[start : start + MAX_KEYS]
         yield from model._base_manager.using(using).filter(**{name: chunk}).order_by()
-
-
-def _set_value(foreign_key: ForeignKey[Any, Any]) -> Any:
-    """Return what `SET(value)` sets; a function is called by Django alone."""
-    on_delete: Any = foreign_key.remote_field.on_delete
-    deconstruct = getattr(on_delete, "deconstruct", None)
-    value = deconstruct()[1][0] if deconstruct else None
-    if callable(value):
-        return None
-    return value.pk if isinstance(value, Model) else value
 
 
 def _describe(instance: Model | None) -> str:
@@ -310,6 +344,11 @@ def _database_cascades(
             yield registration, each
 
 
+def _forget(deletions: Any, deletion: Deletion) -> None:
+    if deletion in deletions:
+        deletions.remove(deletion)
+
+
 @never_raise
 def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Note an object that is about to be deleted."""
@@ -345,6 +384,8 @@ def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
             return found
     deletion = Deletion(origin, using)
     deletions.append(deletion)
+    # Django deletes in a transaction. That of a test case does not end here.
+    call_at_end(using, partial(_forget, deletions, deletion))
     if isinstance(origin, Model):
         for model in _models_of(type(origin)):
             deletion.instances[model, origin.pk] = origin

@@ -20,7 +20,7 @@ from trackmate.capture.model_changes.columns.values import Reference
 from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import protected_transactions
-from trackmate.enums import Source
+from trackmate.enums import ActionType, Source
 from trackmate.registry import registration_of
 
 MAX_NAMES = 500
@@ -55,7 +55,8 @@ def _merge_members(activities: Sequence[Activity]) -> list[Activity]:
 
 def _member_field(activity: Activity) -> str:
     changes = activity.changes
-    if activity.source != Source.MODEL or not isinstance(changes, dict) or len(changes) != 1:
+    is_update = activity.source == Source.MODEL and activity.action_type == ActionType.UPDATE
+    if not is_update or not isinstance(changes, dict) or len(changes) != 1:
         return ""
     ((name, change),) = changes.items()
     return name if isinstance(change, dict) else ""

@@ -47,6 +47,10 @@ class Link:
         related: Any = self.other.related_model
         return related._meta.concrete_model or related  # type: ignore[no-any-return]
 
+    def refer_to(self, key: Any) -> Reference:
+        """Return an object of the other side."""
+        return Reference(self.other_model, key, self.other.target_field.attname, None)
+
     def read(
         self, using: str, keys: Iterable[Any], *, by_other: bool = False
     ) -> list[tuple[Any, Any]]:
@@ -105,6 +109,11 @@ def _foreign_keys(field: Any) -> tuple[Any, Any]:
 def links_through(through: type[Model]) -> list[Link]:
     """Return the recorded sides of a relation."""
     return [each for each in all_links() if each.through is through]
+
+
+def links_of(model: type[Model]) -> list[Link]:
+    """Return the recorded relations of a model."""
+    return [each for each in all_links() if each.model is model]
 
 
 def links_to(model: type[Model]) -> list[Link]:
@@ -185,9 +194,7 @@ def record_links(
         else unnamed_target(link.model, owner)
     )
     change: dict[str, list[Any]] = {"added": [], "removed": []}
-    change[name] = [
-        Reference(link.other_model, key, link.other.target_field.attname, None) for key in keys
-    ]
+    change[name] = [link.refer_to(key) for key in keys]
     extra = {"cause": cause} if cause else None
     record_change(
         link.registration, "update", target, {link.name: change}, using=using, extra=extra

@@ -77,6 +77,7 @@ class Statements:
             return execute(sql, params, many, context)
         self._read_before(writes)
         result = execute(sql, params, many, context)
+        self._read_after(writes)
         if not self.is_recorded:
             for note in write_listeners:
                 note(self.alias, writes, sql, context["cursor"])
@@ -87,6 +88,12 @@ class Statements:
         for verb, table in writes:
             for each in (*self.pending, *self.deletions):
                 each.read_before(verb, table)
+
+    @never_raise
+    def _read_after(self, writes: tuple[Write, ...]) -> None:
+        for verb, table in writes:
+            for each in tuple(self.deletions):
+                each.read_after(verb, table)
 
 
 write_listeners: list[Callable[[str, tuple[Write, ...], Any, Any], None]] = []
