@@ -7,9 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.library.models import Audiobook, Author, Book, Edition, Genre, Page
+from tests.library import models as library
+from tests.library.models import Audiobook, Author, Book, Edition, Genre, Page, Review
 from trackmate import suppress
 from trackmate.capture.model_changes.statements import statements_of
+from trackmate.checks.models import check_models
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -180,3 +182,36 @@ def test_nothing_of_a_deletion_is_kept_in_memory(registered, emma):
     gc.collect()
     assert gone() is None
     assert not statements_of("default").deletions
+
+
+def test_what_a_function_sets_in_its_place_is_read(registered, activities):
+    registered(Review)
+    jane = Author.objects.create(name="Jane")
+    Review.objects.create(author=jane, editor=jane, text="fine")
+    activities.clear()
+    jane.delete()
+    changes = {name: change for each in activities for name, change in each.changes.items()}
+    assert [changes["author"][0]["label"], changes["author"][1]["label"]] == ["Jane", "Anonymous"]
+    assert changes["editor"][1] is None
+
+
+if hasattr(library, "Leaflet"):  # Django 6.1
+
+    def test_what_the_database_deletes_is_found(registered, activities, emma):
+        registered(Book)
+        registered(library.Leaflet)
+        library.Leaflet.objects.create(book=emma, text="Ad")
+        activities.clear()
+        cause = f"library.book/{emma.pk}"
+        Book.objects.all().delete()
+        assert {each.target.object_repr: each.extra for each in activities} == {
+            "Emma": None,
+            "Ad of Emma": {"cause": cause},
+        }
+        assert not library.Leaflet.objects.exists()
+
+    def test_a_check_says_what_the_database_deletes_unseen(registered):
+        registered(library.Leaflet)
+        assert [each.id for each in check_models()] == ["trackmate.W011"]
+        registered(Book)
+        assert list(check_models()) == []

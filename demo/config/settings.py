@@ -49,6 +49,12 @@ TRACKMATE = {
     "SPOOL_DIR": os.environ.get("DEMO_SPOOL_DIR") or BASE_DIR / "spool",
     "EXCLUDE_PATHS": ["health"],
     "CAPTURE_RESPONSE": True,
+    "MODELS": {
+        "auth.*": {},
+        "desk.*": {},
+        "desk.Customer": {"exclude": ["internal_note"]},
+    },
+    "UNDO": True,
 }
 
 if os.environ.get("DEMO_TRAFFIC_IS_PROXY") == "1":

@@ -20,18 +20,18 @@ class OrderAdmin(HistoryMixin, admin.ModelAdmin):
 
 
 @admin.register(Customer)
-class CustomerAdmin(admin.ModelAdmin):
+class CustomerAdmin(HistoryMixin, admin.ModelAdmin):
     list_display = ("name", "city", "email")
     search_fields = ("name", "email", "city")
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(HistoryMixin, admin.ModelAdmin):
     list_display = ("name", "sku", "price", "stock")
     search_fields = ("name", "sku")
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(admin.ModelAdmin):
+class InvoiceAdmin(HistoryMixin, admin.ModelAdmin):
     list_display = ("number", "order", "amount", "approved_by", "approved_at")
     search_fields = ("number",)

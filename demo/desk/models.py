@@ -8,6 +8,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from trackmate.models import TrackedManager
 
 
 class Customer(models.Model):
@@ -56,6 +57,8 @@ class Order(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     note = models.CharField(max_length=200, blank=True)
 
+    objects = TrackedManager()
+
     class Meta:
         ordering = ("-placed_at", "-pk")
 
@@ -95,6 +98,8 @@ class Invoice(models.Model):
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+
+    objects = TrackedManager()
 
     class Meta:
         ordering = ("-issued_at", "number")

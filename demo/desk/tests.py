@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from io import StringIO
 
 from asgiref.sync import sync_to_async
@@ -11,6 +12,7 @@ from django.db import connections, transaction
 from django.test import LiveServerTestCase, TestCase, TransactionTestCase
 from django.urls import reverse
 from rest_framework.authtoken.models import Token
+from trackmate.history import as_of
 from trackmate.models import ActivityLog
 
 from config.csp import POLICY
@@ -65,7 +67,15 @@ class DeskTestCase(TestCase):
         self.old = recorded_so_far()
 
     def recorded(self):
-        """Return what has been recorded since the login or the history, oldest first."""
+        """Return what has been recorded since the login or the history, oldest first; the changes
+        of objects apart."""
+        return [row for row in self.new_rows() if row.source != "model"]
+
+    def changes(self):
+        """Return what has changed objects since."""
+        return [row for row in self.new_rows() if row.source == "model"]
+
+    def new_rows(self):
         return [row for row in ActivityLog.objects.order_by("pk") if row.pk not in self.old]
 
 
@@ -170,6 +180,21 @@ class OrderTests(DeskTestCase):
         self.order.refresh_from_db()
         self.assertEqual(self.order.state, "shipped")
         self.assertEqual([row.action for row in self.recorded()], ["order.shipped"] * 2)
+        (change,) = self.changes()
+        self.assertEqual([side["value"] for side in change.changes["state"]], ["open", "shipped"])
+        self.assertEqual(
+            as_of(self.order, self.order.placed_at + timedelta(days=1))["state"], "open"
+        )
+
+    def test_what_an_order_loses_can_be_put_back(self):
+        self.log_in("admin")
+        Order.objects.filter(pk=self.order.pk).update(note="lost")
+        (change,) = self.changes()
+        url = reverse("trackmate:undo", args=[change.pk])
+        self.client.post(url, {"reason": "a slip"})
+        self.order.refresh_from_db()
+        self.assertNotEqual(self.order.note, "lost")
+        self.assertEqual(self.changes()[-1].reason, "a slip")
 
     def test_changed_customer_is_recorded_with_the_difference(self):
         self.log_in("alice")

@@ -146,3 +146,32 @@ class Copy(models.Model):
 
     def __str__(self):
         return f"Copy {self.code}"
+
+
+def anonymous_author():
+    return Author.objects.get_or_create(name="Anonymous")[0]
+
+
+class Review(models.Model):
+    """A text that stays when its author goes."""
+
+    author = models.ForeignKey(Author, models.SET(anonymous_author))
+    editor = models.ForeignKey(
+        Author, models.SET_DEFAULT, default=None, null=True, related_name="+"
+    )
+    text = models.CharField(max_length=50)
+
+    def __str__(self):
+        return self.text
+
+
+if hasattr(models, "DB_CASCADE"):  # Django 6.1
+
+    class Leaflet(models.Model):
+        """A part that the database deletes with its book."""
+
+        book = models.ForeignKey(Book, models.DB_CASCADE)
+        text = models.CharField(max_length=50)
+
+        def __str__(self):
+            return f"{self.text} of {self.book}"
