@@ -239,7 +239,7 @@ def test_get_or_create_and_update_or_create(library):
     Genre.objects.get_or_create(name="Crime")
     Genre.objects.get_or_create(name="Crime")
     Card.objects.update_or_create(name="c", defaults={"is_lost": False})
-    card, _ = Card.objects.update_or_create(name="c", defaults={"name": "d"})
+    Card.objects.update_or_create(name="c", defaults={"name": "d"})
     assert [(action, changes.get("name")) for action, changes in library.changes()] == [
         ("library.genre.create", [None, "Crime"]),
         ("library.card.create", [None, "c"]),

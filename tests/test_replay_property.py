@@ -1,0 +1,201 @@
+"""Whatever a project does: replaying what was recorded gives exactly what is in the tables."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db.models import Field
+
+from tests.library.models import (
+    Audiobook,
+    Author,
+    Book,
+    Card,
+    Club,
+    Edition,
+    Genre,
+    Membership,
+    Page,
+    Shelf,
+)
+from tests.library.random_life import Life
+from trackmate.models import ActivityLog
+
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
+
+MODELS = (Author, Genre, Book, Audiobook, Edition, Page, Club, Membership, Shelf, Card)
+LABELS = {each._meta.label_lower: each for each in MODELS}
+LEFT_OUT = {
+    Book: ["changed_at", "door_pin"],
+    Audiobook: ["changed_at", "door_pin"],
+}
+"""A time that each save sets is no change by itself, and a secret has no values."""
+
+
+@pytest.fixture
+def life(request, registered):
+    for model in MODELS:
+        registered(model, exclude=LEFT_OUT.get(model, ()))
+    return Life(request.param)
+
+
+lives = pytest.mark.parametrize("life", range(8), indirect=True)
+
+
+# --- what is in the tables ---------------------------------------------------------------------
+
+
+def tables():
+    """Return `{label: {key: {field: value}}}` of everything there is, as JSON has it."""
+    return {label: rows_of(model) for label, model in LABELS.items()}
+
+
+def rows_of(model):
+    return {str(each.pk): state_of(model, each) for each in model._base_manager.all()}
+
+
+def state_of(model, instance):
+    columns = {
+        each.name: plain(getattr(instance, each.attname))
+        for each in model._meta.local_concrete_fields
+        if each.name not in LEFT_OUT.get(model, ())
+    }
+    members = {
+        each.name: {plain(other.pk) for other in getattr(instance, each.name).all()}
+        for each in own_members(model)
+    }
+    return columns | members
+
+
+def own_members(model):
+    """Return the many-to-many fields whose rows are no objects of their own."""
+    return [
+        each
+        for each in model._meta.local_many_to_many
+        if each.remote_field.through._meta.auto_created
+    ]
+
+
+def plain(value):
+    """Return a value as it is recorded, by rules of this test's own."""
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "storage"):
+        return value.name or None
+    return value
+
+
+# --- what was recorded -------------------------------------------------------------------------
+
+
+def recorded():
+    return list(ActivityLog.objects.filter(source="model").order_by("id"))
+
+
+class Replay:
+    """The tables as the recorded changes say that they are."""
+
+    def __init__(self):
+        self.tables = {label: {} for label in LABELS}
+
+    def apply(self, row):
+        """Make a change. Raise AssertionError if it does not fit what was there."""
+        label, verb = row.action.rsplit(".", 1)
+        assert row.object_id, f"about no object: {row.extra}"
+        table, columns = self.tables[label], own_columns(LABELS[label])
+        if verb == "create":
+            assert row.object_id not in table, "was there already"
+            empty = dict.fromkeys(columns) | {
+                each.name: set() for each in own_members(LABELS[label])
+            }
+            table[row.object_id] = empty
+        assert row.object_id in table, "is not there"
+        state = table[row.object_id]
+        for name, change in row.changes.items():
+            if name in columns:
+                old, new = map(bare, change)
+                assert state[name] == old, f"{name} was {state[name]!r}"
+                state[name] = new
+            elif name in state:
+                self.change_members(state[name], change)
+        if verb == "delete":
+            assert all(state[name] is None for name in columns), f"keeps {state}"
+            del table[row.object_id]
+            self.leave(LABELS[label], row.object_id)
+
+    def change_members(self, members, change):
+        removed, added = ({each["value"] for each in change[side]} for side in ("removed", "added"))
+        assert removed <= members, f"were {members}"
+        assert not added & (members - removed), f"were {members}"
+        members -= removed
+        members |= added
+
+    def leave(self, model, key):
+        """Take a deleted object out of all relations, as the database does."""
+        for label, owner in LABELS.items():
+            for field in own_members(owner):
+                if field.related_model is model:
+                    for state in self.tables[label].values():
+                        state[field.name] = {each for each in state[field.name] if str(each) != key}
+
+
+def own_columns(model):
+    """Return the names of the recorded columns of a model's own table."""
+    columns = [each for each in model._meta.local_concrete_fields if isinstance(each, Field)]
+    return {each.name for each in columns} - {*LEFT_OUT.get(model, ())}
+
+
+def bare(value):
+    """Return a value without its label."""
+    is_labelled = isinstance(value, dict) and "value" in value and set(value) <= {"value", "label"}
+    return value["value"] if is_labelled else value
+
+
+def explain(life, row=None):
+    """Return what has been done, for whoever has to find a fault."""
+    about = f"\n\n{row.action} {row.object_id} {row.changes}" if row else ""
+    return "\n".join(life.done) + about
+
+
+@lives
+def test_replaying_what_was_recorded_gives_what_is_there(life):
+    replay = Replay()
+    for _ in range(60):
+        life.step()
+    for row in recorded():
+        try:
+            replay.apply(row)
+        except AssertionError as error:
+            pytest.fail(f"{explain(life, row)}\n{error}")
+    for label, table in tables().items():
+        assert replay.tables[label] == table, explain(life)
+
+
+@lives
+def test_each_step_records_exactly_what_it_has_changed(life):
+    replay, seen = Replay(), set()
+    for _ in range(40):
+        life.step()
+        for row in recorded():
+            if row.id not in seen:
+                seen.add(row.id)
+                replay.apply(row)
+        assert replay.tables == tables(), explain(life)
+
+
+@lives
+def test_no_row_is_without_a_change(life):
+    for _ in range(40):
+        life.step()
+    for row in recorded():
+        assert row.changes, explain(life, row)
+        for name, change in row.changes.items():
+            if isinstance(change, list):
+                assert bare(change[0]) != bare(change[1]), explain(life, row)
+            else:
+                assert change["added"] or change["removed"], explain(life, row)
+            assert name not in {"changed_at", "door_pin"}
