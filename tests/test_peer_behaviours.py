@@ -399,6 +399,16 @@ def test_what_the_database_sets_by_itself_is_a_part_of_the_creation(library):
     assert changes["label"] == [None, "A1"]
 
 
+@pytest.mark.parametrize("names", [None, ["width"]], ids=["all fields", "one field"])
+def test_a_computed_field_that_was_not_loaded_has_not_changed(library, names):
+    Shelf.objects.create(code="a1")
+    shelf = Shelf.objects.defer("label", "room").get()
+    library.forget()
+    shelf.width = 5
+    shelf.save(update_fields=names)
+    assert library.updates() == {"width": [1, 5]}
+
+
 # --- how an instance was loaded ----------------------------------------------------------------
 
 
@@ -724,6 +734,65 @@ def test_a_deletion_through_the_parent_is_one_of_the_child_too(library):
     assert found["library.audiobook.delete"].changes["speaker"] == ["Ana", None]
 
 
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda: Audiobook.objects.get().delete(),
+        lambda: Audiobook.objects.defer("title", "speaker").get().delete(),
+        lambda: Audiobook.objects.only("pk").get().delete(),
+        lambda: Audiobook.objects.all().delete(),
+        lambda: Book.objects.get().delete(),
+        lambda: Book.objects.defer("title").get().delete(),
+        lambda: Book.objects.all().delete(),
+        lambda: ThinBook.objects.get().delete(),
+        lambda: ThinBook.objects.all().delete(),
+    ],
+    ids=[
+        "the child",
+        "the child, in part loaded",
+        "the child, by its key",
+        "children",
+        "the parent",
+        "the parent, in part loaded",
+        "parents",
+        "a proxy of the parent",
+        "proxies of the parent",
+    ],
+)
+def test_a_deletion_is_recorded_once_for_each_table_with_all_values(library, delete):
+    Audiobook.objects.create(title="Tea", speaker="Ana", price="1.00")
+    library.forget()
+    delete()
+    rows = sorted(library.read(), key=lambda each: each.action)
+    assert [(each.action, each.target.object_repr) for each in rows] == [
+        ("library.audiobook.delete", "Tea"),
+        ("library.book.delete", "Tea"),
+    ]
+    for each in rows:
+        assert (each.changes["title"], each.changes["price"]) == (["Tea", None], ["1.00", None])
+    assert rows[0].changes["speaker"] == ["Ana", None]
+
+
+def test_a_child_that_is_deleted_is_not_its_own_cause(library):
+    Audiobook.objects.create(title="Tea", speaker="Ana")
+    library.forget()
+    Audiobook.objects.all().delete()
+    assert [each.extra for each in library.read()] == [None, None]
+
+
+def test_a_child_that_is_deleted_without_its_parent(library):
+    audio = Audiobook.objects.create(title="Tea", speaker="Ana")
+    library.forget()
+    audio.delete(keep_parents=True)
+    assert [action for action, _ in library.changes()] == ["library.audiobook.delete"]
+
+
+def test_a_relation_of_a_parent_is_no_change_of_children_that_are_not_there(library, book):
+    book.genres.add(Genre.objects.create(name="Crime"))
+    book.similar.add(book)
+    assert {each.target.model for each in library.read()} == {"library.book", "library.genre"}
+
+
 def test_many_to_many_of_a_parent_and_of_a_proxy(library):
     crime = Genre.objects.create(name="Crime")
     audio = Audiobook.objects.create(title="Tea", speaker="Ana")
@@ -851,6 +920,59 @@ def test_a_through_model_of_its_own_records_its_rows_and_the_members(library):
     club.members.add(author, through_defaults={"since": NOON})
     (membership,) = (each for each in library.read() if each.target.model == "library.club")
     assert membership.changes["members"]["added"] == [{"value": author.pk, "label": "Käthe"}]
+
+
+JOIN = {
+    "made": lambda club, author: Membership.objects.create(club=club, author=author),
+    "added": lambda club, author: club.members.add(author),
+    "set": lambda club, author: author.clubs.set([club]),
+    "bulk": lambda club, author: tracked(Membership).bulk_create(
+        [Membership(club=club, author=author)]
+    ),
+}
+LEAVE = {
+    "deleted": lambda club, author: Membership.objects.get().delete(),
+    "deleted in a queryset": lambda club, author: Membership.objects.all().delete(),
+    "removed": lambda club, author: club.members.remove(author),
+    "cleared": lambda club, author: author.clubs.clear(),
+}
+orders = pytest.mark.parametrize(
+    "models", [(Club, Membership), (Membership, Club)], ids=["club first", "club last"]
+)
+
+
+@orders
+@pytest.mark.parametrize("join", JOIN.values(), ids=JOIN)
+def test_a_row_of_a_through_model_is_made_as_an_object_and_as_a_member(
+    registered, activities, models, join
+):
+    for model in models:
+        registered(model)
+    club, author = Club.objects.create(name="Readers"), Author.objects.create(name="Käthe")
+    activities.clear()
+    join(club, author)
+    assert sorted(each.action for each in activities) == [
+        "library.club.update",
+        "library.membership.create",
+    ]
+
+
+@orders
+@pytest.mark.parametrize("leave", LEAVE.values(), ids=LEAVE)
+def test_a_row_of_a_through_model_is_gone_as_an_object_and_as_a_member(
+    registered, activities, models, leave
+):
+    for model in models:
+        registered(model)
+    club, author = Club.objects.create(name="Readers"), Author.objects.create(name="Käthe")
+    with suppress():
+        club.members.add(author)
+    activities.clear()
+    leave(club, author)
+    assert sorted(each.action for each in activities) == [
+        "library.club.update",
+        "library.membership.delete",
+    ]
 
 
 def test_a_member_that_is_made_through_the_relation(library, book):
@@ -991,9 +1113,9 @@ def test_a_bulk_operation_above_the_limit_is_one_summary(registered, activities)
     tracked(Shelf).delete()
     rows = [each for each in activities if each.source == "model"]
     assert [(each.extra["verb"], each.extra["count"]) for each in rows] == [
-        ("create", 4),
-        ("update", 4),
-        ("delete", 4),
+        ("INSERT", 4),
+        ("UPDATE", 4),
+        ("DELETE", 4),
     ]
     assert all(each.target is None for each in rows)
 
