@@ -2,8 +2,12 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib import import_module
+from importlib.util import find_spec
+from random import Random
 
 import pytest
+from django.utils import timezone
 
 from tests.library.models import (
     Audiobook,
@@ -218,3 +222,29 @@ def test_no_row_is_without_a_change(life):
             else:
                 assert change["added"] or change["removed"], explain(life, 0, describe(row))
             assert name not in {"changed_at", "door_pin"}
+
+
+@pytest.mark.skipif(find_spec("trackmate.history") is None, reason="there is no trackmate.history")
+@lives
+def test_the_state_at_each_earlier_time_is_what_was_in_the_tables_then(life):
+    as_of, random = import_module("trackmate.history").as_of, Random(0)
+    then, seen = [], set()
+    for _ in range(30):
+        life.step()
+        now = tables()
+        then.append((timezone.now(), len(life.done), now))
+        seen |= {(label, key) for label, table in now.items() for key in table}
+    for moment, end, stored in then:
+        for label, key in random.sample(sorted(seen), min(12, len(seen))):
+            expected = stored[label].get(key)
+            found = as_of((LABELS[label], key), moment)
+            if found is not None:
+                found = {name: plain_past(found.get(name)) for name in expected or found}
+            assert found == expected, explain(life, 0, f"at step {end}: {label} {key}")
+
+
+def plain_past(value):
+    """Return a value of an earlier state like those of tables."""
+    if isinstance(value, list) and all(hasattr(each, "key") for each in value):
+        return {each.key for each in value}
+    return plain(value.key if hasattr(value, "key") else value)
