@@ -5,7 +5,9 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+import pghistory
 import pytest
+from auditlog.diff import mask_str
 from auditlog.models import LogEntry
 from django.core.management import call_command
 from django.db import connection, models, transaction
@@ -147,3 +149,20 @@ ways = [
 @pytest.mark.parametrize(("name", "act"), ways, ids=[each.__name__ for _name, each in ways])
 def test_the_page_says_what_each_package_sees(book, tmp_path, name, act):
     assert seen(act, book, tmp_path) == table()[name]
+
+
+def test_auditlog_names_all_there_are_when_a_field_is_cleared(book):
+    crime = Genre.objects.get()
+    book.genres.add(crime)
+    Genre.objects.create(name="Poems")
+    book.genres.clear()
+    assert LogEntry.objects.first().changes["genres"]["objects"] == ["Crime", "Poems"]
+
+
+def test_auditlog_keeps_a_half_of_a_masked_value():
+    assert mask_str("DE02120300000000202051") == "***********00000202051"
+
+
+def test_pghistory_tracks_no_deletion_unless_told_so():
+    event_model = pghistory.create_event_model(Author, abstract=True)
+    assert [each.label for each in event_model.pgh_trackers] == ["insert", "update"]
