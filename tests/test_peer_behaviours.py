@@ -784,11 +784,13 @@ def test_a_child_that_is_deleted_is_not_its_own_cause(library):
     assert [each.extra for each in library.read()] == [None, None]
 
 
-def test_a_child_that_is_deleted_without_its_parent(library):
-    audio = Audiobook.objects.create(title="Tea", speaker="Ana")
+def test_a_child_that_is_deleted_without_its_parent(library, book):
+    audio = Audiobook.objects.create(title="Rum", speaker="Ana")
+    audio.similar.add(book)
     library.forget()
     audio.delete(keep_parents=True)
     assert [action for action, _ in library.changes()] == ["library.audiobook.delete"]
+    assert book.similar.exists()
 
 
 def test_a_relation_of_a_parent_is_no_change_of_children_that_are_not_there(library, book):

@@ -2,8 +2,6 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from importlib import import_module
-from importlib.util import find_spec
 from random import Random
 
 import pytest
@@ -22,6 +20,7 @@ from tests.library.models import (
     Shelf,
 )
 from tests.library.random_life import Life
+from trackmate.history import as_of
 from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -224,11 +223,9 @@ def test_no_row_is_without_a_change(life):
             assert name not in {"changed_at", "door_pin"}
 
 
-@pytest.mark.skipif(find_spec("trackmate.history") is None, reason="there is no trackmate.history")
 @lives
 def test_the_state_at_each_earlier_time_is_what_was_in_the_tables_then(life):
-    as_of, random = import_module("trackmate.history").as_of, Random(0)
-    then, seen = [], set()
+    random, then, seen = Random(0), [], set()
     for _ in range(30):
         life.step()
         now = tables()
