@@ -42,6 +42,7 @@ test-packages: .venv-packages/installed ## Run the tests beside other packages
 	.venv-packages/bin/python -m pytest $(COVER) -W ignore -n auto --ds=tests.packages.settings tests/packages
 	.venv-packages/bin/python -m pytest $(COVER) -W ignore -n 1 --ds=tests.tenants.settings tests/tenants
 	.venv-packages/bin/python -m pytest $(COVER) -W ignore --ds=tests.wagtail.settings tests/wagtail
+	.venv-packages/bin/python -m pytest $(COVER) -W ignore --ds=tests.peers.settings tests/peers
 
 test-graphene: .venv-graphene/installed ## Run the tests beside graphene-django
 	.venv-graphene/bin/python -m pytest $(COVER) -W ignore --ds=tests.graphene.settings tests/graphene

@@ -85,7 +85,7 @@ def _without_skip(report):
 # Projects of their own, with settings of their own.
 collect_ignore = [
     str(Path(__file__).parent / name)
-    for name in ("graphene", "packages", "tenants", "wagtail")
+    for name in ("graphene", "packages", "peers", "tenants", "wagtail")
     if f"tests.{name}.urls" != settings.ROOT_URLCONF
 ]
 
