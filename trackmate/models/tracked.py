@@ -23,6 +23,8 @@ class TrackedQuerySet(models.QuerySet[Row]):
     ...     objects = TrackedManager()
     """
 
+    records_bulk = True
+
     def update(self, **kwargs: Any) -> int:
         """Update the objects and record what that changes."""
         return int(self._recorded("update", super().update, **kwargs))

@@ -7,7 +7,7 @@ activity of its own; more than that become one summary.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -27,6 +27,7 @@ from trackmate.capture.model_changes.columns.rows import (
 )
 from trackmate.capture.model_changes.columns.values import is_expression, is_same, serialize_value
 from trackmate.capture.model_changes.filters import describe_queryset
+from trackmate.capture.model_changes.links import linking_fields, record_link_of
 from trackmate.capture.model_changes.recording import describe_part, record_change, together
 from trackmate.capture.model_changes.saves import Difference, Save, describe_changes
 from trackmate.capture.model_changes.statements import recorded, statements_of
@@ -152,13 +153,15 @@ class Bulk:
                 target = describe_part(part, instance)
                 record_change(part.registration, "update", target, changes, using=self.using)
 
-    def record_create(self, instance: Model, stored: Model) -> None:
-        """Record a new object, and remember its row."""
+    def record_create(self, instance: Model, stored: Model, *, is_member: bool = False) -> None:
+        """Record a new object, and remember its row; `is_member` if its links are recorded."""
         save = Save(stored, self.plan, self.using, None, created=True, parents=(), is_raw=False)
         differences = save.compare(self.plan.columns)
         save.record(differences)
         save.remember(differences)
         remember_row(instance, remembered_row(stored), self.using)
+        if not is_member:
+            record_link_of(stored, "added", self.using)
 
     def summarize(
         self, verb: str, statement: str, count: Any, sample: Iterable[Model], **extra: Any
@@ -360,6 +363,30 @@ class BulkCreate(Bulk):
             column.attname not in values or is_expression(values[column.attname])
             for column in self.plan.columns
         )
+
+
+@never_raise
+def after_members_added(
+    *,
+    sender: type[Model],
+    instance: Model,
+    action: str,
+    reverse: bool,
+    pk_set: Collection[Any] | None,
+    using: str,
+    **_kwargs: Any,
+) -> None:
+    """Record the objects of a through model that `add()` and `set()` make, without signals."""
+    plan, fields = plan_for(sender), linking_fields(sender)
+    is_recorded = hasattr(sender._default_manager.all(), "records_bulk")
+    if action != "post_add" or plan is None or fields is None or is_recorded or not is_recording():
+        return
+    near, far = reversed(fields) if reverse else fields
+    added = Q(**{near.name: instance.pk, f"{far.name}__in": pk_set})
+    bulk = Bulk(sender._default_manager.all(), plan, using)
+    with together(using):
+        for each in bulk.read(added):
+            bulk.record_create(each, each, is_member=True)
 
 
 OPERATIONS: dict[str, type[Bulk]] = {

@@ -17,6 +17,7 @@ from trackmate.capture.model_changes.columns.rows import UNKNOWN
 from trackmate.capture.model_changes.columns.values import IMMUTABLE, Reference, reference
 from trackmate.capture.model_changes.links import (
     Link,
+    existing_owners,
     links_of,
     links_through,
     links_to,
@@ -27,7 +28,7 @@ from trackmate.capture.model_changes.recording import describe_part, record_chan
 from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import call_at_end, hold, release
+from trackmate.db.transactions import Commitment, call_at_end, hold, release
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
 
@@ -64,6 +65,8 @@ class Deletion:
     """Objects of which it has not been read yet what points to them."""
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many changes it makes, by model and verb."""
+    recorded: dict[tuple[type[Model], Any], Commitment] = field(default_factory=dict)
+    """The objects whose deletion has been recorded."""
     left: int = 0
     """Objects of registered models that are about to be deleted."""
     members: dict[tuple[type[Model], Any], dict[str, list[Reference]]] = field(default_factory=dict)
@@ -96,9 +99,9 @@ class Deletion:
             self._read_unknown(unread)
             by_model: dict[type[Model], list[Model]] = {}
             for each in unread:
-                for model in _models_of(type(each)):
-                    by_model.setdefault(model, []).append(each)
+                by_model.setdefault(_concrete(type(each)), []).append(each)
             for model, instances in by_model.items():
+                # Parents are deleted as objects of their own, or stay.
                 self._read_members(model, [each.pk for each in instances])
                 self._record_dependents(model, instances)
 
@@ -115,7 +118,9 @@ class Deletion:
             }
             for each in unknown:
                 if (found := stored.get(each.pk)) is not None:
-                    self.instances[model, each.pk] = found
+                    self.instances |= dict.fromkeys(
+                        ((one, each.pk) for one in _models_of(model)), found
+                    )
 
     def _read_members(self, model: type[Model], keys: Sequence[Any]) -> None:
         for link in links_of(model):
@@ -185,8 +190,10 @@ class Deletion:
         self._record(registration, "update", target, {foreign_key.name: [old, value]}, cause)
 
     def _record_unlinked(self, link: Link, keys: Sequence[Any]) -> None:
-        for owner, other in link.read(self.using, keys, by_other=True):
-            if (link.model, owner) not in self.instances:
+        pairs = link.read(self.using, keys, by_other=True)
+        owners = existing_owners(link, {owner for owner, _other in pairs}, self.using)
+        for owner, other in pairs:
+            if owner in owners and (link.model, owner) not in self.instances:
                 cause = _describe(self.instances.get((link.other_model, other)))
                 record_links(link, owner, [other], "removed", using=self.using, cause=cause)
 
@@ -201,6 +208,11 @@ class Deletion:
         plan = plan_for(type(instance))
         if plan is None or not is_recording():
             return
+        earlier = self.recorded.get((plan.model, instance.pk))
+        if earlier is not None and earlier.is_kept:
+            # Django deletes a proxy and its model, which are one row.
+            return
+        self.recorded[plan.model, instance.pk] = Commitment(self.using)
         stored = self.instances.get((plan.model, instance.pk), instance)
         self.name_relations(stored)
         cause = self.cause_of(instance)
@@ -305,7 +317,12 @@ def _models_of(model: type[Model]) -> list[type[Model]]:
 
 
 def _foreign_keys(model: type[Model]) -> list[ForeignKey[Any, Any]]:
-    return [each for each in model._meta.concrete_fields if isinstance(each, ForeignKey)]
+    """Return those to other objects: one to a parent is to the same."""
+    return [
+        each
+        for each in model._meta.concrete_fields
+        if isinstance(each, ForeignKey) and not each.remote_field.parent_link
+    ]
 
 
 def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:

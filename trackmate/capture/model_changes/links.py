@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.apps import apps
 from django.db.models import ForeignKey, ManyToManyField, Model
 
 from trackmate.capture.model_changes.columns.values import Reference
@@ -106,6 +107,15 @@ def _foreign_keys(field: Any) -> tuple[Any, Any]:
     )
 
 
+def linking_fields(through: type[Model]) -> tuple[Any, Any] | None:
+    """Return the foreign keys of a through model to both sides, or None if it is not one."""
+    for model in apps.get_models():
+        for field in model._meta.local_many_to_many:
+            if _through(field) is through:
+                return _foreign_keys(field)
+    return None
+
+
 def links_through(through: type[Model]) -> list[Link]:
     """Return the recorded sides of a relation."""
     return [each for each in all_links() if each.through is through]
@@ -136,7 +146,9 @@ def on_m2m_changed(
     if not is_recording() or action not in ("post_add", "pre_remove", "pre_clear"):
         return
     links = links_through(sender)
-    if not links:
+    is_object = not sender._meta.auto_created
+    if not links or (is_object and action != "post_add"):
+        # Django deletes rows that are objects as such, with their signals.
         return
     pairs = [(instance.pk, key) for key in pk_set or ()]
     if action != "post_add":
@@ -166,14 +178,26 @@ def record_pairs(
 ) -> None:
     """Record the pairs (source, target) that a relation has got or lost, "added" or "removed"."""
     for link in links:
-        found = pairs if link.is_forward else [(owner, other) for other, owner in pairs]
+        found = list(pairs) if link.is_forward else [(owner, other) for other, owner in pairs]
         if link.is_symmetrical:
             found = list(dict.fromkeys([*found, *((other, owner) for owner, other in found)]))
         others: dict[Any, list[Any]] = {}
         for owner, other in found:
             others.setdefault(owner, []).append(other)
+        owners = existing_owners(link, others.keys(), using)
         for owner, keys in others.items():
-            record_links(link, owner, keys, name, using=using, instance=instance, cause=cause)
+            if owner in owners:
+                record_links(link, owner, keys, name, using=using, instance=instance, cause=cause)
+
+
+def existing_owners(link: Link, owners: Collection[Any], using: str) -> set[Any]:
+    """Return the owners that are objects of the registered model: a child inherits the fields of
+    its parent, but not each object of the parent is one of the child."""
+    related: Any = link.owner.related_model
+    if not owners or (related._meta.concrete_model or related) is link.model:
+        return set(owners)
+    rows = link.model._base_manager.using(using).filter(pk__in=owners).order_by()
+    return set(rows.values_list("pk", flat=True))
 
 
 def record_links(
@@ -205,23 +229,24 @@ def record_links(
 def after_through_save(*, instance: Model, created: bool, using: str, **_kwargs: Any) -> None:
     """Record a link that was made as an object of a through model."""
     if created and is_recording():
-        _record_through(instance, "added", using)
+        record_link_of(instance, "added", using)
 
 
 def record_through_delete(instance: Model, using: str, cause: str, gone: Collection[Any]) -> None:
     """Record a link that was deleted as an object, unless the side that had it is gone as well."""
     for link in links_through(type(instance)):
         if (link.model, getattr(instance, link.owner.attname)) not in gone:
-            _record_through(instance, "removed", using, cause, [link])
+            record_link_of(instance, "removed", using, cause, [link])
 
 
-def _record_through(
+def record_link_of(
     instance: Model,
     name: str,
     using: str,
     cause: str = "",
     links: Sequence[Link] | None = None,
 ) -> None:
+    """Record what an object of a through model links."""
     for link in links_through(type(instance)) if links is None else links:
         owner = getattr(instance, link.owner.attname)
         other = getattr(instance, link.other.attname)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 from django.apps import apps
@@ -144,8 +145,10 @@ def connect(registration: Registration) -> None:
         if registration.options.guarantee == "transaction":
             undo.append(hold_transactions(model))
     for signal, receiver, sender in _receivers(registration):
-        signal.connect(receiver, sender=sender, dispatch_uid=_UID)
-        undo.append(lambda s=signal, m=sender: s.disconnect(sender=m, dispatch_uid=_UID))  # type: ignore[misc]
+        # A model can be registered, and link two that are.
+        uid = f"{_UID}.{receiver.__qualname__}"
+        signal.connect(receiver, sender=sender, dispatch_uid=uid)
+        undo.append(partial(signal.disconnect, sender=sender, dispatch_uid=uid))
     for table in _tables(registration):
         _watch_table(table, registration, undo)
 
@@ -178,6 +181,8 @@ def _receivers(registration: Registration) -> Iterator[tuple[Any, Callable[..., 
             yield pre_delete, deletions.before_delete, each
     for related in _deleted_first(registration):
         yield pre_delete, deletions.before_delete, related
+    if links.linking_fields(model) is not None:
+        yield m2m_changed, bulk.after_members_added, model
     for link in links.all_links():
         if link.registration is registration:
             yield from _link_receivers(link)

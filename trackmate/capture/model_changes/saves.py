@@ -225,7 +225,11 @@ class Save:
         }
         if differences and not self.created:
             # What Django has not read again may be out of date.
-            unread |= {each.index: each for each in self.plan.generated if each.index not in listed}
+            unread |= {
+                each.index: each
+                for each in self.plan.generated
+                if each.index not in listed and self.old(each) is not UNKNOWN
+            }
         if not unread:
             return differences
         columns = list(unread.values())

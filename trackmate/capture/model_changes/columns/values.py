@@ -73,6 +73,8 @@ def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = Fals
     """Return True if a field that holds `old` would hold the same if `new` was saved."""
     if old is new:
         return True
+    if isinstance(field, JSONField):
+        return _is_same_json(field, old, new)
     if type(old) is type(new) and (is_plain or old == new):
         return bool(old == new)
     try:
@@ -85,8 +87,6 @@ def _comparable(field: Field[Any, Any], value: Any) -> Any:
     value = as_stored(value)
     if isinstance(field, FileField):
         return value or ""
-    if isinstance(field, JSONField):
-        return _parsed_json(field, value)
     if isinstance(value, datetime) and settings.USE_TZ and is_naive(value):
         # As Django does, which has already warned about it.
         return make_aware(value, get_default_timezone())
@@ -100,6 +100,15 @@ def _comparable(field: Field[Any, Any], value: Any) -> Any:
 
 _EMPTY_IS_NULL = frozenset({"GenericIPAddressField", "IPAddressField"})
 """The fields that store NULL for an empty text."""
+
+
+def _is_same_json(field: JSONField, old: Any, new: Any) -> bool:
+    # As text: `true` and 1 are equal in Python.
+    try:
+        old, new = (json.dumps(each, cls=field.encoder, sort_keys=True) for each in (old, new))
+    except (TypeError, ValueError):
+        return False
+    return bool(old == new)
 
 
 def _parsed_json(field: JSONField, value: Any) -> Any:
