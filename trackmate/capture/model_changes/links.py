@@ -18,6 +18,7 @@ from trackmate.capture.model_changes.recording import (
 )
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
+from trackmate.triggers.installed import has_triggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def on_m2m_changed(
     """Record what a relation gets, after it is there, and what it loses, before it is gone."""
     if not is_recording() or action not in ("post_add", "pre_remove", "pre_clear"):
         return
-    links = links_through(sender)
+    links = [each for each in links_through(sender) if not has_triggers(each.registration, using)]
     if not links:
         return
     pairs = [(instance.pk, key) for key in pk_set or ()]

@@ -25,6 +25,7 @@ from trackmate.capture.model_changes.columns.rows import watch_rows
 from trackmate.capture.model_changes.finishing import finish_changes
 from trackmate.capture.model_changes.guarantees import hold_transactions
 from trackmate.capture.model_changes.statements import (
+    cascading_tables,
     statements_of,
     watched_tables,
     write_listeners,
@@ -147,11 +148,19 @@ def connect(registration: Registration) -> None:
         signal.connect(receiver, sender=sender, dispatch_uid=_UID)
         undo.append(lambda s=signal, m=sender: s.disconnect(sender=m, dispatch_uid=_UID))  # type: ignore[misc]
     for table in _tables(registration):
-        _watch_table(table, registration, undo)
+        _watch_table(watched_tables, table, registration, undo)
+    if registration.options.triggers:
+        for table in _cascading_tables(model):
+            _watch_table(cascading_tables, table, registration, undo)
 
 
-def _watch_table(table: str, registration: Registration, undo: list[Callable[[], None]]) -> None:
-    listed = watched_tables.setdefault(table, [])
+def _watch_table(
+    tables: dict[str, list[Any]],
+    table: str,
+    registration: Registration,
+    undo: list[Callable[[], None]],
+) -> None:
+    listed = tables.setdefault(table, [])
     if registration in listed:
         return
     listed.append(registration)
@@ -160,7 +169,7 @@ def _watch_table(table: str, registration: Registration, undo: list[Callable[[],
         if registration in listed:
             listed.remove(registration)
         if not listed:
-            watched_tables.pop(table, None)
+            tables.pop(table, None)
 
     undo.append(end)
 
@@ -218,6 +227,19 @@ def _tables(registration: Registration) -> Iterator[str]:
     for link in links.all_links():
         if link.registration is registration:
             yield link.through._meta.db_table
+
+
+def _cascading_tables(model: type[Model]) -> Iterator[str]:
+    """Yield the tables in which a deletion lets the database itself change objects of a model."""
+    found = [model]
+    for each in found:
+        for field in each._meta.concrete_fields:
+            related: Any = field.related_model
+            if not isinstance(field, ForeignKey) or related in found:
+                continue
+            if field.remote_field.on_delete in _BY_DATABASE:
+                found.append(related)
+                yield related._meta.db_table
 
 
 def install() -> None:
