@@ -18,12 +18,10 @@ from django.utils import translation
 
 from trackmate.activity import as_plain_str
 from trackmate.db.transactions import QueryNotAllowedError, no_queries
-from trackmate.redaction.known_secrets import MASK
-from trackmate.redaction.sanitizer import MAX_TOTAL
-from trackmate.redaction.text import MARKER, MAX_TEXT, REPLACEMENT
 from trackmate.registry import Registration
+from trackmate.triggers.conversions import MASKED, Place
 from trackmate.triggers.names import literal, quote
-from trackmate.triggers.secrets import holds_secret, is_secret_name
+from trackmate.triggers.secrets import is_secret_name
 
 MAX_CHOICES = 200
 """Labels that one function contains."""
@@ -40,15 +38,7 @@ _COMPARABLE = frozenset(
 """The types whose `=` means that two values are the same. Others are compared as text, since theirs
 ignores case (citext), compares boxes (geometry) or does not exist (json)."""
 
-_MASK, _EMPTY = literal(json.dumps(MASK)), literal(json.dumps(""))
-
-_NUMBERS = frozenset({"boolean", "smallint", "integer", "bigint"})
-_DOCUMENTS = frozenset({"json", "jsonb", "hstore"})
-
-# As `redaction.text` has them. PostgreSQL's texts have neither NUL nor surrogates.
-_UNCLEAN = (
-    r"[\u0001-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
+_EMPTY = literal(json.dumps(""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +51,7 @@ class Column:
     type: str
     """Its type without modifiers, such as "numeric"."""
     field: Field[Any, Any]
+    place: Place
     is_masked: bool
     """Whether its values are masked, whatever they are."""
     is_secret: bool
@@ -69,14 +60,15 @@ class Column:
     """Whether a change of it alone is none: a time that each save sets."""
 
     @classmethod
-    def of(cls, field: Field[Any, Any], registration: Registration, connection: Any) -> Column:
+    def of(cls, field: Field[Any, Any], registration: Registration, place: Place) -> Column:
         """Return the column of a recorded field."""
         options, column = registration.options, name_of(field)
         return cls(
             name=field.name,
             column=column,
-            type=type_of(field, connection),
+            type=type_of(field, place.connection),
             field=field,
+            place=place,
             is_masked=field.name in options.mask,
             is_secret=is_secret_name(field.name, column),
             is_silent=_is_silent(field) and field.name not in (options.fields or ()),
@@ -100,7 +92,7 @@ class Column:
         values = [old, new]
         if self.is_secret:
             # With one of them the other is masked, too.
-            texts = [f"CASE WHEN {each} IS NOT NULL THEN {_MASK} END" for each in values]
+            texts = [f"CASE WHEN {each} IS NOT NULL THEN {MASKED} END" for each in values]
         else:
             texts = [self.to_json(each) for each in values]
         return " || ',' || ".join(f"coalesce({each}, 'null')" for each in texts)
@@ -108,13 +100,13 @@ class Column:
     def to_json(self, value: str) -> str:
         """Return SQL for the JSON text of a value, or NULL for none."""
         if self.is_masked:
-            return f"CASE WHEN {value} IS NOT NULL THEN {_MASK} END"
+            return f"CASE WHEN {value} IS NOT NULL THEN {MASKED} END"
         if self.is_secret:
             return (
                 f"CASE WHEN {value}::text = '' THEN {_EMPTY}"
-                f" WHEN {value} IS NOT NULL THEN {_MASK} END"
+                f" WHEN {value} IS NOT NULL THEN {MASKED} END"
             )
-        text = _json_of(self.type, value)
+        text = _json_of(self.type, value, self.place)
         if isinstance(self.field, FileField):
             return f"CASE WHEN {value} <> '' THEN {text} END"
         if isinstance(self.field, ForeignKey):
@@ -137,13 +129,13 @@ def type_of(field: Field[Any, Any], connection: Any) -> str:
     return " ".join(_MODIFIERS.sub("", field.db_type(connection) or "text").split())
 
 
-def key_as_text(field: Field[Any, Any], value: str, connection: Any) -> str:
+def key_as_text(field: Field[Any, Any], value: str, place: Place) -> str:
     """Return SQL for a primary key as `ActivityLog.object_id` has it."""
-    kind = type_of(field, connection)
+    kind = type_of(field, place.connection)
     if kind in {"date", "inet", "bytea"}:
-        return f"({_json_of(kind, value)}::jsonb #>> '{{}}')"
+        return f"({_json_of(kind, value, place)}::jsonb #>> '{{}}')"
     if kind == "timestamp with time zone":
-        return f"replace({_json_of(kind, value)}::jsonb #>> '{{}}', 'T', ' ')"
+        return f"replace({_json_of(kind, value, place)}::jsonb #>> '{{}}', 'T', ' ')"
     return f"{value}::text"
 
 
@@ -172,83 +164,31 @@ def _as_text(value: str | int) -> str:
     return str(value).lower() if isinstance(value, bool) else as_plain_str(value)
 
 
-def _json_of(kind: str, value: str) -> str:
+def _json_of(kind: str, value: str, place: Place) -> str:
     """Return SQL for the JSON text of a value of a type."""
-    if kind in _NUMBERS:
-        return f"{value}::text"
-    if kind in _TEXTS_OF:
-        return _TEXTS_OF[kind].format(value)
-    if kind == "timestamp with time zone":
-        return _aware_time(value)
-    if kind == "bytea":
-        return f"to_json({_cut(_BASE64.format(value))})::text"
-    if kind in _DOCUMENTS:
-        return _document(f"{value}::jsonb")
+    if kind in _SIMPLE:
+        return _SIMPLE[kind].format(value)
+    if kind in _CONVERTED:
+        return f"{place.conversion}({value}{_CONVERTED[kind]})"
     if kind.endswith("[]"):
-        return _document(f"to_jsonb({value}{_element_cast(kind)})")
-    return f"to_json({_bounded(f'{value}::text')})::text"
+        # Elements that JSON has as text.
+        cast = "" if kind.removesuffix("[]") in _AS_IN_JSON else "::text[]"
+        return f"{place.conversion}(to_jsonb({value}{cast}))"
+    return f"{place.conversion}({value}::text)"
 
 
-_MICROSECONDS = """CASE WHEN extract(microseconds FROM {0})::bigint % 1000000 <> 0
-    THEN to_char({0}, '.US') ELSE '' END"""
-
-_BASE64 = r"replace(encode({0}, 'base64'), E'\n', '')"
-
-_SPAN = """(SELECT '"' || CASE WHEN us < 0 THEN '-' ELSE '' END || 'P' || abs(us) / 86400000000
-    || 'DT' || lpad((abs(us) / 3600000000 % 24)::text, 2, '0')
-    || 'H' || lpad((abs(us) / 60000000 % 60)::text, 2, '0')
-    || 'M' || lpad((abs(us) / 1000000 % 60)::text, 2, '0')
-    || CASE WHEN us % 1000000 <> 0
-        THEN '.' || lpad((abs(us) % 1000000)::text, 6, '0') ELSE '' END || 'S"'
-    FROM (SELECT (extract(epoch FROM {0}) * 1000000)::bigint AS us) AS _tm_span)"""
-
-_TIMESTAMP = f"""'"' || to_char({{0}}, 'YYYY-MM-DD"T"HH24:MI:SS') || {_MICROSECONDS}"""
-
-_TEXTS_OF = {
-    "real": "to_json({0})::text",
-    "double precision": "to_json({0})::text",
-    "numeric": """'"' || {0}::text || '"'""",
-    "uuid": """'"' || {0}::text || '"'""",
-    "date": "to_json({0})::text",
-    "time": f"""'"' || to_char({{0}}, 'HH24:MI:SS') || {_MICROSECONDS} || '"'""",
-    "timestamp": f"""{_TIMESTAMP} || '"'""",
-    "interval": _SPAN,
+_SIMPLE = {
+    **dict.fromkeys(("boolean", "smallint", "integer", "bigint"), "{0}::text"),
+    **dict.fromkeys(("real", "double precision", "date"), "to_json({0})::text"),
+    **dict.fromkeys(("numeric", "uuid"), """'"' || {0}::text || '"'"""),
     "inet": "to_json(host({0}))::text",
 }
 
+_CONVERTED = {
+    **dict.fromkeys(("timestamp with time zone", "timestamp", "time", "interval", "bytea"), ""),
+    **dict.fromkeys(("json", "jsonb", "hstore"), "::jsonb"),
+}
 
-def _aware_time(value: str) -> str:
-    """Return SQL for a time as Python has it: in UTC, or without `USE_TZ` the local one."""
-    zone, end = ("UTC", "+00:00") if settings.USE_TZ else (settings.TIME_ZONE, "")
-    local = f"({value} AT TIME ZONE {literal(zone)})"
-    return _TIMESTAMP.format(local) + f""" || '{end}"'"""
-
-
-def _element_cast(kind: str) -> str:
-    """Return the cast of an array whose elements JSON has as text."""
-    is_plain = kind.removesuffix("[]") in {*_NUMBERS, "real", "double precision", *_DOCUMENTS}
-    return "" if is_plain else "::text[]"
-
-
-def _document(document: str) -> str:
-    """Return SQL for the text of a JSON document: cut if it is long, masked if it has secrets."""
-    text = f"{document}::text"
-    cut = f"left({text}, {MAX_TEXT}) || '… [' || length({text}) - {MAX_TEXT} || ' more]'"
-    return (
-        f"CASE WHEN {holds_secret(document)} THEN {_MASK}"
-        f" WHEN length({text}) > {MAX_TOTAL} THEN to_json({cut})::text ELSE {text} END"
-    )
-
-
-def _bounded(text: str) -> str:
-    """Return SQL for a text without control characters, cut if it is long."""
-    lines = f"replace({_cut(text)}, E'\\r\\n', E'\\n')"
-    return f"regexp_replace({lines}, {literal(_UNCLEAN)}, {literal(REPLACEMENT)}, 'g')"
-
-
-def _cut(text: str) -> str:
-    """Return SQL for a text that is cut as `truncate()` does it."""
-    return (
-        f"CASE WHEN length({text}) > {MAX_TEXT + MARKER} THEN left({text}, {MAX_TEXT})"
-        f" || '… [' || length({text}) - {MAX_TEXT} || ' more]' ELSE {text} END"
-    )
+_AS_IN_JSON = frozenset(
+    {"boolean", "smallint", "integer", "bigint", "real", "double precision", "json", "jsonb"}
+)

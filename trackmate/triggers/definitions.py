@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from trackmate.models import ActivityLog, Invalidation
 from trackmate.models.rollups import LATE as LATE_SECONDS
 from trackmate.registry import Registration
-from trackmate.triggers.functions import Place, Trigger
+from trackmate.triggers.conversions import Place
+from trackmate.triggers.functions import Trigger
 from trackmate.triggers.names import LATE, MARK, VERBS
 from trackmate.triggers.relations import sides_of
 from trackmate.triggers.tables import ModelTable

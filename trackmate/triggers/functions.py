@@ -13,6 +13,7 @@ from trackmate.enums import ActionType, Source, Status
 from trackmate.models import ActivityLog
 from trackmate.redaction.known_secrets import MASK
 from trackmate.triggers.columns import name_of, type_of
+from trackmate.triggers.conversions import Place
 from trackmate.triggers.names import CONTEXT, HOUR, MARK, literal, quote
 from trackmate.triggers.secrets import is_secret_name
 
@@ -27,15 +28,6 @@ _OF_CONTEXT = frozenset(
     }
 )  # fmt: skip
 """The columns of the log that come from the context."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The tables that a function uses, with their schemas, as SQL."""
-
-    connection: Any
-    log: str
-    content_types: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from trackmate.exceptions import TriggerError
 from trackmate.models import ActivityLog
 from trackmate.registry import Options, Registration, registration_of, registrations
 from trackmate.triggers.columns import type_of
+from trackmate.triggers.conversions import CONVERSION, Place, conversions
 from trackmate.triggers.definitions import late_trigger, triggers_of
-from trackmate.triggers.functions import Place, Trigger
+from trackmate.triggers.functions import Trigger
 from trackmate.triggers.installed import forget_triggers
 from trackmate.triggers.names import PREFIX, VERBS, quote
 from trackmate.triggers.relations import sides_of
@@ -36,6 +37,12 @@ JOIN pg_trigger t ON t.tgrelid = to_regclass(named.quoted)
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
 WHERE starts_with(t.tgname, %s) AND NOT t.tgisinternal ORDER BY c.relname, t.tgname
+"""
+
+_CONVERSIONS_SQL = """
+SELECT format_type(p.proargtypes[0], NULL), p.prosrc
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %s AND p.proname = %s
 """
 
 _TAKE_TRIGGERS = {"r", "p"}
@@ -89,6 +96,9 @@ def install(labels: Collection[str] = ()) -> list[str]:
     if chosen:
         tables[ActivityLog._meta.db_table] = [late_trigger()]
     with transaction.atomic(using=connection.alias):
+        if chosen:
+            schema, _log = _resolve(ActivityLog._meta.db_table, connection)
+            _execute(connection, (each.create(schema) for each in conversions()))
         for table, triggers in tables.items():
             wanted = {each.name for each in triggers}
             _drop(connection, [table], keep=wanted)
@@ -106,6 +116,10 @@ def remove(labels: Collection[str] = ()) -> int:
     tables = _tables_of(models or apps.get_models())
     with transaction.atomic(using=connection.alias):
         dropped = _drop(connection, tables, only=own)
+        if own is None:
+            schema, _log = _resolve(ActivityLog._meta.db_table, connection)
+            names = (quote(schema, CONVERSION) + f"({each.type})" for each in conversions())
+            _execute(connection, (f"DROP FUNCTION IF EXISTS {name}" for name in names))
     forget_triggers()
     return dropped
 
@@ -123,7 +137,8 @@ def check(labels: Collection[str] = ()) -> list[Problem]:
         expected[ActivityLog._meta.db_table] = [late_trigger()]
     tables = _tables_of(models if labels else [*models, *apps.get_models()])
     found = _found(connection, tables)
-    return [
+    outdated = list(_outdated_conversions(connection)) if chosen else []
+    return outdated + [
         problem
         for table in tables
         for problem in _compare(
@@ -144,6 +159,17 @@ def _compare(table: str, expected: Iterable[Trigger], found: Iterable[Found]) ->
             yield Problem(table, trigger.name, "is disabled.")
     for name in there:
         yield Problem(table, name, "is not wanted any more.")
+
+
+def _outdated_conversions(connection: Any) -> Iterator[Problem]:
+    schema, _log = _resolve(ActivityLog._meta.db_table, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_CONVERSIONS_SQL, [schema, CONVERSION])
+        found = dict(cursor.fetchall())
+    for each in conversions():
+        if found.get(each.type) != each.body:
+            problem = "is out of date." if each.type in found else "is missing."
+            yield Problem(schema, f"{CONVERSION}({each.type})", problem)
 
 
 # --- the models
@@ -173,12 +199,14 @@ def _model(label: str) -> type[Model]:
 def _expected(connection: Any) -> Expected:
     """Return the triggers of all registrations. Raise TriggerError for impossible ones."""
     expected: Expected = {}
+    schema, log = _resolve(ActivityLog._meta.db_table, connection)
     for registration in _chosen(()):
         _check_possible(registration.model, connection)
         place = Place(
             connection=connection,
-            log=quote(*_resolve(ActivityLog._meta.db_table, connection)),
+            log=quote(schema, log),
             content_types=quote(*_resolve(ContentType._meta.db_table, connection)),
+            conversion=quote(schema, CONVERSION),
         )
         for trigger in triggers_of(registration, place):
             expected.setdefault(trigger.table, []).append(trigger)

@@ -11,9 +11,9 @@ from django.db.models import Field, ManyToManyRel
 
 from trackmate.registry import Registration
 from trackmate.triggers.columns import Column, key_as_text, name_of, type_of
+from trackmate.triggers.conversions import Place
 from trackmate.triggers.functions import (
     ROWS,
-    Place,
     Trigger,
     for_each_statement,
     function_body,
@@ -66,12 +66,12 @@ class Side:
             for rows, sign in zip(ROWS[statement], (-1, 1), strict=True)
             if rows
         )
-        value = Column.of(self.other, self.registration, place.connection).to_json("other")
+        value = Column.of(self.other, self.registration, place).to_json("other")
         head = literal(f'{json.dumps(self.name)}:{{"added":')
         middle = literal(',"removed":')
         return f"""
         SELECT 'update'::text AS verb,
-            {key_as_text(self.owner, "owner", place.connection)} AS key,
+            {key_as_text(self.owner, "owner", place)} AS key,
             {head} || {_listed(value, "sign > 0")} || {middle} || {_listed(value, "sign < 0")}
                 || '}}' AS changes,
             NULL::jsonb AS extra

@@ -10,9 +10,9 @@ from django.db.models import Field, Model
 
 from trackmate.registry import Registration
 from trackmate.triggers.columns import Column, key_as_text, name_of, type_of
+from trackmate.triggers.conversions import Place
 from trackmate.triggers.functions import (
     ROWS,
-    Place,
     Trigger,
     for_each_statement,
     function_body,
@@ -36,7 +36,7 @@ class ModelTable:
         meta: Any = self.model._meta
         self.table: str = meta.db_table
         self.columns = [
-            Column.of(field, registration, place.connection)
+            Column.of(field, registration, place)
             for field in registration.fields
             # Those that are computed when they are read are in no row.
             if field in meta.local_concrete_fields and getattr(field, "db_persist", True)
@@ -130,8 +130,7 @@ class ModelTable:
 
     def _key(self, row: str) -> str:
         texts = [
-            key_as_text(each, f"{row}.{quote(name_of(each))}", self.place.connection)
-            for each in self.keys
+            key_as_text(each, f"{row}.{quote(name_of(each))}", self.place) for each in self.keys
         ]
         return texts[0] if len(texts) == 1 else f"jsonb_build_array({', '.join(texts)})::text"
 
