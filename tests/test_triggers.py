@@ -809,6 +809,36 @@ def test_nothing_is_left_after_remove(triggered):
         assert cursor.fetchone() == (0,)
 
 
+def test_the_statements_can_be_run_by_somebody_else(registered):
+    registered(Book, triggers=True)
+    out = StringIO()
+    call_command("trackmate_triggers", "install", "--sql", stdout=out)
+    assert "library_book: trackmate_update is missing." in check()
+    execute(out.getvalue())
+    assert check() == []
+
+
+def test_no_model_asks_for_triggers():
+    out = StringIO()
+    call_command("trackmate_triggers", "install", stdout=out)
+    assert out.getvalue() == 'No model is registered with "triggers": True.\n'
+    with pytest.raises(CommandError, match="--sql is for install"):
+        call_command("trackmate_triggers", "check", "--sql")
+
+
+def test_a_conversion_that_was_changed_is_out_of_date(triggered):
+    triggered(Book)
+    execute("DROP FUNCTION trackmate_to_json(bytea)")
+    execute(
+        "CREATE OR REPLACE FUNCTION trackmate_to_json(_tm_value text) RETURNS text LANGUAGE plpgsql"
+        " STABLE STRICT AS 'BEGIN RETURN 1; END'"
+    )
+    assert sorted(check()) == [
+        "public: trackmate_to_json(bytea) is missing.",
+        "public: trackmate_to_json(text) is out of date.",
+    ]
+
+
 def test_without_triggers_capture_records_it(registered):
     registered(Genre, triggers=True)
     Genre.objects.create(name="a")

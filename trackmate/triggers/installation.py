@@ -90,22 +90,32 @@ def install(labels: Collection[str] = ()) -> list[str]:
 
     Raise TriggerError if that is impossible for one of them; then nothing is changed.
     """
-    connection, chosen = _connection(), _chosen(labels)
-    expected = _expected(connection)
-    tables = {table: expected.get(table, []) for table in _tables_of(each.model for each in chosen)}
-    if chosen:
-        tables[ActivityLog._meta.db_table] = [late_trigger()]
+    connection = _connection()
     with transaction.atomic(using=connection.alias):
-        if chosen:
-            schema, _log = _resolve(ActivityLog._meta.db_table, connection)
-            _execute(connection, (each.create(schema) for each in conversions()))
-        for table, triggers in tables.items():
-            wanted = {each.name for each in triggers}
-            _drop(connection, [table], keep=wanted)
-            schema, name = _resolve(table, connection)
-            _execute(connection, (sql for each in triggers for sql in each.create(schema, name)))
+        _execute(connection, statements(labels))
     forget_triggers()
-    return [each.model._meta.label for each in chosen]
+    return [each.model._meta.label for each in _chosen(labels)]
+
+
+def statements(labels: Collection[str] = ()) -> Iterator[str]:
+    """Yield the statements of `install()`."""
+    connection, chosen = _connection(), _chosen(labels)
+    if not chosen:
+        return
+    expected = _expected(connection)
+    schema, log = _resolve(ActivityLog._meta.db_table, connection)
+    for conversion in conversions():
+        yield conversion.create(schema)
+    yield from late_trigger().create(schema, log)
+    for table in _tables_of(each.model for each in chosen):
+        triggers = expected.get(table, [])
+        wanted = {each.name for each in triggers}
+        for found in _found(connection, [table]):
+            if found.name not in wanted:
+                yield from found.drop()
+        schema, name = _resolve(table, connection)
+        for trigger in triggers:
+            yield from trigger.create(schema, name)
 
 
 def remove(labels: Collection[str] = ()) -> int:
@@ -115,13 +125,15 @@ def remove(labels: Collection[str] = ()) -> int:
     own = {each for model in models for each in _names_of(model)} or None
     tables = _tables_of(models or apps.get_models())
     with transaction.atomic(using=connection.alias):
-        dropped = _drop(connection, tables, only=own)
+        found = _found(connection, tables)
+        dropped = [each for each in found if own is None or (each.db_table, each.name) in own]
+        _execute(connection, (sql for each in dropped for sql in each.drop()))
         if own is None:
             schema, _log = _resolve(ActivityLog._meta.db_table, connection)
             names = (quote(schema, CONVERSION) + f"({each.type})" for each in conversions())
             _execute(connection, (f"DROP FUNCTION IF EXISTS {name}" for name in names))
     forget_triggers()
-    return dropped
+    return len(dropped)
 
 
 def check(labels: Collection[str] = ()) -> list[Problem]:
@@ -285,24 +297,6 @@ def _found(connection: Any, tables: list[str]) -> list[Found]:
     with connection.cursor() as cursor:
         cursor.execute(_TRIGGERS_SQL, [tables, quoted, PREFIX])
         return [Found(*row) for row in cursor.fetchall()]
-
-
-def _drop(
-    connection: Any,
-    tables: list[str],
-    *,
-    keep: Collection[str] = (),
-    only: Collection[tuple[str, str]] | None = None,
-) -> int:
-    """Drop the triggers of tables and return their number: all but some, or only those that are
-    named with their tables."""
-    unwanted = [
-        each
-        for each in _found(connection, tables)
-        if each.name not in keep and (only is None or (each.db_table, each.name) in only)
-    ]
-    _execute(connection, (sql for each in unwanted for sql in each.drop()))
-    return len(unwanted)
 
 
 def _execute(connection: Any, statements: Iterable[str]) -> None:

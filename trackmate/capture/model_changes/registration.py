@@ -66,6 +66,7 @@ def register(
     on: Collection[str] = VERBS,
     old: Literal["loaded", "stored"] = "loaded",
     guarantee: Literal["close", "transaction"] = "close",
+    triggers: bool = False,
     renamed: Mapping[str, str] | None = None,
     bulk_limit: int | None = None,
     **more: Any,
@@ -76,8 +77,9 @@ def register(
     that they change. `m2m` names the many-to-many fields (default: those among `fields`), `on` what
     to record: "create", "update", "delete", "m2m". With `old="stored"` each update reads the old
     values from the database; otherwise they are those that the instance was loaded with.
-    `guarantee="transaction"` stores each change within the transaction that makes it. `renamed` has
-    the former names of fields, `bulk_limit` the number of objects from which on a bulk operation
+    `guarantee="transaction"` stores each change within the transaction that makes it. With
+    `triggers` those of the database record its changes, once they are installed. `renamed` has the
+    former names of fields, `bulk_limit` the number of objects from which on a bulk operation
     becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, and for
     trackmate's own.
 
@@ -86,7 +88,7 @@ def register(
     """
     values: dict[str, Any] = {
         "fields": fields, "exclude": exclude, "mask": mask, "m2m": m2m, "on": on, "old": old,
-        "guarantee": guarantee, "renamed": renamed or {}, **more,
+        "guarantee": guarantee, "triggers": triggers, "renamed": renamed or {}, **more,
     }  # fmt: skip
     if bulk_limit is not None:
         values["bulk_limit"] = bulk_limit
