@@ -42,7 +42,7 @@ _EMPTY = literal(json.dumps(""))
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TriggerColumn:
     """A recorded column of a table."""
 
     name: str
@@ -60,7 +60,7 @@ class Column:
     """Whether a change of it alone is none: a time that each save sets."""
 
     @classmethod
-    def of(cls, field: Field[Any, Any], registration: Registration, place: Place) -> Column:
+    def of(cls, field: Field[Any, Any], registration: Registration, place: Place) -> TriggerColumn:
         """Return the column of a recorded field."""
         options, column = registration.options, name_of(field)
         return cls(

@@ -37,7 +37,7 @@ def literal(text: str) -> str:
     return f"E'{quoted}'".replace("\\", "\\\\") if "\\" in quoted else f"'{quoted}'"
 
 
-def shorten(name: str) -> str:
+def fit_name(name: str) -> str:
     """Return a name as it is, or with a hash in place of its end if it is too long."""
     if len(name.encode()) <= MAX_BYTES:
         return name

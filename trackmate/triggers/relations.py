@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Field, ManyToManyRel
 
 from trackmate.registry import Registration
-from trackmate.triggers.columns import Column, key_as_text, name_of, type_of
+from trackmate.triggers.columns import TriggerColumn, key_as_text, name_of, type_of
 from trackmate.triggers.conversions import Place
 from trackmate.triggers.functions import (
     ROWS,
@@ -19,7 +19,7 @@ from trackmate.triggers.functions import (
     function_body,
     present_rows,
 )
-from trackmate.triggers.names import PREFIX, literal, quote, shorten
+from trackmate.triggers.names import PREFIX, fit_name, literal, quote
 
 MAX_TARGETS = 1_000
 """Objects that one change lists."""
@@ -40,7 +40,7 @@ class Side:
 
     def trigger_name(self, statement: str) -> str:
         """Return the name of the trigger for INSERT, UPDATE or DELETE."""
-        return shorten(f"{PREFIX}m2m_{statement}_{self.name}")
+        return fit_name(f"{PREFIX}m2m_{statement}_{self.name}")
 
     def trigger(self, statement: str, place: Place) -> Trigger:
         """Return that trigger."""
@@ -50,7 +50,7 @@ class Side:
             name=self.trigger_name(statement),
             event=f"AFTER {statement.upper()}",
             options=for_each_statement(statement),
-            function=shorten(f"{PREFIX}m2m_{statement}_{self.name}_{self.table}"),
+            function=fit_name(f"{PREFIX}m2m_{statement}_{self.name}_{self.table}"),
             body=function_body(self.registration.model, rows, place),
         )
 
@@ -66,7 +66,7 @@ class Side:
             for rows, sign in zip(ROWS[statement], (-1, 1), strict=True)
             if rows
         )
-        value = Column.of(self.other, self.registration, place).to_json("other")
+        value = TriggerColumn.of(self.other, self.registration, place).to_json("other")
         head = literal(f'{json.dumps(self.name)}:{{"added":')
         middle = literal(',"removed":')
         return f"""

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Field, Model
 
 from trackmate.registry import Registration
-from trackmate.triggers.columns import Column, key_as_text, name_of, type_of
+from trackmate.triggers.columns import TriggerColumn, key_as_text, name_of, type_of
 from trackmate.triggers.conversions import Place
 from trackmate.triggers.functions import (
     ROWS,
@@ -18,7 +18,7 @@ from trackmate.triggers.functions import (
     function_body,
     present_rows,
 )
-from trackmate.triggers.names import PREFIX, VERBS, literal, quote, shorten
+from trackmate.triggers.names import PREFIX, VERBS, fit_name, literal, quote
 
 TABLE_NAMES = [f"{PREFIX}{each}" for each in (*VERBS, "truncate")]
 """The names of the triggers that a table can have."""
@@ -36,7 +36,7 @@ class ModelTable:
         meta: Any = self.model._meta
         self.table: str = meta.db_table
         self.columns = [
-            Column.of(field, registration, place)
+            TriggerColumn.of(field, registration, place)
             for field in registration.fields
             # Those that are computed when they are read are in no row.
             if field in meta.local_concrete_fields and getattr(field, "db_persist", True)
@@ -51,7 +51,7 @@ class ModelTable:
             name=f"{PREFIX}{statement}",
             event=f"AFTER {statement.upper()}",
             options=for_each_statement(statement),
-            function=shorten(f"{PREFIX}{statement}_{self.table}"),
+            function=fit_name(f"{PREFIX}{statement}_{self.table}"),
             body=function_body(self.model, rows, self.place),
         )
 
@@ -69,7 +69,7 @@ class ModelTable:
             name=f"{PREFIX}truncate",
             event="AFTER TRUNCATE",
             options="FOR EACH STATEMENT",
-            function=shorten(f"{PREFIX}truncate_{self.table}"),
+            function=fit_name(f"{PREFIX}truncate_{self.table}"),
             body=function_body(self.model, rows, self.place),
         )
 
@@ -113,7 +113,7 @@ class ModelTable:
             AND ({is_changed or "false"} OR o.{first} IS NULL OR n.{first} IS NULL)
     """
 
-    def _difference(self, column: Column) -> str:
+    def _difference(self, column: TriggerColumn) -> str:
         """Return SQL for the JSON text of a column's change, or NULL if there is none."""
         old, new = column.of_row("o"), column.of_row("n")
         name = literal(f"{json.dumps(column.name)}:[")
