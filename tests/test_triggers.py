@@ -318,11 +318,12 @@ def _composed(cursor):
 def test_raw_sql_has_who_did_it(triggered, write):
     triggered(Genre)
     Genre.objects.create(name="a")
-    with bind(actor="cron:nightly", reason="50 % 'off'"), connection.cursor() as cursor:
+    reason = "50 % 'off' \\'; DROP TABLE library_genre; -- $1 %s ä"
+    with bind(actor="cron:nightly", reason=reason), connection.cursor() as cursor:
         write(cursor)
         assert cursor.rowcount == 1
     assert changes() == [{"name": ["a", "b"]}]
-    assert (ROWS.last().actor_label, ROWS.last().reason) == ("cron:nightly", "50 % 'off'")
+    assert (ROWS.last().actor_label, ROWS.last().reason) == ("cron:nightly", reason)
 
 
 def test_a_copy_is_recorded(triggered):
