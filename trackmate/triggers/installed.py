@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from django.db import connections
-from django.db.models import Model
+from django.db import connections, models
+from django.db.models import ForeignKey, Model
 
 from trackmate.registry import Registration
 from trackmate.triggers.names import PREFIX, VERBS
@@ -40,6 +41,28 @@ def has_triggers(registration: Registration, alias: str) -> bool:
             return False
         _found[key] = found
     return found
+
+
+def find_cascading_tables(model: type[Model]) -> Iterator[str]:
+    """Yield the tables in which a deletion lets the database itself change objects of a model."""
+    found = [model]
+    for each in found:
+        for field in each._meta.concrete_fields:
+            related: Any = field.related_model
+            is_followed = (
+                isinstance(field, ForeignKey) and field.remote_field.on_delete in _FOLLOWED
+            )
+            if is_followed and related not in found:
+                found.append(related)
+                yield related._meta.db_table
+
+
+_FOLLOWED = [
+    each
+    for name in ("DO_NOTHING", "DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
+    if (each := getattr(models, name, None)) is not None
+]
+"""What is left to the database when an object that others point to is deleted."""
 
 
 def forget_triggers() -> None:

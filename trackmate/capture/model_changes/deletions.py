@@ -129,6 +129,8 @@ class Deletion:
 
     def _read_members(self, model: type[Model], keys: Sequence[Any]) -> None:
         for link in links_of(model):
+            if has_triggers(link.registration, self.using):
+                continue
             for owner, other in link.read(self.using, keys):
                 members = self.members.setdefault((model, owner), {})
                 members.setdefault(link.name, []).append(link.refer_to(other))

@@ -40,6 +40,7 @@ from trackmate.registry import (
     registrations,
     remove_registration,
 )
+from trackmate.triggers.installed import find_cascading_tables
 
 M = TypeVar("M", bound=type[Model])
 
@@ -152,7 +153,7 @@ def connect(registration: Registration) -> None:
     for table in _tables(registration):
         _watch_table(watched_tables, table, registration, undo)
     if registration.options.triggers:
-        for table in _cascading_tables(model):
+        for table in find_cascading_tables(model):
             _watch_table(cascading_tables, table, registration, undo)
 
 
@@ -229,19 +230,6 @@ def _tables(registration: Registration) -> Iterator[str]:
     for link in links.all_links():
         if link.registration is registration:
             yield link.through._meta.db_table
-
-
-def _cascading_tables(model: type[Model]) -> Iterator[str]:
-    """Yield the tables in which a deletion lets the database itself change objects of a model."""
-    found = [model]
-    for each in found:
-        for field in each._meta.concrete_fields:
-            related: Any = field.related_model
-            if not isinstance(field, ForeignKey) or related in found:
-                continue
-            if field.remote_field.on_delete in _BY_DATABASE:
-                found.append(related)
-                yield related._meta.db_table
 
 
 def install() -> None:
