@@ -19,3 +19,7 @@ class NotStoredError(TrackmateError):
     def __init__(self, stored: int, reason: str) -> None:
         super().__init__(f"{stored} activities were stored, others still wait: {reason}")
         self.stored = stored
+
+
+class TriggerError(TrackmateError):
+    """The triggers of a model cannot be installed, removed or checked."""

@@ -38,6 +38,8 @@ class Options:
     guarantee: Literal["close", "transaction"] = "close"
     """When changes are stored: with the activities of the request, or of the transaction; or at
     once, within the transaction that makes them."""
+    triggers: bool = False
+    """Whether triggers of the database record its changes (PostgreSQL), once they are installed."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Former names of fields, each with the name that it has now."""
     bulk_limit: int = BULK_LIMIT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
@@ -16,6 +17,9 @@ from trackmate.redaction.text import keyed_hash
 
 PREFIX_LENGTHS = {4: 24, 6: 48}
 """Prefix lengths for `IP_MODE="truncated"`, by IP version."""
+
+_REGEX = re.compile(r"[\^$(\\]")
+_ESCAPED = re.compile(r"\\(\W)")
 
 
 def describe_client(request: HttpRequest) -> dict[str, Any]:
@@ -44,6 +48,16 @@ def masked_path(request: HttpRequest, redactor: Redactor) -> str:
         return request.path
     captured = redactor.site.matched(request.path, match)
     return redactor.mask_arguments(request.path, captured, route_words(match))
+
+
+@lru_cache(maxsize=4096)
+def readable_route(route: str) -> str:
+    """Return a URL pattern in the syntax of `path()`, also for those of `re_path()`."""
+    if not _REGEX.search(route):
+        return route
+    from django.contrib.admindocs.views import simplify_regex  # noqa: PLC0415 (rarely needed)
+
+    return _ESCAPED.sub(r"\1", simplify_regex(route)).removeprefix("/") or "/"
 
 
 @never_raise

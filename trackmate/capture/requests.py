@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
@@ -26,7 +24,13 @@ from trackmate.capture.bodies import (
     query_string,
     sent_data,
 )
-from trackmate.capture.clients import apply_ip_mode, client_address, masked_path, parse_ip
+from trackmate.capture.clients import (
+    apply_ip_mode,
+    client_address,
+    masked_path,
+    parse_ip,
+    readable_route,
+)
 from trackmate.capture.login_forms import mask_unknown_accounts
 from trackmate.capture.outcomes import apply_outcome
 from trackmate.capture.reasons import sent_reason
@@ -47,8 +51,6 @@ MAX_ENCODINGS = 40
 """Maximum length of a quoted `Content-Encoding`."""
 MIN_SECRET_HEADER = 8
 """Minimum length of a header value that may be a key."""
-_REGEX = re.compile(r"[\^$(\\]")
-_ESCAPED = re.compile(r"\\(\W)")
 
 
 def describe_request(
@@ -174,16 +176,6 @@ def _extra(scope: Scope, claimed: str) -> dict[str, Any] | None:
     if scope.exception is not None:
         extra["exception"] = describe_exception(scope.exception)
     return extra or None
-
-
-@lru_cache(maxsize=4096)
-def readable_route(route: str) -> str:
-    """Return a URL pattern in the syntax of `path()`, also for those of `re_path()`."""
-    if not _REGEX.search(route):
-        return route
-    from django.contrib.admindocs.views import simplify_regex  # noqa: PLC0415 (rarely needed)
-
-    return _ESCAPED.sub(r"\1", simplify_regex(route)).removeprefix("/") or "/"
 
 
 @never_raise

@@ -131,6 +131,7 @@ def _check_cascades(registration: Registration) -> Iterator[CheckMessage]:
             and field.remote_field.on_delete in followed
             and field.remote_field.on_delete is not None
             and registration_of(related) is None
+            and not registration.options.triggers
         ):
             yield Warning(
                 f"What the database does to {registration.model._meta.label} when it follows "

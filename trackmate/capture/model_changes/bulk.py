@@ -18,7 +18,12 @@ from django.db import transaction
 from django.db.models import Field, Model, Q, QuerySet, UniqueConstraint
 from django.db.models.deletion import Collector
 
-from trackmate.capture.model_changes.columns.plans import Plan, RecordedColumn, plan_for
+from trackmate.capture.model_changes.columns.plans import (
+    Plan,
+    RecordedColumn,
+    is_left_to_triggers,
+    plan_for,
+)
 from trackmate.capture.model_changes.columns.rows import (
     UNKNOWN,
     PartialRow,
@@ -58,7 +63,7 @@ def record_bulk(
     plan = plan_for(model)
     using = _write_alias(queryset)
     is_recorded = statements_of(using).is_recorded or _is_part_of_deletion()
-    if plan is None or is_recorded or not is_recording():
+    if plan is None or is_recorded or not is_recording() or is_left_to_triggers(plan, using):
         return run(*args, **kwargs)
     if operation != "update":
         # It may be an iterator, which can be read only once.

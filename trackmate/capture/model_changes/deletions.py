@@ -12,7 +12,12 @@ from django.db import models
 from django.db.models import Field, ForeignKey, Model
 
 from trackmate.activity import label_of, safe_str
-from trackmate.capture.model_changes.columns.plans import Part, Plan, plan_for
+from trackmate.capture.model_changes.columns.plans import (
+    Part,
+    Plan,
+    is_left_to_triggers,
+    plan_for,
+)
 from trackmate.capture.model_changes.columns.rows import UNKNOWN
 from trackmate.capture.model_changes.columns.values import IMMUTABLE, Reference, reference
 from trackmate.capture.model_changes.links import (
@@ -31,6 +36,7 @@ from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import Commitment, call_at_end, hold, release
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
+from trackmate.triggers.installed import has_triggers
 
 MAX_CAUSES = 50
 """Steps from an object to the one whose deletion has deleted it."""
@@ -110,7 +116,11 @@ class Deletion:
         by_plan: dict[type[Model], list[Model]] = {}
         for each in instances:
             plan = plan_for(type(each))
-            if plan is not None and _is_unknown(each, plan, is_fresh=each is not self.origin):
+            if (
+                plan is not None
+                and not is_left_to_triggers(plan, self.using)
+                and _is_unknown(each, plan, is_fresh=each is not self.origin)
+            ):
                 by_plan.setdefault(plan.model, []).append(each)
         for model, unknown in by_plan.items():
             stored = {
@@ -124,15 +134,20 @@ class Deletion:
 
     def _read_members(self, model: type[Model], keys: Sequence[Any]) -> None:
         for link in links_of(model):
+            if has_triggers(link.registration, self.using):
+                continue
             for owner, other in link.read(self.using, keys):
                 members = self.members.setdefault((model, owner), {})
                 members.setdefault(link.name, []).append(link.refer_to(other))
 
     def _record_dependents(self, model: type[Model], instances: Sequence[Model]) -> None:
         for registration, foreign_key in keys_to(model):
+            is_cascade = foreign_key.remote_field.on_delete is DATABASE_CASCADE
+            if not is_cascade and has_triggers(registration, self.using):
+                continue
             keys = [getattr(each, foreign_key.target_field.attname, None) for each in instances]
             found = self._dependents(registration.model, foreign_key, keys)
-            if foreign_key.remote_field.on_delete is DATABASE_CASCADE:
+            if is_cascade:
                 for each in found:
                     self.add(each)
                     self.record(each)
@@ -140,7 +155,7 @@ class Deletion:
             else:
                 self._record_unset(registration, foreign_key, found)
         for link in links_to(model):
-            if link.through._meta.auto_created:
+            if link.through._meta.auto_created and not has_triggers(link.registration, self.using):
                 self._record_unlinked(link, [each.pk for each in instances])
 
     def _dependents(

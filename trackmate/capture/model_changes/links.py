@@ -19,6 +19,7 @@ from trackmate.capture.model_changes.recording import (
 )
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
+from trackmate.triggers.installed import has_triggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def on_m2m_changed(
     """Record what a relation gets, after it is there, and what it loses, before it is gone."""
     if not is_recording() or action not in ("post_add", "pre_remove", "pre_clear"):
         return
-    links = links_through(sender)
+    links = [each for each in links_through(sender) if not has_triggers(each.registration, using)]
     is_object = not sender._meta.auto_created
     if not links or (is_object and action != "post_add"):
         # Django deletes rows that are objects as such, with their signals.

@@ -19,6 +19,7 @@ from trackmate.db.transactions import hold, release
 from trackmate.enums import ActionType, Source
 from trackmate.pipeline import record_at_once, record_if_kept
 from trackmate.registry import Registration
+from trackmate.triggers.installed import has_triggers
 
 TYPES = {
     "create": ActionType.CREATE.value,
@@ -63,6 +64,8 @@ def record_change(
     extra: dict[str, Any] | None = None,
 ) -> None:
     """Record a change, or a summary of several if there is no object."""
+    if has_triggers(registration, using):
+        return
     activity = Activity.now(
         source=Source.MODEL.value,
         action=f"{label_of(registration.model)}.{verb}",

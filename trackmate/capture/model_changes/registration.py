@@ -26,6 +26,7 @@ from trackmate.capture.model_changes.columns.rows import watch_rows
 from trackmate.capture.model_changes.finishing import finish_changes
 from trackmate.capture.model_changes.guarantees import hold_transactions
 from trackmate.capture.model_changes.statements import (
+    cascading_tables,
     statements_of,
     watched_tables,
     write_listeners,
@@ -40,6 +41,7 @@ from trackmate.registry import (
     registrations,
     remove_registration,
 )
+from trackmate.triggers.installed import find_cascading_tables
 
 M = TypeVar("M", bound=type[Model])
 
@@ -66,6 +68,7 @@ def register(
     on: Collection[str] = VERBS,
     old: Literal["loaded", "stored"] = "loaded",
     guarantee: Literal["close", "transaction"] = "close",
+    triggers: bool = False,
     renamed: Mapping[str, str] | None = None,
     bulk_limit: int | None = None,
     **more: Any,
@@ -76,8 +79,9 @@ def register(
     that they change. `m2m` names the many-to-many fields (default: those among `fields`), `on` what
     to record: "create", "update", "delete", "m2m". With `old="stored"` each update reads the old
     values from the database; otherwise they are those that the instance was loaded with.
-    `guarantee="transaction"` stores each change within the transaction that makes it. `renamed` has
-    the former names of fields, `bulk_limit` the number of objects from which on a bulk operation
+    `guarantee="transaction"` stores each change within the transaction that makes it. With
+    `triggers` those of the database record its changes, once they are installed. `renamed` has the
+    former names of fields, `bulk_limit` the number of objects from which on a bulk operation
     becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, and for
     trackmate's own.
 
@@ -86,7 +90,7 @@ def register(
     """
     values: dict[str, Any] = {
         "fields": fields, "exclude": exclude, "mask": mask, "m2m": m2m, "on": on, "old": old,
-        "guarantee": guarantee, "renamed": renamed or {}, **more,
+        "guarantee": guarantee, "triggers": triggers, "renamed": renamed or {}, **more,
     }  # fmt: skip
     if bulk_limit is not None:
         values["bulk_limit"] = bulk_limit
@@ -150,11 +154,19 @@ def connect(registration: Registration) -> None:
         signal.connect(receiver, sender=sender, dispatch_uid=uid)
         undo.append(partial(signal.disconnect, sender=sender, dispatch_uid=uid))
     for table in _tables(registration):
-        _watch_table(table, registration, undo)
+        _watch_table(watched_tables, table, registration, undo)
+    if registration.options.triggers:
+        for table in find_cascading_tables(model):
+            _watch_table(cascading_tables, table, registration, undo)
 
 
-def _watch_table(table: str, registration: Registration, undo: list[Callable[[], None]]) -> None:
-    listed = watched_tables.setdefault(table, [])
+def _watch_table(
+    tables: dict[str, list[Any]],
+    table: str,
+    registration: Registration,
+    undo: list[Callable[[], None]],
+) -> None:
+    listed = tables.setdefault(table, [])
     if registration in listed:
         return
     listed.append(registration)
@@ -163,7 +175,7 @@ def _watch_table(table: str, registration: Registration, undo: list[Callable[[],
         if registration in listed:
             listed.remove(registration)
         if not listed:
-            watched_tables.pop(table, None)
+            tables.pop(table, None)
 
     undo.append(end)
 

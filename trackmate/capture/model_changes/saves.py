@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 
 from django.db.models import Model
 
-from trackmate.capture.model_changes.columns.plans import Part, Plan, RecordedColumn, plan_for
+from trackmate.capture.model_changes.columns.plans import (
+    Part,
+    Plan,
+    RecordedColumn,
+    is_left_to_triggers,
+    plan_for,
+)
 from trackmate.capture.model_changes.columns.rows import (
     UNKNOWN,
     PartialRow,
@@ -42,7 +48,7 @@ def before_save(
 ) -> None:
     """Find the old values that nothing remembers; they are read if Django sends an UPDATE."""
     plan = plan_for(type(instance))
-    if plan is None:
+    if plan is None or is_left_to_triggers(plan, using):
         return
     row = row_of(instance, plan)
     unknown = _unknown_columns(plan, row, update_fields)
@@ -146,7 +152,7 @@ def after_save(
 ) -> None:
     """Record what a save has changed, and remember the row as it is now."""
     plan = plan_for(type(instance))
-    if plan is None:
+    if plan is None or is_left_to_triggers(plan, using):
         return
     row, parents = _take_row(instance, plan, using)
     if created and not parents:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ from typing import Any, Protocol
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trackmate.capture.model_changes.context import execute_with_context
 from trackmate.pipeline import never_raise
+from trackmate.triggers.installed import has_triggers
 
 _WATCH = "_trackmate_statements"
 
@@ -76,7 +78,10 @@ class Statements:
         if not writes:
             return execute(sql, params, many, context)
         self._read_before(writes)
-        result = execute(sql, params, many, context)
+        if has_triggers_on(writes, self.alias):
+            result = execute_with_context(execute, sql, params, many, context)
+        else:
+            result = execute(sql, params, many, context)
         self._read_after(writes)
         if not self.is_recorded:
             for note in write_listeners:
@@ -104,12 +109,37 @@ watched_tables: dict[str, list[Any]] = {}
 """The tables of registered models, each with the registrations."""
 
 
+cascading_tables: dict[str, list[Any]] = {}
+"""The tables from which the database itself goes on to those of registered models with triggers."""
+
+
+def has_triggers_on(writes: Iterable[Write], alias: str) -> bool:
+    """Return True if triggers record some of the writes, or what they lead to."""
+    return any(
+        has_triggers(each, alias)
+        for _verb, table in writes
+        for each in (*watched_tables.get(table, ()), *cascading_tables.get(table, ()))
+    )
+
+
 def find_writes(sql: Any) -> tuple[Write, ...]:
     """Return verb and table of each write to a table that is watched."""
-    text = sql if type(sql) is str else str(sql)
+    text = sql if type(sql) is str else _as_text(sql)
     if text[:6] == "SELECT":
         return ()
-    return tuple(write for write in _parse(text[:MAX_SQL]) if write[1] in watched_tables)
+    return tuple(
+        write
+        for write in _parse(text[:MAX_SQL])
+        if write[1] in watched_tables or write[1] in cascading_tables
+    )
+
+
+def _as_text(sql: Any) -> str:
+    """Return a statement that was composed by the means of psycopg as text."""
+    try:
+        return str(sql.as_string(None))
+    except Exception:  # noqa: BLE001 (whatever else a driver accepts)
+        return str(sql)
 
 
 @lru_cache(maxsize=512)

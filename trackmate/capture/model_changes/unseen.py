@@ -23,6 +23,7 @@ from trackmate.capture.model_changes.statements import Write, watched_tables
 from trackmate.enums import ActionType, Source
 from trackmate.pipeline import is_recording, never_raise, record_if_kept
 from trackmate.registry import Registration
+from trackmate.triggers.installed import has_triggers
 
 MAX_FRAMES = 100
 
@@ -50,13 +51,17 @@ def note_writes(alias: str, writes: tuple[Write, ...], sql: Any, cursor: Any) ->
     """Record writes that have come about by none of the ways that are recorded."""
     if not is_recording():
         return
-    place = find_place()
-    if place is None:
+    unrecorded = [
+        (registration, write)
+        for write in writes
+        for registration in watched_tables.get(write[1], ())
+        if not has_triggers(registration, alias)
+    ]
+    if not unrecorded or (place := find_place()) is None:
         return
     rows = _count_rows(sql, cursor)
-    for write in writes:
-        for registration in watched_tables.get(write[1], ()):
-            _record(registration, write, rows, place, alias)
+    for registration, write in unrecorded:
+        _record(registration, write, rows, place, alias)
 
 
 def _count_rows(sql: Any, cursor: Any) -> int | None:

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Field, JSONField, Model
 
 from trackmate.registry import Registration, registration_of
+from trackmate.triggers.installed import has_triggers
 
 _PLAIN = frozenset(
     {
@@ -97,6 +98,11 @@ def plan_for(model: type[Model]) -> Plan | None:
         width=len(concrete._meta.concrete_fields),
         tables=frozenset(each._meta.db_table for each in models),
     )
+
+
+def is_left_to_triggers(plan: Plan, alias: str) -> bool:
+    """Return True if triggers of a database record all that is recorded of a class."""
+    return all(has_triggers(each.registration, alias) for each in plan.parts)
 
 
 def _part(model: type[Model], registration: Registration) -> Part:

@@ -1,0 +1,1 @@
+"""Triggers that record the changes of models within PostgreSQL, whoever makes them."""
