@@ -46,16 +46,26 @@ class Observer:
     def __init__(self, count_rows: Callable[[], int]) -> None:
         self.seen: dict[str, dict[str, Any]] = {}
         self._count_rows = count_rows
+        self._is_counting = False
 
     @contextmanager
     def __call__(self, section: str) -> Iterator[None]:
         queries = []
 
         def note(execute: Any, sql: str, *rest: Any) -> Any:
-            queries.append(sql)
+            if not self._is_counting:
+                queries.append(sql)
             return execute(sql, *rest)
 
-        before = self._count_rows()
+        before = self._rows()
         with connection.execute_wrapper(note):
             yield
-        self.seen[section] = {"queries": len(queries), "rows": self._count_rows() - before}
+        self.seen[section] = {"queries": len(queries), "rows": self._rows() - before}
+
+    def _rows(self) -> int:
+        """Count without counting that query for a section around this one."""
+        self._is_counting = True
+        try:
+            return self._count_rows()
+        finally:
+            self._is_counting = False

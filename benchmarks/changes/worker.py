@@ -41,7 +41,7 @@ class Worker:
         # What has no migrations refers to what has.
         call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
         for command, *arguments in contestant.prepare:
-            call_command(command, *arguments)
+            call_command(command, *arguments, verbosity=0)
         import_string("benchmarks.changes.situations.fill")()
         self._environ = import_string("benchmarks.changes.situations.environ")
         self._cookie = cookie_of_a_user()
