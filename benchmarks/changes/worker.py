@@ -11,6 +11,8 @@ import resource
 import sys
 import tracemalloc
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,8 @@ class Worker:
         # What has no migrations refers to what has.
         call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
         for command, *arguments in contestant.prepare:
-            call_command(command, *arguments, verbosity=0)
+            with redirect_stderr(StringIO()):  # where their reports go, see main()
+                call_command(command, *arguments)
         import_string("benchmarks.changes.situations.fill")()
         self._environ = import_string("benchmarks.changes.situations.environ")
         self._cookie = cookie_of_a_user()
