@@ -51,7 +51,7 @@ class Outcome:
     times: dict[str, dict[str, list[tuple[int, int]]]]
     """Nanoseconds that passed and that the process computed, by contestant and section."""
     seen: dict[str, dict[str, dict[str, int]]]
-    """How many queries and rows of the log, by contestant and section."""
+    """How many queries, rows of the log and function calls, by contestant and section."""
     memory: dict[str, dict[str, float]] = field(default_factory=dict)
     """By contestant."""
     instances: int = 0
@@ -83,9 +83,10 @@ class Outcome:
         """Return how many times as long it took as without any of them."""
         return self.passed(contestant.name, section) / self.passed(PLAIN, section)
 
-    def queries_more(self, contestant: Contestant, section: str) -> int:
+    def more(self, what: str, contestant: Contestant, section: str) -> int:
+        """Return how many more "queries" or "calls" it made than the contestant's baseline."""
         own, baseline = self.seen[contestant.name], self.seen[contestant.baseline]
-        return own[section]["queries"] - baseline[section]["queries"]
+        return own[section][what] - baseline[section][what]
 
     def rows(self, contestant: Contestant, section: str) -> int:
         return self.seen[contestant.name][section]["rows"]

@@ -67,10 +67,15 @@ def _added(outcome: Outcome, contestant: Contestant, section: str) -> str:
 
 def _queries(outcome: Outcome) -> str:
     rows = [
-        [_name(each), *(str(outcome.queries_more(each, section)) for section in WHOLE)]
+        [
+            _name(each),
+            *(str(outcome.more("queries", each, section)) for section in WHOLE),
+            *(f"{outcome.more('calls', each, section):,}" for section in WHOLE),
+        ]
         for each in _others(outcome)
     ]
-    return _table(["added queries", *WHOLE], rows)
+    calls = [f"calls, {section}" for section in WHOLE]
+    return _table(["added queries and function calls", *WHOLE, *calls], rows)
 
 
 def _many(outcome: Outcome) -> str:
@@ -118,7 +123,7 @@ def _goals(outcome: Outcome) -> Iterator[str]:
         return
     for section in ("save in a request", "request"):
         yield from _save_goals(outcome, trackmate, section)
-    queries = outcome.queries_more(trackmate, "request")
+    queries = outcome.more("queries", trackmate, "request")
     yield _goal(queries <= 0, f"{outcome.kind}: {queries} more queries in a request", "none")
     limits = {"bulk_update()": BULK_RATIO, "load": LOAD_RATIO}
     for section, limit in (limits | dict.fromkeys(UNRECORDED, UNRECORDED_RATIO)).items():
@@ -142,6 +147,13 @@ def _save_goals(outcome: Outcome, trackmate: Contestant, section: str) -> Iterat
     text += f" ({best.name}) {least:.0f} µs"
     yield _goal(added < least, text, "below it")
     yield _goal(added <= least * SHARE_OF_A_PEER, text, "a tenth of it")
+    if section in WHOLE:
+        calls, fewest = (
+            min(outcome.more("calls", each, section) for each in some)
+            for some in ([trackmate], peers)
+        )
+        text = f"{outcome.kind}, {section}: {calls:,} more function calls, the peers {fewest:,}"
+        yield _goal(calls < fewest, f"{text} or more", "below it")
 
 
 def _trigger_goals(outcome: Outcome, own: Contestant, pghistory: Contestant) -> Iterator[str]:

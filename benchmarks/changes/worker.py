@@ -25,7 +25,7 @@ from django.utils.module_loading import import_string
 
 from benchmarks.changes.contestants import CONTESTANTS, Contestant
 from benchmarks.changes.sections import ROWS
-from benchmarks.changes.watches import Observer, Stopwatch, Watch
+from benchmarks.changes.watches import CallCounter, Observer, Stopwatch, Watch
 from benchmarks.contestants import SESSION_AND_USER
 from benchmarks.worker import APPS, cookie_of_a_user, database_title, start_response
 
@@ -57,10 +57,14 @@ class Worker:
         return watch.times
 
     def observe(self, situation: str) -> dict[str, dict[str, int]]:
-        """Do it once; return, by section, how many queries and new rows of the log it made."""
-        watch = Observer(self._count_rows)
+        """Do it once; return, by section, its queries, new rows of the log and function calls."""
+        watch, counter = Observer(self._count_rows), CallCounter()
         self._do(situation, watch, 1)
-        return watch.seen
+        self._do(situation, counter, 1)
+        return {
+            section: seen | {"calls": counter.calls[section]}
+            for section, seen in watch.seen.items()
+        }
 
     def titles(self) -> list[str]:
         """Return the names of the situations."""
