@@ -29,10 +29,10 @@ def page(outcomes: Iterable[Outcome]) -> str:
     outcomes = list(outcomes)
     parts = [f"Measured on {machine()}."]
     for outcome in outcomes:
-        parts.append(f"### {outcome.database}\n\n{' '.join(_remarks(outcome))}")
+        parts.append(f"## {outcome.database}, model changes\n\n{' '.join(_remarks(outcome))}")
         parts += [_one_by_one(outcome), _queries(outcome), _many(outcome), _memory(outcome)]
     goals = [line for outcome in outcomes for line in _goals(outcome)]
-    return "\n\n".join([*parts, "### Goals\n\n" + "\n".join(goals)])
+    return "\n\n".join([*parts, "## Goals for model changes\n\n" + "\n".join(goals)])
 
 
 def _remarks(outcome: Outcome) -> Iterator[str]:
