@@ -69,7 +69,8 @@ CONTESTANTS = {
         _trackmate(
             TRIGGERS,
             baseline=REQUESTS_ONLY,
-            prepare=(("trackmate_triggers", "install", *REGISTERED),),
+            options={"triggers": True},
+            prepare=(("trackmate_triggers", "install"),),
             only_on=POSTGRESQL,
         ),
         Contestant(
