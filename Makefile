@@ -90,6 +90,9 @@ screenshots: .venv/installed ## Take the pictures of the README and the document
 bench: services .venv/installed ## Measure what trackmate costs, beside its peers
 	$(BIN)/python -m benchmarks
 
+bench-changes: services .venv/installed ## Measure what it costs to record changes, beside its peers
+	$(BIN)/python -m benchmarks changes
+
 clean: services-stop ## Remove everything that these commands made
 	rm -rf .venv .venv-packages .venv-graphene .venv-oldest .venv-demo .venv-docs .venv-tox .tox .foreign .services docs/_build build dist htmlcov .coverage* \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -113,4 +116,4 @@ clean: services-stop ## Remove everything that these commands made
 
 .NOTPARALLEL:
 .PHONY: help demo test test-sqlite test-users test-postgresql test-mariadb test-packages test-graphene test-oldest coverage packaging lighthouse \
-	services services-stop lint format matrix docs screenshots bench clean
+	services services-stop lint format matrix docs screenshots bench bench-changes clean

@@ -1,7 +1,8 @@
 """Measure what trackmate adds to a request, beside its peers, and print a table.
 
-`python -m benchmarks scale` measures the dashboard over millions of rows instead, and
-`python -m benchmarks outages` what a site feels of a log that is locked, stopped or gone.
+`python -m benchmarks scale` measures the dashboard over millions of rows instead,
+`python -m benchmarks outages` what a site feels of a log that is locked, stopped or gone, and
+`python -m benchmarks changes` what it costs to record the changes of a model.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import contest, outages, peers, report, scale
+from benchmarks.changes import command as changes
 from benchmarks.contestants import CONTESTANTS, Contestant
 from benchmarks.databases import DATABASES, NoDatabaseError
 
@@ -21,6 +23,8 @@ def main() -> int:
         return scale.main(sys.argv[2:])
     if sys.argv[1:2] == ["outages"]:
         return outages.main(sys.argv[2:])
+    if sys.argv[1:2] == ["changes"]:
+        return changes.main(sys.argv[2:])
     options = _options()
     names = [name for name, contestant in CONTESTANTS.items() if _takes_part(contestant)]
     outcomes = []

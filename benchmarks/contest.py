@@ -1,25 +1,20 @@
 """The contest: contestants that are asked in turn, round after round, on one kind of database."""
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchmarks.contestants import CONTESTANTS, TRACKMATE, Contestant
 from benchmarks.databases import MakeDatabase
 from benchmarks.peers import folder_of
+from benchmarks.processes import WorkerProcess
 from benchmarks.rivals import OF_EACH_ROW
 from benchmarks.situations import SITUATIONS
 
-ROOT = Path(__file__).parent.parent
 REQUESTS = 20
 """Requests that a contestant answers in a row, and apart, before it is the next one's turn."""
 FIGURES = ("waited", "apart", "worked")
@@ -31,7 +26,7 @@ class UnequalError(Exception):
     """The contestants did not do the same, so that their times say nothing."""
 
 
-class Contender:
+class Contender(WorkerProcess):
     """The process of a contestant, and what was measured of it."""
 
     def __init__(self, contestant: Contestant, **order: Any) -> None:
@@ -42,26 +37,7 @@ class Contender:
         self.queries: dict[str, list[str]] = {}
         self.values: dict[str, dict] = {}
         order |= {"contestant": contestant.name, "path": folder_of(contestant)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", json.dumps(order)],
-            cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": "0"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-
-    def answer(self) -> Any:
-        """Return what the process answers next."""
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.contestant.name}: the worker ended, see above")
-        return json.loads(line)
-
-    def call(self, command: str, **arguments: Any) -> Any:
-        self._process.stdin.write(json.dumps([command, arguments]) + "\n")
-        return self.answer()
+        super().__init__("benchmarks.worker", contestant.name, order)
 
     def ask(self, situation: str, count: int) -> dict[str, list[int]]:
         """Let it answer requests, half of them apart; the rival that copies rows is told which."""
@@ -82,11 +58,6 @@ class Contender:
         """Return a percentile of what was measured, in microseconds."""
         times = sorted(self.times[situation, figure])
         return times[len(times) * percentile // 100] / 1000
-
-    def end(self) -> None:
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
 
     def _given(self, situation: str) -> dict:
         return {"values": self.values[situation]} if self.values else {}

@@ -3,10 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
-
-from benchmarks.contestants import Contestant
+from typing import Protocol
 
 FOLDER = Path(__file__).parent.parent / "build" / "benchmarks" / "peers"
+
+
+class Contestant(Protocol):
+    """What takes part in a contest; `requirement` is what pip installs for it, or nothing."""
+
+    requirement: str
 
 
 def folder_of(contestant: Contestant) -> list[str]:
@@ -23,7 +28,7 @@ def install(contestant: Contestant) -> str:
     # Its dependencies come along, but those of the project stand before them on the path.
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(fresh)]
     done = subprocess.run(
-        [*pip, contestant.requirement], check=False, capture_output=True, text=True
+        [*pip, *contestant.requirement.split()], check=False, capture_output=True, text=True
     )
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["pip failed"])[-1]
@@ -34,4 +39,4 @@ def install(contestant: Contestant) -> str:
 def _folder(contestant: Contestant) -> Path:
     python = f"py{sys.version_info[0]}{sys.version_info[1]}"
     FOLDER.mkdir(parents=True, exist_ok=True)
-    return FOLDER / f"{contestant.requirement}-{python}"
+    return FOLDER / f"{contestant.requirement.replace(' ', '+')}-{python}"

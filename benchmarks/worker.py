@@ -37,7 +37,9 @@ class Worker:
         call_command("migrate", verbosity=0, skip_checks=True)
         # What has no migrations refers to what has.
         call_command("migrate", run_syncdb=True, verbosity=0, skip_checks=True)
-        self.cookie = _cookie_of_a_user()
+        self.cookie = cookie_of_a_user()
+        # That the user was created is recorded as well.
+        self._rows_before = self._rows()
         self.handler = WSGIHandler()
         self.neighbour = Neighbour(CONTESTANTS[contestant.baseline])
 
@@ -70,8 +72,7 @@ class Worker:
 
     def count(self) -> int:
         """Return how many rows there are for the requests."""
-        label = self.contestant.rows
-        return apps.get_model(label).objects.count() if label else 0
+        return self._rows() - self._rows_before
 
     def row(self) -> dict[str, Any]:
         """Return the newest row of an `ActivityLog`, column by column."""
@@ -80,22 +81,16 @@ class Worker:
         return {k: str(value) if k in OF_EACH_ROW else value for k, value in values.items()}
 
     def database(self) -> str:
-        """Return what the database calls itself, and how it keeps what is committed."""
-        with connection.cursor() as cursor:
-            if connection.vendor == "sqlite":
-                cursor.execute("SELECT sqlite_version()")
-                return f"SQLite {cursor.fetchone()[0]} (a file, WAL, synchronous NORMAL)"
-            cursor.execute(
-                "SELECT split_part(current_setting('server_version'), ' ', 1), "
-                "current_setting('fsync'), current_setting('synchronous_commit')"
-            )
-            version, fsync, commit = cursor.fetchone()
-            return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
+        return database_title()
+
+    def _rows(self) -> int:
+        label = self.contestant.rows
+        return apps.get_model(label).objects.count() if label else 0
 
     def _request(self, situation: str) -> tuple[int, int]:
         environ = SITUATIONS[situation].environ(self.cookie)
         started = perf_counter_ns()
-        response = self.handler(environ, _start_response)
+        response = self.handler(environ, start_response)
         body = b"".join(response)
         waited = perf_counter_ns()
         response.close()
@@ -126,6 +121,20 @@ class Neighbour:
         response = self.handler.get_response(request)
         if response.status_code != 200:
             raise RuntimeError(f"the neighbour answered {response.status_code}")
+
+
+def database_title() -> str:
+    """Return what the database calls itself, and how it keeps what is committed."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("SELECT sqlite_version()")
+            return f"SQLite {cursor.fetchone()[0]} (a file, WAL, synchronous NORMAL)"
+        cursor.execute(
+            "SELECT split_part(current_setting('server_version'), ' ', 1), "
+            "current_setting('fsync'), current_setting('synchronous_commit')"
+        )
+        version, fsync, commit = cursor.fetchone()
+        return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
 
 
 def main() -> None:
@@ -167,7 +176,8 @@ def _copy(values: dict | None) -> None:
         CreateAtOnce.values = CreateOnClose.values = values
 
 
-def _cookie_of_a_user() -> str:
+def cookie_of_a_user() -> str:
+    """Make a user with an open session, and return the cookie."""
     user = get_user_model()(username="ada")
     user.set_unusable_password()
     user.save()
@@ -183,7 +193,7 @@ def _columns(model: Any) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields]
 
 
-def _start_response(status: str, headers: list) -> None:
+def start_response(status: str, headers: list) -> None:
     pass
 
 
