@@ -3,6 +3,7 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.db.models.signals import post_save
 from django.http import HttpResponse
 
@@ -132,3 +133,40 @@ def test_nothing_is_noticed_when_nothing_is_recorded(authors, activities):
 def test_a_flush_is_not_noticed(authors, activities):
     call_command("flush", interactive=False, verbosity=0)
     assert activities == []
+
+
+def test_a_package_that_wraps_cursors_hides_nothing(authors, activities, monkeypatch):
+    execute_directly = CursorWrapper.execute
+
+    def watched(self, sql, params=None):
+        return execute_directly(self, sql, params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", watched)
+    authors[0].name = "Anne"
+    authors[0].save()
+    authors[1].delete()
+    assert [each.extra for each in activities] == [None, None]
+    execute("UPDATE library_author SET name = 'x'")
+    assert activities[2].extra["unseen"]
+
+
+LONG = [
+    ("UPDATE library_author SET name = 'x' WHERE name <> %s", ["y" * 200_000]),
+    ("UPDATE library_genre SET name = 'x'; UPDATE library_author SET name = 'y'", None),
+]
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize(("sql", "params"), LONG)
+def test_long_statements_and_several_in_one_are_read(authors, activities, sql, params):
+    execute(sql, params)
+    assert activities[0].extra["table"] == "library_author"
+
+
+def test_a_table_that_is_written_inside_of_another_statement_is_noticed(authors, activities):
+    if connection.vendor != "postgresql":
+        execute("INSERT INTO library_genre (name) SELECT name FROM library_author")
+        assert activities == []
+        return
+    execute("WITH gone AS (DELETE FROM library_author RETURNING name) SELECT * FROM gone")
+    assert activities[0].extra["verb"] == "DELETE"

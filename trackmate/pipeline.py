@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from trackmate.activity import Activity
 from trackmate.backends.base import BaseBackend
-from trackmate.conf import get_settings, per_settings
+from trackmate.conf import DEFAULT_PROCESSORS, get_settings, per_settings
 from trackmate.context.binding import apply_context, is_suppressed, suppress
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
 from trackmate.db.transactions import Commitment, deliver_waiting, deliver_when_kept
@@ -171,11 +171,26 @@ def deliver(activities: Sequence[Activity]) -> None:
 
 
 def _process(activities: Iterable[Activity]) -> list[Activity]:
-    ready = [each for each in map(_run_processors, activities) if each is not None]
     scope = current_scope()
-    if scope is not None and (scope.secrets or not scope.secrets.is_complete):
-        # Later activities may have revealed secrets of earlier ones.
-        masked = [_mask_known_secrets(activity, scope.secrets) for activity in ready]
+    if scope is None:
+        return [each for each in map(_run_processors, activities) if each is not None]
+    ready: list[Activity] = []
+    counts: list[int] = []
+    secrets = scope.secrets
+    for activity in activities:
+        if (processed := _run_processors(activity)) is not None:
+            ready.append(processed)
+            counts.append(len(secrets))
+    if secrets or not secrets.is_complete:
+        # Later activities may have revealed secrets of earlier ones. A processor of the project may
+        # have added texts after `redact`.
+        is_masked = get_settings().PROCESSORS == DEFAULT_PROCESSORS
+        masked = [
+            activity
+            if is_masked and count == len(secrets) and secrets.is_complete
+            else _mask_known_secrets(activity, secrets)
+            for activity, count in zip(ready, counts, strict=True)
+        ]
         return [activity for activity in masked if activity is not None]
     return ready
 

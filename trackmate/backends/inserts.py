@@ -247,6 +247,10 @@ def _localize(value: datetime) -> datetime:
 def _content_type_id(label: str) -> int | None:
     """Return the key of a model's content type, which Django caches."""
     alias = router.db_for_read(ContentType)
+    # Without what protects a query where none is needed.
+    known: Any = ContentType.objects._cache.get(alias, {}).get(tuple(label.split(".", 1)))  # type: ignore[attr-defined]
+    if known is not None:
+        return int(known.pk)
     try:
         with protected_transactions(), limit_time(alias, get_settings().WRITE_TIMEOUT):
             # Never creates a missing one: after a rollback its key would become another model's.

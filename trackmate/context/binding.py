@@ -136,4 +136,4 @@ def apply_context(activity: Activity) -> Activity:
         values["extra"] = {**bound["extra"], **(activity.extra or {})}
     if scope is not None and not activity.request_id and "request_id" not in values:
         values["request_id"] = scope.request_id
-    return activity.replace(**values)
+    return activity.replace(**values) if values else activity

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -29,6 +31,14 @@ def serialize_key(instance: Model) -> str | None:
         # As Django's serializers do: JSON for composite keys, Base64 for bytes.
         return str(instance._meta.pk.value_to_string(instance))[:MAX_KEY]
     return str(key)[:MAX_KEY]
+
+
+def key_to_text(key: Any) -> str:
+    """Return a primary key as text, for people to read."""
+    if isinstance(key, (bytes, bytearray, memoryview)):
+        return b64encode(bytes(key)).decode()[:MAX_KEY]
+    text = json.dumps(key, default=str) if isinstance(key, tuple) else str(key)
+    return text[:MAX_KEY]
 
 
 def parse_key(model: type[Model], text: Any) -> Any:

@@ -35,8 +35,8 @@ class KnownSecrets:
         self.is_complete = True
         """False once there were too many secrets, or one was too long."""
 
-    def __bool__(self) -> bool:
-        return bool(self._values)
+    def __len__(self) -> int:
+        return len(self._values)
 
     def __contains__(self, value: str) -> bool:
         return value in self._values

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import islice
 from operator import or_
 from types import FrameType
 from typing import Any
@@ -36,7 +37,7 @@ from trackmate.capture.model_changes.links import linking_fields, record_link_of
 from trackmate.capture.model_changes.recording import describe_part, record_change, together
 from trackmate.capture.model_changes.saves import Difference, Save, describe_changes
 from trackmate.capture.model_changes.statements import recorded, statements_of
-from trackmate.db.keys import serialize_key
+from trackmate.db.keys import key_to_text
 from trackmate.db.transactions import protected_transactions
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.redaction.known_secrets import MASK
@@ -169,16 +170,16 @@ class Bulk:
             record_link_of(stored, "added", self.using)
 
     def summarize(
-        self, verb: str, statement: str, count: Any, sample: Iterable[Model], **extra: Any
+        self, verb: str, statement: str, count: Any, keys: Iterable[Any], **extra: Any
     ) -> None:
-        """Record a summary."""
-        keys = [key for each in sample if (key := serialize_key(each)) is not None]
+        """Record a summary, with some of the primary keys."""
+        sample = islice((key for key in keys if key is not None), MAX_SAMPLE)
         values = {
             "bulk": True,
             "table": self.plan.model._meta.db_table,
             "verb": statement,
             "count": count,
-            "sample": keys[:MAX_SAMPLE],
+            "sample": [key_to_text(key) for key in sample],
             **extra,
         }
         for part in self.plan.parts:
@@ -204,6 +205,7 @@ class Update(Bulk):
 
     values: dict[str, Any]
     columns: list[RecordedColumn]
+    keys: list[Any]
     before: list[Any]
 
     def read_before(self, **values: Any) -> None:
@@ -212,12 +214,13 @@ class Update(Bulk):
         self.columns = self.columns_named(self.values)
         query = self.queryset.query
         is_valid = not (query.is_sliced or query.combinator or query.distinct_fields)
-        self.before = []
+        self.before, self.keys = [], []
         if self.columns and is_valid:
-            keys = self.queryset.order_by().values("pk")
-            found = self.plan.model._base_manager.using(self.using).filter(pk__in=keys).order_by()
-            self.before = list(found[: self.limit + 1])
-        self.is_too_much = len(self.before) > self.limit
+            rows = self.queryset.using(self.using).order_by().values_list("pk", flat=True)
+            self.keys = list(rows[: self.limit + 1])
+            self.is_too_much = len(self.keys) > self.limit
+            if self.keys and not self.is_too_much:
+                self.before = self.read(Q(pk__in=self.keys))
 
     def record(self, result: Any) -> None:
         """Record each object, or all in one."""
@@ -227,7 +230,7 @@ class Update(Bulk):
                 "update",
                 "UPDATE",
                 result,
-                self.before,
+                self.keys,
                 filter=describe_queryset(self.queryset, _masked(self.plan)),
                 values={
                     name: _describe(fields[name], value)
@@ -281,7 +284,8 @@ class BulkUpdate(Bulk):
         """Record each object, or all in one."""
         if self.is_too_much and self.columns:
             names = [each.field.name for each in self.columns]
-            self.summarize("update", "UPDATE", result, self.objects, fields=names)
+            keys = (each.pk for each in self.objects)
+            self.summarize("update", "UPDATE", result, keys, fields=names)
         elif self.before:
             needs_reading = self.plan.generated or any(
                 is_expression(each.__dict__.get(column.attname))
@@ -331,7 +335,8 @@ class BulkCreate(Bulk):
         """Record each object, or all in one."""
         if self.is_too_much:
             has_conflicts = {} if self.conditions is None else {"conflicts": True}
-            self.summarize("create", "INSERT", len(self.objects), self.objects, **has_conflicts)
+            keys = (each.pk for each in self.objects)
+            self.summarize("create", "INSERT", len(self.objects), keys, **has_conflicts)
         elif self.conditions is None:
             self._record_new(result)
         else:
@@ -354,7 +359,8 @@ class BulkCreate(Bulk):
         created = [each for each in result if each.pk is not None]
         if len(created) < len(self.objects):
             # The database does not tell the keys of new rows.
-            self.summarize("create", "INSERT", len(self.objects), created)
+            keys = (each.pk for each in created)
+            self.summarize("create", "INSERT", len(self.objects), keys)
             return
         stored = {}
         if any(self._is_computed(each) for each in created):

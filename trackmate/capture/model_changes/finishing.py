@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -170,14 +171,14 @@ def _with_names(activities: Sequence[Activity]) -> list[Activity]:
 
 
 def _references(changes: Any) -> Iterator[Reference]:
-    if isinstance(changes, Reference):
-        yield changes
-    elif isinstance(changes, dict):
-        for each in changes.values():
-            yield from _references(each)
-    elif isinstance(changes, list):
-        for each in changes:
-            yield from _references(each)
+    if not isinstance(changes, dict):
+        return
+    for change in changes.values():
+        # [old, new], or {"added": [...], "removed": [...]}.
+        parts = chain.from_iterable(change.values()) if isinstance(change, dict) else change or ()
+        for each in parts:
+            if type(each) is Reference:
+                yield each
 
 
 def _is_unnamed(activity: Activity) -> bool:

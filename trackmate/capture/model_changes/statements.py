@@ -38,8 +38,11 @@ _WRITE = re.compile(
 )
 _LITERAL = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
-MAX_SQL = 200_000
+MAX_SQL = 100_000
 """Longer statements are searched at their beginning alone."""
+
+MAX_HEAD = 500
+"""Where the table of a plain statement is."""
 
 MAX_PENDING = 8
 """Saves and deletions that are not finished; those that have failed are never."""
@@ -127,10 +130,10 @@ def find_writes(sql: Any) -> tuple[Write, ...]:
     text = sql if type(sql) is str else _as_text(sql)
     if text[:6] == "SELECT":
         return ()
+    is_plain = text[:6] in _PLAIN and ";" not in text[:MAX_SQL]
+    parsed = _first_write(text[:MAX_HEAD]) if is_plain else _all_writes(text[:MAX_SQL])
     return tuple(
-        write
-        for write in _parse(text[:MAX_SQL])
-        if write[1] in watched_tables or write[1] in cascading_tables
+        write for write in parsed if write[1] in watched_tables or write[1] in cascading_tables
     )
 
 
@@ -142,15 +145,25 @@ def _as_text(sql: Any) -> str:
         return str(sql)
 
 
-@lru_cache(maxsize=512)
-def _parse(sql: str) -> tuple[Write, ...]:
+_PLAIN = frozenset({"INSERT", "UPDATE", "DELETE"})
+"""As Django's statements begin, which write to one table."""
+
+
+@lru_cache(maxsize=1024)
+def _first_write(head: str) -> tuple[Write, ...]:
+    found = _WRITE.match(head)
+    return (_write_of(found),) if found else _all_writes(head)
+
+
+def _all_writes(sql: str) -> tuple[Write, ...]:
     found = _SQL.match(sql)
     if found is None or found[1].upper() in _READS:
         return ()
-    return tuple(
-        (next(filter(None, match.groups()[:6])).upper(), _unquoted(match.group(7)))
-        for match in _WRITE.finditer(_LITERAL.sub("''", sql))
-    )
+    return tuple(_write_of(match) for match in _WRITE.finditer(_LITERAL.sub("''", sql)))
+
+
+def _write_of(match: re.Match[str]) -> Write:
+    return next(filter(None, match.groups()[:6])).upper(), _unquoted(match.group(7))
 
 
 def _unquoted(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
@@ -17,6 +16,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Model
 from django.db.models.deletion import Collector
 from django.db.models.fields import related_descriptors
+from django.db.models.sql import compiler
 
 from trackmate.activity import Activity, label_of
 from trackmate.capture.model_changes.statements import Write, watched_tables
@@ -44,6 +44,9 @@ _POST_MIGRATE = emit_post_migrate_signal.__code__
 _RELATIONS = related_descriptors.__file__
 _DJANGO = str(Path(django.__file__).parent)
 _OWN = str(Path(__file__).parents[2])
+_INSIDE = (_DJANGO, _OWN)
+_BACKENDS = str(Path(_DJANGO, "db", "backends"))
+_COMPILER = compiler.__file__
 
 
 @never_raise
@@ -66,7 +69,11 @@ def note_writes(alias: str, writes: tuple[Write, ...], sql: Any, cursor: Any) ->
 
 def _count_rows(sql: Any, cursor: Any) -> int | None:
     """Return how many rows a statement has written, or None if that is not known."""
-    if "RETURNING" in (text := str(sql)) and connection_vendor(cursor) == "sqlite":
+    text = str(sql)
+    if ";" in text.rstrip("; \n"):
+        # The count may be that of another statement.
+        return None
+    if "RETURNING" in text and connection_vendor(cursor) == "sqlite":
         # SQLite counts while the rows are fetched.
         _insert, values, rows = text.partition(" VALUES ")
         return rows.count("), (") + 1 if values else None
@@ -113,28 +120,38 @@ def find_place() -> str | None:
     It is recorded if Django sends it for a save, a deletion or a many-to-many field; what tests and
     migrations do to tables as such is no change of an object.
     """
-    for frame in _frames():
+    frame: FrameType | None = sys._getframe(1)
+    for _step in range(MAX_FRAMES):
+        if frame is None:
+            break
         code = frame.f_code
-        if code in (_FLUSH, _SCHEMA, _POST_MIGRATE):
-            return None
         if code is _SAVE:
             return None if _is_current(frame.f_locals["self"]) else _first_place(frame)
         if code is _DELETE:
             return None if _is_current(frame.f_locals["self"].origin) else _first_place(frame)
+        if code is _FLUSH or code is _SCHEMA or code is _POST_MIGRATE:
+            return None
         if code.co_filename == _RELATIONS and "ManyRelatedManager" in code.co_qualname:
             return None
-        if not code.co_filename.startswith((_DJANGO, _OWN)):
+        if code.co_filename.startswith(_INSIDE):
+            frame = frame.f_back
+        elif (above := _above_cursor(frame)) is not None:
+            frame = above
+        else:
             return _describe(frame)
     return "unknown"
 
 
-def _frames() -> Iterator[FrameType]:
-    frame: FrameType | None = sys._getframe(1)
-    for _step in range(MAX_FRAMES):
-        if frame is None:
-            return
-        yield frame
-        frame = frame.f_back
+def _above_cursor(frame: FrameType) -> FrameType | None:
+    """Return Django's frame above one of a package that wraps cursors, or None for other code."""
+    above: FrameType | None = frame
+    while above is not None and not above.f_code.co_filename.startswith(_INSIDE):
+        above = above.f_back
+    if above is None:
+        return None
+    code = above.f_code
+    is_compiler = code.co_filename == _COMPILER and code.co_name == "execute_sql"
+    return above if is_compiler or code.co_filename.startswith(_BACKENDS) else None
 
 
 def _is_current(value: Any) -> bool:
@@ -145,7 +162,7 @@ def _is_current(value: Any) -> bool:
 
 def _first_place(frame: FrameType) -> str:
     found: FrameType | None = frame
-    while found is not None and found.f_code.co_filename.startswith((_DJANGO, _OWN)):
+    while found is not None and found.f_code.co_filename.startswith(_INSIDE):
         found = found.f_back
     return _describe(found) if found is not None else "unknown"
 

@@ -40,7 +40,7 @@ class PartialRow(list[Any]):
 def remembered_row(instance: Model) -> Sequence[Any] | None:
     """Return the values of an instance's columns as they are in the database, in the order of
     `concrete_fields`, or None."""
-    row: Sequence[Any] | None = instance._state.__dict__.get(_ROW)
+    row: Sequence[Any] | None = getattr(instance._state, _ROW, None)
     return row
 
 
@@ -48,7 +48,7 @@ def remember_row(instance: Model, row: Sequence[Any] | None, alias: str) -> None
     """Remember a row that was just written, until that is rolled back."""
     if is_in_transaction(connections[alias]):
         _RememberedRow(alias, instance)
-    instance._state.__dict__[_ROW] = row
+    setattr(instance._state, _ROW, row)
 
 
 class _RememberedRow(Commitment):
@@ -62,7 +62,7 @@ class _RememberedRow(Commitment):
     def roll_back(self) -> None:
         super().roll_back()
         if (state := self._state_ref()) is not None:
-            state.__dict__[_ROW] = self._row
+            setattr(state, _ROW, self._row)
 
 
 def watch_rows(model: type[Model]) -> Callable[[], None]:
@@ -108,7 +108,7 @@ def _remembering_from_db(function: Callable[..., Any]) -> Any:
         instance: Model = function(cls, db, field_names, values, **kwargs)
         if len(values) != len(cls._meta.concrete_fields):
             values = _aligned(cls, field_names, values)
-        instance._state.__dict__[_ROW] = values
+        setattr(instance._state, _ROW, values)
         return instance
 
     from_db.__doc__ = function.__doc__
@@ -141,12 +141,13 @@ def _renew(instance: Model, names: Iterable[str] | None) -> None:
         # An iterator, used up by now.
         names, row = (), [UNKNOWN] * len(fields)
     values = instance.__dict__
-    instance._state.__dict__[_ROW] = PartialRow(
+    renewed = PartialRow(
         as_stored(values.get(field.attname, UNKNOWN))
         if names is None or field.attname in names or field.name in names
         else old
         for field, old in zip(fields, row, strict=True)
     )
+    setattr(instance._state, _ROW, renewed)
 
 
 def as_stored(value: Any) -> Any:
