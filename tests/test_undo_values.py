@@ -14,7 +14,7 @@ from trackmate.dashboard.undo.values import (
     UnknownValueError,
     describe_value,
     holds_value,
-    parse_value,
+    restore_value,
 )
 
 KEY = UUID("0192c0de-0000-7000-8000-000000000000")
@@ -70,7 +70,7 @@ def test_what_is_recorded_is_what_comes_back(field, value):
     field.set_attributes_from_name("field")
     recorded = json.loads(json.dumps(serialize_value(field, value)))
     assert holds_value(field, value, recorded)
-    parsed = parse_value(field, recorded)
+    parsed = restore_value(field, recorded)
     assert field.get_prep_value(parsed) == field.get_prep_value(value)
     json.dumps(describe_value(field, value))
 
@@ -109,7 +109,7 @@ def test_what_differs_is_not_the_same(field, present, recorded):
 )
 def test_what_does_not_fit_is_refused(field, recorded):
     with pytest.raises(UnknownValueError):
-        parse_value(field, recorded)
+        restore_value(field, recorded)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
@@ -117,8 +117,8 @@ def test_a_project_without_time_zones_gets_its_local_time_back(settings, zone):
     settings.USE_TZ, settings.TIME_ZONE = False, zone
     local = dt.datetime(2026, 1, 2, 3, 4)  # noqa: DTZ001 (the case)
     field = models.DateTimeField()
-    assert parse_value(field, local.isoformat()) == local
+    assert restore_value(field, local.isoformat()) == local
     assert holds_value(field, local, local.isoformat())
     aware = "2026-01-02T00:00:00+00:00"
     hours = 5.5 if zone == "Asia/Kolkata" else 0
-    assert parse_value(field, aware) == dt.datetime(2026, 1, 2) + dt.timedelta(hours=hours)  # noqa: DTZ001
+    assert restore_value(field, aware) == dt.datetime(2026, 1, 2) + dt.timedelta(hours=hours)  # noqa: DTZ001

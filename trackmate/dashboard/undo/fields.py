@@ -18,7 +18,7 @@ from trackmate.dashboard.undo.values import (
     UnknownValueError,
     describe_value,
     holds_value,
-    parse_value,
+    restore_value,
 )
 from trackmate.redaction.redactor import get_redactor
 from trackmate.registry import registration_of
@@ -122,7 +122,7 @@ class FieldPlanner:
         return field
 
     def _plan_field(self, name: str, field: Any, old: Any, new: Any) -> FieldPlan:
-        value = parse_value(field, old)
+        value = restore_value(field, old)
         if self.is_new and field.model not in self.parents:
             self._refuse_missing(field, value, old)
             return FieldPlan(

@@ -9,7 +9,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import ManyToManyField, ManyToManyRel
 from django.utils.translation import gettext as _
 
-from trackmate.dashboard.undo.values import UnknownValueError, key_of_label, parse_value
+from trackmate.dashboard.undo.values import UnknownValueError, key_of_label, restore_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +63,7 @@ class Membership:
             raise UnknownValueError(_("The recorded value does not fit the field any more."))
         parsed: dict[Any, Any] = {}
         for entry in entries:
-            key = parse_value(self.members._meta.pk, key_of_label(self.members._meta.pk, entry))
+            key = restore_value(self.members._meta.pk, key_of_label(self.members._meta.pk, entry))
             if key is None:
                 raise UnknownValueError(_("The recorded value does not fit the field any more."))
             parsed[key] = entry

@@ -35,7 +35,7 @@ class UnknownValueError(Exception):
     """The log does not have a value as the field would need it; the message says why."""
 
 
-def parse_value(field: Any, recorded: Any) -> Any:
+def restore_value(field: Any, recorded: Any) -> Any:
     """Return a recorded value as the field has it. Raise UnknownValueError if that is not known."""
     if reason := _reason_against(recorded):
         raise UnknownValueError(reason)
@@ -70,7 +70,7 @@ def holds_value(field: Any, present: Any, recorded: Any) -> bool:
     Both are compared as the log would have them: times of the same instant, numbers of another
     scale and other line breaks are the same.
     """
-    value = parse_value(field, recorded)
+    value = restore_value(field, recorded)
     if normalize(field, present) == normalize(field, value):
         return True
     try:
@@ -114,7 +114,7 @@ def _to_python(field: Any, recorded: Any) -> Any:
         return json.loads(json.dumps(recorded), cls=field.decoder)
     base_field = getattr(field, "base_field", None)
     if base_field is not None and isinstance(recorded, list):
-        return [parse_value(base_field, each) for each in recorded]
+        return [restore_value(base_field, each) for each in recorded]
     value = field.to_python(recorded)
     if isinstance(value, datetime):
         value = _in_utc(value)
