@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.db import connection, connections, transaction
 from django.db.models import F
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from tests.factories import person, rolled_back
 from tests.library.models import (
@@ -28,8 +30,11 @@ from tests.library.models import (
     Page,
     Shelf,
 )
+from tests.recorded import change
 from tests.requests import answered
 from trackmate import bind, copy_context, suppress
+from trackmate.history import as_of
+from trackmate.models import ActivityLog
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -244,6 +249,42 @@ def test_12_parents_children_and_proxies_have_one_history(registered, emma, acti
             *("book.delete", "audiobook.delete"),
         ]
     )
+
+
+def test_13_renamed_and_gone_fields_and_models_stay_readable(registered, admin_client):
+    registered(Book, renamed={"headline": "title"})
+    book = Book.objects.create(title="Emma")
+    row = change(book, "update", {"headline": ["Emma I", "Emma II"], "isbn": ["1", "2"]}, at=1)
+    change(book, "update", {"title": ["Emma II", "Emma"]}, at=2)
+    then = as_of(book, row.action_time)
+    assert then["title"] == "Emma II"
+    assert (then["isbn"], then.gone) == ("2", {"isbn"})
+    gone = ContentType.objects.create(app_label="library", model="gone")
+    row = ActivityLog.objects.create(
+        source="model", content_type=gone, object_id="7", changes={"name": ["a", "b"]}
+    )
+    for url in (reverse("trackmate:detail", args=[row.pk]), "/trackmate/object/library.gone/7/"):
+        assert "name" in admin_client.get(url, follow=True).content.decode()
+
+
+def test_14_a_change_is_not_undone_over_the_head_of_a_colleague(
+    registered, configure, admin_client
+):
+    registered(Book)
+    configure(UNDO=True)
+    book = Book.objects.create(title="Emma", copies=1)
+    book.copies = 2
+    book.save()
+    url = reverse("trackmate:undo", args=[ActivityLog.objects.on(book).newest_first()[0].pk])
+    Book.objects.filter(pk=book.pk).update(copies=3)
+    admin_client.post(url, {"reason": "a slip"})
+    assert Book.objects.get().copies == 3
+    Book.objects.filter(pk=book.pk).update(copies=2)
+    admin_client.post(url, {"reason": "a slip"})
+    assert Book.objects.get().copies == 1
+    undone = ActivityLog.objects.filter(reason="a slip").get()
+    assert undone.changes["copies"] == [2, 1]
+    assert undone.extra["undo_of"] in url
 
 
 def test_15_other_databases_filtered_managers_and_saves_of_nothing(registered, activities):
