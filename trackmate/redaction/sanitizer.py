@@ -141,6 +141,11 @@ class Sanitizer:
                 self.is_complete = False
                 result.append(_missing_marker(len(value) - len(result), item))
                 break
+            if not level and (item is None or item is True or item is False):
+                # Half of the values of what was created or deleted.
+                result.append(item)
+                before = item
+                continue
             is_secret = (
                 type(before) is str and self._follows_its_name(before, item, value, name)
             ) or (level and self.classifier and self.classifier.is_secret(level, name, item))

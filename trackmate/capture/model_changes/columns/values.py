@@ -75,8 +75,10 @@ def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = Fals
         return True
     if isinstance(field, JSONField):
         return _is_same_json(field, old, new)
-    if type(old) is type(new) and (is_plain or old == new):
+    if is_plain and (type(old) is type(new) or old is None or new is None):
         return bool(old == new)
+    if type(old) is type(new) and old == new:
+        return True
     try:
         return bool(_comparable(field, old) == _comparable(field, new))
     except Exception:  # noqa: BLE001 (values of fields of other packages)
