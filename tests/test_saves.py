@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Upper
 
@@ -368,3 +368,18 @@ def test_changes_are_json(book, activities):
     book.price = Decimal("1.1")
     book.save()
     assert json.loads(json.dumps(changes(activities))) == changes(activities)
+
+
+if hasattr(models, "FETCH_PEERS"):  # Django 6.1
+
+    def test_a_field_that_was_read_with_those_of_other_objects_is_read_before_it_is_saved(
+        book, activities
+    ):
+        Book.objects.create(title="Persuasion", copies=2)
+        activities.clear()
+        first, second = Book.objects.defer("copies").order_by("pk").fetch_mode(models.FETCH_PEERS)
+        assert first.copies == 0
+        second.copies += 5
+        second.save()
+        first.save()
+        assert changes(activities)["copies"] == [2, 7]
