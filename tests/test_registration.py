@@ -5,7 +5,8 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, models, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext, override_settings
 
 from tests.factories import person, rolled_back
 from tests.library.models import Author, Book, Card, Copy, Genre, ThinBook
@@ -206,3 +207,38 @@ def test_a_summary_of_a_recorded_operation_is_no_hole(registered, capsys):
     Copy.objects.bulk_create([Copy(code="a")])
     call_command("trackmate_holes")
     assert capsys.readouterr().out.startswith("No unrecorded write")
+
+
+def test_a_guaranteed_change_has_labels_and_is_in_no_summary(registered, activities):
+    registered(Book, guarantee="transaction", bulk_limit=1)
+    jane = Author.objects.create(name="Jane")
+    for _twice in range(3):
+        Book.objects.create(title="Emma", author_id=jane.pk)
+    Book.objects.all().delete()
+    assert [each.action for each in activities] == [
+        *["library.book.create"] * 3,
+        *["library.book.delete"] * 3,
+    ]
+    assert {each.changes["author"][0]["label"] for each in activities[3:]} == {"Jane"}
+
+
+def disabled():
+    return override_settings(TRACKMATE={"ENABLED": False})
+
+
+@pytest.mark.parametrize("block", [suppress, disabled])
+def test_nothing_is_read_where_nothing_is_recorded(registered, block):
+    def count_queries():
+        with suppress():
+            jane = Author.objects.create(name="Jane")
+            book = Book.objects.create(title="Emma", author=jane)
+        with block(), CaptureQueriesContext(connection) as queries:
+            Book(pk=book.pk, title="Emma II").save()
+            book.copies = F("copies") + 1
+            book.save()
+            jane.delete()
+        return len(queries)
+
+    before = count_queries()
+    registered(Book)
+    assert count_queries() == before

@@ -95,7 +95,7 @@ def record_if_kept(activity: Activity, alias: str) -> None:
 def record_at_once(activity: Activity) -> None:
     """Deliver an activity now, within the transaction of the project if there is one."""
     if is_recording():
-        deliver([activity])
+        deliver(finish([activity]))
 
 
 def _finish_and_deliver(activities: list[Activity]) -> None:

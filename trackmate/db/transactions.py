@@ -89,7 +89,7 @@ def call_at_end(alias: str, function: Callable[[], object]) -> None:
 def deliver_waiting(alias: str, *, at_least: int) -> None:
     """Deliver what waits for a commit already now, within the transaction, if it is so much."""
     uncommitted = _uncommitted(connections[alias])
-    if len(uncommitted.waiting) >= at_least:
+    if len(uncommitted.waiting) >= at_least and not uncommitted.holders:
         uncommitted.deliver_kept()
 
 

@@ -250,8 +250,11 @@ class Deletion:
             return
         key = (label_of(registration.model), verb)
         self.counts[key] += 1
-        if self.counts[key] <= registration.options.bulk_limit + 1:
-            extra = GroupedExtra(self, {"cause": cause} if cause else {})
+        extra = {"cause": cause} if cause else {}
+        if registration.options.guarantee == "transaction":
+            record_change(registration, verb, target, changes, using=self.using, extra=extra)
+        elif self.counts[key] <= registration.options.bulk_limit + 1:
+            extra = GroupedExtra(self, extra)
             record_change(registration, verb, target, changes, using=self.using, extra=extra)
 
     def name_relations(self, instance: Model) -> None:
@@ -384,12 +387,15 @@ def _forget(deletions: Any, deletion: Deletion) -> None:
 @never_raise
 def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Note an object that is about to be deleted."""
-    _deletion(instance, using, origin).add(instance)
+    if is_recording():
+        _deletion(instance, using, origin).add(instance)
 
 
 @never_raise
 def after_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Record the deletion of an object."""
+    if not is_recording():
+        return
     deletion = _deletion(instance, using, origin)
     try:
         deletion.record(instance)
@@ -402,8 +408,8 @@ def after_through_delete(
     *, instance: Model, using: str, origin: Any = None, **_kwargs: Any
 ) -> None:
     """Record that a link is gone, which was an object of a through model."""
-    deletion = _deletion(instance, using, origin)
     if is_recording() and links_through(type(instance)):
+        deletion = _deletion(instance, using, origin)
         record_through_delete(instance, using, deletion.cause_of(instance), deletion.instances)
 
 

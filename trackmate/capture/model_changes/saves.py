@@ -48,7 +48,7 @@ def before_save(
 ) -> None:
     """Find the old values that nothing remembers; they are read if Django sends an UPDATE."""
     plan = plan_for(type(instance))
-    if plan is None or is_left_to_triggers(plan, using):
+    if plan is None or not is_recording() or is_left_to_triggers(plan, using):
         return
     row = row_of(instance, plan)
     unknown = _unknown_columns(plan, row, update_fields)
@@ -162,11 +162,13 @@ def after_save(
         # A fixture has the columns of parents in objects of their own.
         columns = [each for each in columns if each.field.model is plan.model]
     save = Save(instance, plan, using, row, created, parents, is_raw=raw)
-    differences = save.resolve(save.compare(columns))
-    if differences:
+    differences = save.compare(columns)
+    if not is_recording():
+        # No query: what only the database knows stays unknown.
         save.remember(differences)
-        if is_recording():
-            save.record(differences)
+    elif differences := save.resolve(differences):
+        save.remember(differences)
+        save.record(differences)
     elif row is not None and row is not remembered_row(instance):
         save.remember(())
 
