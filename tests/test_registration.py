@@ -33,7 +33,8 @@ def make_both():
         ({"library.*": {}}, {"library.author.create", "library.genre.create"}),
         ({"library.author": {"on": ["delete"]}}, set()),
         ({"library.*": {}, "library.Genre": {"on": []}}, {"library.author.create"}),
-        ({"nothing.*": {}, "library.Nothing": {}, "": {}}, set()),
+        ({"library.Genre": {"on": []}, "library.*": {}}, {"library.author.create"}),
+        ({"nothing.*": {}, "library.Nothing": {}, "": {}, 5: {}}, set()),
         ({"library.Author": {"feilds": ["name"]}}, set()),
     ],
 )
@@ -76,6 +77,8 @@ def test_what_has_no_table_is_refused():
     for each in (Base, ActivityLog, str):
         with pytest.raises(TypeError):
             register(each)
+    with pytest.raises(TypeError, match="exclude cannot be 'name'"):
+        register(Author, exclude="name")
 
 
 def test_a_loaded_class_is_as_before_when_it_is_registered_no_longer(configure):
@@ -97,6 +100,10 @@ WRONG = [
     ({"library.Book": {"renamed": {"headline": "titel"}}}, "E008", "Did you mean 'title'?"),
     ({"library.Author": {"old": "load"}}, "E009", "Did you mean 'loaded'?"),
     ({"library.Author": {"on": ["created"]}}, "E009", "Did you mean 'create'?"),
+    ({"library.Author": {"exclude": "name"}}, "E009", "right type"),
+    ({"library.Author": {"bulk_limit": "many"}}, "E009", "right type"),
+    ({"library.Author": None}, "E009", "Write {}"),
+    ({"library.Author": 5}, "E009", "Write {}"),
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
@@ -276,7 +276,7 @@ def accepts(value: object, hint: Any) -> bool:
         return any(accepts(value, option) for option in arguments)
     if origin is Literal:
         return value in arguments
-    if origin is Sequence:
+    if origin in (Sequence, Collection):
         return isinstance(value, (list, tuple, set, frozenset)) and all(
             accepts(item, arguments[0]) for item in value
         )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from functools import cache
+from typing import Any, Literal, Protocol, get_type_hints
 
 from django.db.models import AutoField, Field, ManyToManyField, Model, QuerySet
+
+from trackmate.conf import accepts
 
 Verb = Literal["create", "update", "delete", "m2m"]
 
@@ -44,6 +47,18 @@ class Options:
     """Former names of fields, each with the name that it has now."""
     bulk_limit: int = BULK_LIMIT
     """A bulk operation on more objects than this becomes one summary."""
+
+    def __post_init__(self) -> None:
+        """Raise TypeError for a value that an option does not take."""
+        for name, hint in option_types().items():
+            if not accepts(value := getattr(self, name), hint):
+                raise TypeError(f"{name} cannot be {value!r}.")
+
+
+@cache
+def option_types() -> dict[str, Any]:
+    """Return each option's name with its type."""
+    return get_type_hints(Options)
 
 
 @dataclass(frozen=True, slots=True)

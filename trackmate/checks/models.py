@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, get_args, get_origin
 
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 (Django's own name)
@@ -13,21 +12,24 @@ from django.db import models, router
 from django.db.models import ForeignKey, Model
 
 from trackmate.capture.model_changes.registration import find_models
-from trackmate.conf import SETTING, get_settings
-from trackmate.registry import VERBS, Options, Registration, registration_of, registrations
-
-CHOICES = {"old": ("loaded", "stored"), "guarantee": ("close", "transaction")}
-"""The options that take one of some words."""
+from trackmate.conf import SETTING, accepts, get_settings
+from trackmate.registry import (
+    VERBS,
+    Registration,
+    option_types,
+    registration_of,
+    registrations,
+)
 
 
 def check_models() -> Iterable[CheckMessage]:
     """Yield what is wrong with `MODELS` and with what was registered."""
     for label, options in get_settings().MODELS.items():
         yield from _check_label(str(label))
-        yield from _check_names(f"{SETTING}['MODELS'][{label!r}]", options)
+        yield from _check_options(f"{SETTING}['MODELS'][{label!r}]", options)
     for registration in registrations():
         yield from _check_fields(registration)
-        yield from _check_values(registration)
+        yield from _check_verbs(registration)
         yield from _check_cascades(registration)
         yield from _check_guarantee(registration)
 
@@ -52,14 +54,28 @@ def _check_label(label: str) -> Iterator[CheckMessage]:
     )
 
 
-def _check_names(where: str, options: Mapping[str, Any]) -> Iterator[CheckMessage]:
-    known = [each.name for each in fields(Options)]
-    for name in options:
-        if name not in known:
+def _check_options(where: str, options: Any) -> Iterator[CheckMessage]:
+    types = option_types()
+    if not isinstance(options, Mapping):
+        yield Error(
+            f"{where} is no dictionary, so that nothing is recorded.",
+            hint="Write {} for all defaults.",
+            id="trackmate.E009",
+        )
+        return
+    for name, value in options.items():
+        if name not in types:
             yield Error(
                 f"{where} has no option {name!r}, so that nothing is recorded.",
-                hint=_suggest(str(name), known),
+                hint=_suggest(str(name), types),
                 id="trackmate.E007",
+            )
+        elif not accepts(value, types[name]):
+            words = get_args(types[name]) if get_origin(types[name]) is Literal else ()
+            yield Error(
+                f"{where}[{name!r}] cannot be {value!r}, so that nothing is recorded.",
+                hint=_suggest(str(value), words) if words else "Use a value of the right type.",
+                id="trackmate.E009",
             )
 
 
@@ -103,20 +119,15 @@ def _suggest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else f"Use one of {', '.join(names)}."
 
 
-def _check_values(registration: Registration) -> Iterator[CheckMessage]:
-    options, model = registration.options, registration.model
-    wrong: list[tuple[str, Any, Sequence[str]]] = [
-        (name, getattr(options, name), words) for name, words in CHOICES.items()
-    ]
-    wrong = [each for each in wrong if each[1] not in each[2]]
-    wrong += [("on", verb, tuple(sorted(VERBS))) for verb in options.on if verb not in VERBS]
-    for name, value, words in wrong:
-        yield Error(
-            f"{model._meta.label} is registered with {name} {value!r}.",
-            hint=_suggest(str(value), words),
-            obj=model,
-            id="trackmate.E009",
-        )
+def _check_verbs(registration: Registration) -> Iterator[CheckMessage]:
+    for verb in registration.options.on:
+        if verb not in VERBS:
+            yield Error(
+                f"{registration.model._meta.label} is registered with on {verb!r}.",
+                hint=_suggest(verb, VERBS),
+                obj=registration.model,
+                id="trackmate.E009",
+            )
 
 
 def _check_cascades(registration: Registration) -> Iterator[CheckMessage]:

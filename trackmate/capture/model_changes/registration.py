@@ -82,8 +82,8 @@ def register(
     `guarantee="transaction"` stores each change within the transaction that makes it. With
     `triggers` those of the database record its changes, once they are installed. `renamed` has the
     former names of fields, `bulk_limit` the number of objects from which on a bulk operation
-    becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, and for
-    trackmate's own.
+    becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, for
+    trackmate's own, and for a value that an option does not take.
 
     >>> @register(exclude=["internal_note"])
     ... class Order(models.Model): ...
@@ -286,8 +286,10 @@ def apply_settings() -> None:
 
 def models_from_settings() -> Iterator[tuple[type[Model], Options]]:
     """Yield the models that `MODELS` names with their options, without those that are wrong."""
-    for label, values in get_settings().MODELS.items():
-        for model in find_models(label):
+    # A model that is named itself has other options than all of its app.
+    named = sorted(get_settings().MODELS.items(), key=lambda item: not str(item[0]).endswith(".*"))
+    for label, values in named:
+        for model in find_models(str(label)):
             try:
                 yield model, Options(**values)
             except TypeError:
@@ -303,4 +305,8 @@ def find_models(label: str) -> list[type[Model]]:
         found = list(config.get_models()) if name == "*" else [config.get_model(name)]
     except LookupError:
         return []
-    return [each for each in map(_concrete, found) if each._meta.app_label != "trackmate"]
+    return [
+        each
+        for each in map(_concrete, found)
+        if each._meta.app_label != "trackmate" and not each._meta.swapped
+    ]
