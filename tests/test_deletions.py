@@ -197,21 +197,22 @@ def test_what_a_function_sets_in_its_place_is_read(registered, activities):
 
 if hasattr(library, "Leaflet"):  # Django 6.1
 
-    def test_what_the_database_deletes_is_found(registered, activities, emma):
-        registered(Book)
+    def test_what_the_database_deletes_is_found(registered, activities):
+        registered(library.Folder)
         registered(library.Leaflet)
-        library.Leaflet.objects.create(book=emma, text="Ad")
+        folder = library.Folder.objects.create(name="Ads")
+        library.Leaflet.objects.create(folder=folder, text="Tea")
         activities.clear()
-        cause = f"library.book/{emma.pk}"
-        Book.objects.all().delete()
+        cause = f"library.folder/{folder.pk}"
+        library.Folder.objects.all().delete()
         assert {each.target.object_repr: each.extra for each in activities} == {
-            "Emma": None,
-            "Ad of Emma": {"cause": cause},
+            "Ads": None,
+            "Tea of Ads": {"cause": cause},
         }
         assert not library.Leaflet.objects.exists()
 
     def test_a_check_says_what_the_database_deletes_unseen(registered):
         registered(library.Leaflet)
         assert [each.id for each in check_models()] == ["trackmate.W011"]
-        registered(Book)
+        registered(library.Folder)
         assert list(check_models()) == []

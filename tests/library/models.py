@@ -167,11 +167,17 @@ class Review(models.Model):
 
 if hasattr(models, "DB_CASCADE"):  # Django 6.1
 
-    class Leaflet(models.Model):
-        """A part that the database deletes with its book."""
+    class Folder(models.Model):
+        name = models.CharField(max_length=50)
 
-        book = models.ForeignKey(Book, models.DB_CASCADE)
+        def __str__(self):
+            return self.name
+
+    class Leaflet(models.Model):
+        """A part that the database deletes with its folder."""
+
+        folder = models.ForeignKey(Folder, models.DB_CASCADE)
         text = models.CharField(max_length=50)
 
         def __str__(self):
-            return f"{self.text} of {self.book}"
+            return f"{self.text} of {self.folder}"
