@@ -472,6 +472,17 @@ def test_a_context_ends_with_its_transaction(triggered, many, binding, atomic):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_block_after_a_write_of_the_same_person_has_its_own_context(triggered):
+    triggered(Genre)
+    with bind(actor="a"):
+        genre = Genre.objects.create(name="a")
+        with transaction.atomic():
+            Genre.objects.filter(pk=genre.pk).update(name="b")
+        genre.delete()
+    assert [row.actor_label for row in ROWS.all()] == ["a", "a", "a"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_session_without_a_context_is_nobodys(triggered):
     triggered(Genre)
     values = connection.get_connection_params()

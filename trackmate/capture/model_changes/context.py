@@ -86,7 +86,10 @@ def execute_with_context(
         # One message, which is one transaction, spares a round trip.
         result = execute(f"{setting}; {sql}", params, many, context)
         _skip_first_result(context["cursor"].cursor)
-    state.sent, state.transaction = text, connection.run_on_commit
+    # In autocommit the setting has ended with the statement; a block that begins now has the same
+    # `run_on_commit`.
+    state.transaction = connection.run_on_commit if connection.in_atomic_block else None
+    state.sent = text
     return result
 
 
