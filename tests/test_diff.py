@@ -3,6 +3,7 @@
 from time import perf_counter
 
 import pytest
+from django.utils import timezone
 
 from trackmate.dashboard.detail.diff import parse_changes
 from trackmate.redaction.known_secrets import MASK
@@ -131,6 +132,7 @@ def test_the_number_of_comparisons_is_limited_by_row():
         ([{"value": 7}, {"value": 8, "label": "Tea"}], "[7]", "[Tea (8)]", ""),
         ([None, {"value": "p", "label": "Packed"}], NULL, "[Packed (p)]", "added"),
         ([{"value": "x", "label": "x"}, None], "[x]", NULL, "removed"),
+        ([{"value": "open", "label": "Open"}, None], "[Open]", NULL, "removed"),
         ([{"value": 7, "label": "Tea", "more": 1}, None], None, NULL, "removed"),
         (
             {"added": [{"value": 7, "label": "Tea"}, {"value": 8, "label": "Rum"}], "removed": []},
@@ -145,6 +147,26 @@ def test_objects_and_choices_are_named(change, before, after, note):
     [shown] = parse_changes({"field": change})
     assert spelled(shown.old) == (before or spelled(shown.old))
     assert (spelled(shown.new), str(shown.note)) == (after, note)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-07-01T22:30:00.000004+00:00", "2026-07-02 00:30:00.000004 CEST"),
+        ("2026-12-01T12:00:00+00:00", "2026-12-01 13:00:00 CET"),
+        # No times, or none that a field has recorded.
+        ("2026-07-01T22:30:00", None),
+        ("2026-07-01T22:30:00+02:00", None),
+        ("at 2026-07-01T22:30:00+00:00", None),
+        ("2026-13-01T22:30:00+00:00", None),
+        ("9999-12-31T23:59:59+00:00", None),
+        ("٢٠٢٦-07-01T22:30:00+00:00", None),
+    ],
+)
+def test_recorded_times_are_those_of_the_current_time_zone(value, expected):
+    with timezone.override("Europe/Berlin"):
+        [shown] = parse_changes({"at": [None, value]})
+    assert spelled(shown.new) == f"[{expected or value}]"
 
 
 @pytest.mark.parametrize("change", [{}, {"added": [1], "other": 2}, "text", [1, 2, 3], None])

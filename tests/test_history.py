@@ -68,6 +68,14 @@ def test_as_many_as_are_asked_for(order):
     assert shown(order, template=few).count("<tr>") == 3
 
 
+def test_who_has_read_it_is_not_its_history(order):
+    done_to(order, action="order.create", action_type="Create")
+    for number in range(40):
+        done_to(order, action=f"read{number}", action_type="Read")
+    page = shown(order)
+    assert ("order.create" in page, "read" in page) == (True, False)
+
+
 def test_staff_get_a_link_and_readers_of_the_payload_the_changes(order):
     done_to(order, action="order.update", changes={"state": ["open", "shipped"]})
     page = shown(order, person("staff", is_staff=True))

@@ -1137,6 +1137,29 @@ def test_each_field_has_its_button(ann):
     for names in ((), ("title",), ("copies",)):
         assert f'href="{address(row, *names)}"' in page
     assert address(row, "door_pin") not in page
+    assert f'href="{address(row)}">Put all back<' in page
+
+
+def test_each_change_of_the_timeline_has_its_button(ann):
+    book = Book.objects.create(title="New", copies=5)
+    first = changed(book, changes={"title": ["Old", "New"]})
+    parts = [
+        changed(book, changes=changes, request_id="r1")
+        for changes in ({"copies": [3, 5]}, {"genres": {"added": [], "removed": []}})
+    ]
+    created = changed(book, verb="create", changes={"title": [None, "Old"]})
+    page = text_of(ann.get(f"/trackmate/object/library.book/{book.pk}/"))
+    assert f'href="{address(first)}">Put back <bdi class="tm-unseen">title</bdi>' in page
+    for row, name in zip(parts, ("copies", "genres"), strict=True):
+        assert f'href="{address(row)}">Put back <bdi>{name}</bdi>' in page
+    assert address(created) not in page
+
+
+def test_without_the_permission_the_timeline_has_no_button(client):
+    _book, row = retitled()
+    client.force_login(person("reader", "view_payload", is_staff=True))
+    page = text_of(client.get(f"/trackmate/object/library.book/{row.object_id}/"))
+    assert ("State at this time" in page, address(row) in page) == (True, False)
 
 
 def test_hostile_texts_are_inert(ann):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from trackmate.clock import aware
 
 if TYPE_CHECKING:
-    from datetime import date, datetime
+    from datetime import date
 
 
 # Control characters but tab and line feed; what has no width; what reorders or tags text; lone
@@ -27,6 +28,8 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+_RECORDED_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?\+00:00", re.ASCII)
 
 FACTOR_FROM = 1_000
 """From this percentage on, a change is shown as a factor: "10x"."""
@@ -64,13 +67,26 @@ class Times:
 
 def format_full_time(value: datetime) -> SafeString:
     """Return a time in full, and its age."""
+    return format_html('{} <span class="tm-quiet">{}</span>', format_time(value), format_age(value))
+
+
+def format_time(value: datetime) -> SafeString:
+    """Return a time in full."""
     local = timezone.localtime(aware(value))
-    return format_html(
-        '<time datetime="{}">{}</time> <span class="tm-quiet">{}</span>',
-        local.isoformat(timespec="milliseconds"),
-        format_exact_time(local),
-        format_age(local),
-    )
+    stamp = local.isoformat(timespec="milliseconds")
+    return format_html('<time datetime="{}">{}</time>', stamp, format_exact_time(local))
+
+
+def format_recorded_time(text: str) -> str:
+    """Return the time of a field, as it is recorded, in the current time zone; other texts as they
+    are."""
+    if not _RECORDED_TIME.fullmatch(text):
+        return text
+    try:
+        local = timezone.localtime(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return text
+    return f"{local.replace(tzinfo=None).isoformat(sep=' ')} {local.tzname()}"
 
 
 def format_exact_time(local: datetime) -> str:

@@ -23,7 +23,7 @@ from trackmate.dashboard.detail.timeline import (
 from trackmate.dashboard.entities import entity_url
 from trackmate.dashboard.http import permissions
 from trackmate.diagnostics import summarize_error
-from trackmate.enums import Status
+from trackmate.enums import ActionType, Status
 from trackmate.models.object_keys import ObjectKey
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ class History:
 def load_history(
     instance: Model, request: HttpRequest | None, *, limit: int = MAX_EVENTS
 ) -> History:
-    """Return the newest activities of an object that this request may see, those of one request
-    together.
+    """Return the newest activities of an object that this request may see, without those that only
+    read it, those of one request together.
 
     Read the log once, with a timeout. A failure is logged and never raised.
     """
@@ -93,7 +93,7 @@ def _load_events(instance: Model, request: HttpRequest | None, limit: int) -> tu
     about = ObjectKey.of(instance)
     if about is None:
         return ()
-    rows = _visible_rows(request).filter(about.condition)
+    rows = _visible_rows(request).filter(about.condition).exclude(action_type=ActionType.READ)
     with_payload = request is not None and permissions.may_see_payload(request)
     more = ("changes",) if with_payload else ()
     found = selectors.newest(rows, limit * ROWS_OF_EVENT, "request_id", *more)
@@ -114,7 +114,7 @@ def _build_event(group: list[ActivityLog], differ: Differ | None) -> Event:
     visible = changed if differ is not None else []
     changes = [change for each in visible for change in shortened_changes(each, differ)]
     return Event(
-        time=formatting.format_full_time(row.action_time),
+        time=formatting.format_time(row.action_time),
         actor=row.actor_text,
         text=row.action or action_type_label(row.action_type),
         failed=row.status == Status.FAILED,

@@ -17,7 +17,7 @@ register = template.Library()
 
 @register.inclusion_tag("trackmate/history.html", takes_context=True)
 def trackmate_history(context: Context, instance: Model, limit: int = MAX_EVENTS) -> dict[str, Any]:
-    """Show the newest activities of an object, with what they changed.
+    """Show the newest activities of an object, with what they changed; not who has read it.
 
     Everybody who sees the page sees them. With a `request` in the context,
     `DASHBOARD_QUERYSET` limits the rows, those with `trackmate.view_payload` see the old and the

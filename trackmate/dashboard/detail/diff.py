@@ -96,10 +96,15 @@ def _as_pair(change: Any) -> Any:
 
 
 def _simplify(value: Any) -> Any:
-    """Return `{"value": 7, "label": "Tea"}`, or a list of such, as text: "Tea (7)"."""
+    """Return `{"value": 7, "label": "Tea"}`, or a list of such, as text: "Tea (7)"; a recorded time
+    as one of the current time zone."""
+    if isinstance(value, str):
+        return formatting.format_recorded_time(value)
     if isinstance(value, dict) and "value" in value and value.keys() <= {"value", "label"}:
         key, label = str(value["value"]), str(value.get("label") or "")
-        return f"{label} ({key})" if label and label != key else key
+        if label.casefold() == key.casefold():
+            return label
+        return f"{label} ({key})" if label else key
     if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
         texts = [_simplify(each) for each in value]
         return "\n".join(texts) if all(isinstance(each, str) for each in texts) else value

@@ -23,7 +23,7 @@ from trackmate.models.object_keys import ObjectKey
 from trackmate.selectors import LISTED, KeyRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from uuid import UUID
 
     from django.http import HttpRequest
@@ -53,6 +53,8 @@ class ObjectChange:
     """The names of the fields."""
     changes: tuple[Change, ...] = ()
     """Without the permission to see them: none."""
+    undo_url: str = ""
+    """The address for putting it back, for those who may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,11 @@ class Entry:
     state: ObjectState | None = None
     """The state after it, if it is asked for."""
 
+    @property
+    def has_several(self) -> bool:
+        """Whether it has several changes, so that each button has to name its own."""
+        return len(self.changes) > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
@@ -89,12 +96,17 @@ class Timeline:
 
 
 def load_timeline(
-    rows: Rows, page: EntityPage, request: HttpRequest, params: Mapping[str, str]
+    rows: Rows,
+    page: EntityPage,
+    request: HttpRequest,
+    params: Mapping[str, str],
+    undo_url: Callable[[ActivityLog], str],
 ) -> QueryResult:
     """Return the timeline of the object that a page is about; its value is None for any other page,
     and for an object without recorded changes.
 
-    `params` are the parameters of the list on the same page, which links keep.
+    `params` are the parameters of the list on the same page, which links keep. `undo_url` returns
+    the address for putting back a change, "" where this person may not.
     """
     about = object_of_page(page)
     if about is None:
@@ -102,7 +114,8 @@ def load_timeline(
     form = TimelineForm(request.GET)
     error = "" if form.is_valid() else str(next(iter(form.errors.values()))[0])
     keys = form.cleaned_data
-    builder = _Builder(rows, about, page, request, params, keys.get("changes_before"), error)
+    before = keys.get("changes_before")
+    builder = _Builder(rows, about, page, request, params, undo_url, before, error)
     return run_query(partial(builder.build, keys.get("at")))
 
 
@@ -154,6 +167,7 @@ class _Builder:
     page: EntityPage
     request: HttpRequest
     params: Mapping[str, str]
+    undo_url: Callable[[ActivityLog], str]
     before: UUID | None
     error: str
 
@@ -210,7 +224,7 @@ class _Builder:
             row=main,
             time=formatting.format_full_time(main.action_time),
             actor_url=entity_url("actor", actor_value(main)),
-            changes=tuple(_object_change(row, differ) for row in changed),
+            changes=tuple(_object_change(row, differ, self.undo_url(row)) for row in changed),
             at=own,
             at_url=at_url,
             at_fragment=at_fragment,
@@ -229,12 +243,13 @@ class _Builder:
         return self.page.url(merged), part
 
 
-def _object_change(row: ActivityLog, differ: Differ | None) -> ObjectChange:
+def _object_change(row: ActivityLog, differ: Differ | None, undo_url: str) -> ObjectChange:
     return ObjectChange(
         badge=badge(row.action_type),
         action=row.action or row.route,
         fields=changed_fields(row),
         changes=shortened_changes(row, differ) if differ is not None else (),
+        undo_url=undo_url,
     )
 
 

@@ -47,6 +47,11 @@ def undo_links(request: HttpRequest, row: ActivityLog) -> UndoLinks:
     )
 
 
+def change_url(request: HttpRequest, row: ActivityLog) -> str:
+    """Return the address for putting back an activity; "" if this person cannot."""
+    return undo_links(request, row).url
+
+
 def undo_url(pk: UUID, names: Collection[str] = ()) -> str:
     """Return the address that asks whether to put back a change, or some fields of it."""
     url = reverse("trackmate:undo", args=[pk])

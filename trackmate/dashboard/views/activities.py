@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.http import (
@@ -28,6 +29,7 @@ from trackmate.dashboard.forms.pagination import KeysetForm
 from trackmate.dashboard.search.filters import ActivityFilters
 from trackmate.dashboard.tables.account_tables import account_tables
 from trackmate.dashboard.tables.activity_list import ActivityList, activity_list, list_params
+from trackmate.dashboard.undo.links import change_url
 from trackmate.dashboard.user_data.sidebar import saved_view_links
 from trackmate.dashboard.views.base import DashboardView
 
@@ -113,7 +115,9 @@ class ActivityListView(DashboardView):
         return {
             "seen": seen,
             "account_tables": account_tables(self.rows, page, self.display),
-            "timeline": load_timeline(self.rows, page, self.request, params),
+            "timeline": load_timeline(
+                self.rows, page, self.request, params, partial(change_url, self.request)
+            ),
             **facts.describe_entity(page, seen.value),
         }
 

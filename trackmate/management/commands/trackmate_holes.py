@@ -62,12 +62,18 @@ class Command(BaseCommand):
             )
             self.stdout.write(
                 f"{each.verb:<8} {each.table}  {each.place}  "
-                f"{each.rows} rows, {each.statements} statements, last {last_seen:%Y-%m-%d %H:%M}"
+                f"{_count(each.rows, 'row')}, {_count(each.statements, 'statement')}, "
+                f"last {last_seen:%Y-%m-%d %H:%M}"
             )
         if not holes:
             self.stdout.write(f"No unrecorded write was seen in {days} days.")
         elif options["fail"]:
-            raise CommandError(f"{len(holes)} places write without being recorded.")
+            verb = "writes" if len(holes) == 1 else "write"
+            raise CommandError(f"{_count(len(holes), 'place')} {verb} without being recorded.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def find_holes(since: datetime) -> list[Hole]:
