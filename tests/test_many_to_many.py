@@ -1,6 +1,7 @@
 """What is recorded of many-to-many fields."""
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.http import HttpResponse
 
 from tests.library.models import Author, Book, Club, Genre, Membership
@@ -43,6 +44,19 @@ def test_what_is_added_and_removed_is_recorded(emma, genres, activities):
     emma.genres.remove(love, war)
     assert members(activities) == [("Emma", ["Crime", "Love"], []), ("Emma", [], ["Love"])]
     assert {each.action for each in activities} == {"library.book.update"}
+
+
+def test_a_name_that_contains_another_one_is_found(
+    registered, activities, django_assert_max_num_queries
+):
+    registered(Group)
+    with suppress():
+        group = Group.objects.create(name="Packers")
+    permissions = Permission.objects.select_related("content_type")[:3]
+    names = [str(each) for each in permissions]
+    with django_assert_max_num_queries(7):
+        group.permissions.set([each.pk for each in permissions])
+    assert members(activities, "permissions") == [("Packers", names, [])]
 
 
 def test_set_and_clear_are_recorded_as_what_they_change(emma, genres, activities):

@@ -267,15 +267,16 @@ def safe_str(value: object) -> str:
         with protected_transactions():
             return str(value)
     except Exception:  # noqa: BLE001 (a broken __str__ must not cost the activity)
-        return _type_and_key(value)
+        return type_and_key(value)
 
 
 def _str_or_key(value: object) -> str:
     try:
         return str(value)
     except Exception:  # noqa: BLE001 (as above, or a query)
-        return _type_and_key(value)
+        return type_and_key(value)
 
 
-def _type_and_key(value: object) -> str:
+def type_and_key(value: object) -> str:
+    """Return the name of an object that has no other: "Order (7)"."""
     return f"{type(value).__name__} ({getattr(value, 'pk', None)})"

@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import router
 from django.db.models import Model
 
-from trackmate.activity import Activity, Target
+from trackmate.activity import Activity, Target, type_and_key
 from trackmate.capture.events.merging import net_members
 from trackmate.capture.model_changes.columns.values import Reference
 from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
@@ -194,12 +194,18 @@ def _named(activity: Activity, names: dict[tuple[str, str], str]) -> Activity:
 
 
 def _find_names(model: type[Model], field: str, keys: Iterable[Any]) -> dict[tuple[str, str], str]:
-    """Return the names that objects have now, by model and the given key; one query."""
+    """Return the names that objects have now, by model and the given key.
+
+    One query, and a second one if a name contains that of another object, as a permission's does.
+    """
     wanted = list(keys)[:MAX_NAMES]
     rows = model._base_manager.using(router.db_for_read(model))
-    label = model._meta.label_lower
+    rows = rows.filter(**{f"{field}__in": wanted}).order_by()
     with protected_transactions():
-        found = list(rows.filter(**{f"{field}__in": wanted}).order_by())
-    return {
-        (label, str(getattr(each, field))): Target.without_query(each).object_repr for each in found
-    }
+        named = [(each, Target.without_query(each).object_repr) for each in rows]
+        related = [each.name for each in model._meta.concrete_fields if each.many_to_one]
+        if related and any(name == type_and_key(each) for each, name in named):
+            rows = rows.select_related(*related)
+            named = [(each, Target.without_query(each).object_repr) for each in rows]
+    label = model._meta.label_lower
+    return {(label, str(getattr(each, field))): name for each, name in named}
