@@ -42,6 +42,17 @@ def test_a_deletion_has_the_old_values(registered, activities, emma):
     assert activity.extra is None
 
 
+@pytest.mark.parametrize(("old", "name"), [("loaded", "Jane"), ("stored", "Anne")])
+@pytest.mark.usefixtures("emma")
+def test_a_deletion_has_the_values_that_the_option_old_names(registered, activities, old, name):
+    registered(Author, old=old)
+    author = Author.objects.get()
+    with suppress():
+        Author.objects.update(name="Anne")
+    author.delete()
+    assert activities[-1].changes["name"] == [name, None]
+
+
 def test_the_values_are_those_of_the_database(registered, activities, emma):
     registered(Book)
     book = Book.objects.get()

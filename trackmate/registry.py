@@ -37,7 +37,8 @@ class Options:
     on: Collection[str] = VERBS
     """What to record: "create", "update", "delete", "m2m"."""
     old: Literal["loaded", "stored"] = "loaded"
-    """Where old values come from: the instance as it was loaded, or a query before each update."""
+    """Where old values come from: the instance as it was loaded, or a query before each update and
+    deletion."""
     guarantee: Literal["close", "transaction"] = "close"
     """When changes are stored: with the activities of the request, or of the transaction; or at
     once, within the transaction that makes them."""

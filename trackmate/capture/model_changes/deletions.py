@@ -295,9 +295,12 @@ class Deletion:
 
 
 def _is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
-    """Return True if some values are not known, or may have been changed in place since."""
+    """Return True if some values are not known, or may have been changed in place since; for
+    `old="stored"`, whatever was not read just now."""
     row = row_of(instance, plan)
-    return row is None or any(
+    if row is None or (plan.reads_stored and not is_fresh):
+        return True
+    return any(
         row[each.index] is UNKNOWN
         or (each.is_mutable and not is_fresh and type(row[each.index]) not in IMMUTABLE)
         for each in plan.columns

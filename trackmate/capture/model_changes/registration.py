@@ -77,13 +77,13 @@ def register(
 
     `fields` are those to record (default: all), `exclude` those not to; of those in `mask` only
     that they change. `m2m` names the many-to-many fields (default: those among `fields`), `on` what
-    to record: "create", "update", "delete", "m2m". With `old="stored"` each update reads the old
-    values from the database; otherwise they are those that the instance was loaded with.
-    `guarantee="transaction"` stores each change within the transaction that makes it. With
+    to record: "create", "update", "delete", "m2m". With `old="stored"` each update and deletion
+    reads the old values from the database; otherwise they are those that the instance was loaded
+    with. `guarantee="transaction"` stores each change within the transaction that makes it. With
     `triggers` those of the database record its changes, once they are installed. `renamed` has the
     former names of fields, `bulk_limit` the number of objects from which on a bulk operation
-    becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, for
-    trackmate's own, and for a value that an option does not take.
+    becomes a summary. Return the class. Raise TypeError for an abstract or swapped model, and for
+    trackmate's own.
 
     >>> @register(exclude=["internal_note"])
     ... class Order(models.Model): ...
