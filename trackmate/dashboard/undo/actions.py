@@ -143,7 +143,7 @@ def _verify(plan: UndoPlan) -> UndoPlan:
     stored, alias = plan.subject.find(), plan.subject.alias
     lost = [each for each in plan.ready if stored is None or not _is_back(each, stored, alias)]
     if stored is None or (lost and len(lost) == len(plan.ready)):
-        problem = _("The project's own code kept it from being saved.")
+        problem = _("The project's own code prevented saving it.")
         raise _RefusedError(replace(plan, problems=(problem,)))
     return replace(
         plan,

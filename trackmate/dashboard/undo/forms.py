@@ -19,7 +19,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=MAX_REASON,
-        help_text=_("It is kept in the log."),
+        help_text=_("It is stored in the log."),
         widget=forms.TextInput(
             attrs={"aria-describedby": "tm-error-reason tm-help-reason", "autocomplete": "off"}
         ),

@@ -141,7 +141,7 @@ def _reason_against(recorded: Any) -> str:
         if _CUT.search(recorded):
             return _("The value is cut in the log.")
         if REPLACEMENT in recorded:
-            return _("The value has characters that the log does not keep.")
+            return _("The value has characters that the log cannot store.")
     if isinstance(recorded, dict):
         if any(isinstance(key, str) and key.endswith("…") for key in recorded):
             return _("The value is cut in the log.")
