@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from types import FrameType
 from typing import Any, NamedTuple
 
 from django.db.models import Model
@@ -33,6 +36,8 @@ from trackmate.capture.model_changes.statements import statements_of
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.redaction.known_secrets import MASK
 
+_SAVE_BASE = Model.save_base.__code__
+
 
 class Difference(NamedTuple):
     """A column with its value before and after."""
@@ -50,10 +55,30 @@ def before_save(
     plan = plan_for(type(instance))
     if plan is None or not is_recording() or is_left_to_triggers(plan, using):
         return
+    pending = statements_of(using).pending
+    if pending:
+        _forget_failed(pending, instance)
     row = row_of(instance, plan)
     unknown = _unknown_columns(plan, row, update_fields)
     if unknown and instance.pk is not None:
-        statements_of(using).pending.append(UnknownValues(instance, plan, using, unknown, row))
+        pending.append(UnknownValues(instance, plan, using, unknown, row))
+
+
+def _forget_failed(pending: deque[Any], instance: Model) -> None:
+    """Remove what a save of an instance that has failed left behind: it may be out of date."""
+    left = [each for each in pending if each.instance is instance]
+    if left and not _is_saved_within_save(instance):
+        for each in left:
+            pending.remove(each)
+
+
+def _is_saved_within_save(instance: Model) -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    saves = 0
+    while frame is not None and saves <= 1:
+        saves += frame.f_code is _SAVE_BASE and frame.f_locals["self"] is instance
+        frame = frame.f_back
+    return saves > 1
 
 
 @dataclass(eq=False)
@@ -178,11 +203,14 @@ def _take_row(
 ) -> tuple[Sequence[Any] | None, Sequence[Part]]:
     """Return the row before the save, remembered or read, and the parents that existed."""
     pending = statements_of(using).pending
-    for each in pending:
-        if each.instance is instance:
-            pending.remove(each)
-            return each.row, each.parents
-    return row_of(instance, plan), ()
+    read = [each for each in pending if each.instance is instance]
+    if not read:
+        return row_of(instance, plan), ()
+    for each in read:
+        # A receiver may have saved it again, which is now recorded as a part of the first save.
+        pending.remove(each)
+    row = next((each.row for each in read if each.row is not None), None)
+    return row, read[0].parents
 
 
 @dataclass(slots=True)
