@@ -225,7 +225,9 @@ class Update(Bulk):
     def record(self, result: Any) -> None:
         """Record each object, or all in one."""
         if self.is_too_much:
-            fields = {each.field.name: each for each in self.columns}
+            columns = {
+                name: each for each in self.columns for name in (each.field.name, each.attname)
+            }
             self.summarize(
                 "update",
                 "UPDATE",
@@ -233,9 +235,9 @@ class Update(Bulk):
                 self.keys,
                 filter=describe_queryset(self.queryset, _masked(self.plan)),
                 values={
-                    name: _describe(fields[name], value)
+                    columns[name].field.name: _describe(columns[name], value)
                     for name, value in self.values.items()
-                    if name in fields
+                    if name in columns
                 },
             )
             return
