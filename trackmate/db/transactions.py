@@ -87,7 +87,8 @@ def call_at_end(alias: str, function: Callable[[], object]) -> None:
 
 
 def deliver_waiting(alias: str, *, at_least: int) -> None:
-    """Deliver what waits for a commit already now, within the transaction, if it is so much."""
+    """Deliver what waits for a commit already now, within the transaction, if it is so much and
+    `hold()` does not keep it together."""
     uncommitted = _uncommitted(connections[alias])
     if len(uncommitted.waiting) >= at_least and not uncommitted.holders:
         uncommitted.deliver_kept()
@@ -124,7 +125,8 @@ class _Uncommitted:
         if savepoint is not None:
             self.savepoints[savepoint] = len(self.pending)
 
-    def after_savepoint_commit(self, _savepoint: Any) -> None:
+    def after_savepoint_commit(self, savepoint: Any) -> None:
+        self.savepoints.pop(savepoint, None)
         is_held = bool(self.holders)
         if self.waiting and not is_held and not _is_committed_later(self.connection_ref()):
             self.deliver_kept()
@@ -150,7 +152,8 @@ class _Uncommitted:
             self.deliver_kept()
 
     def after_close(self, _result: None) -> None:
-        if not self.connection_ref().in_atomic_block:
+        connection = self.connection_ref()
+        if connection.closed_in_transaction or not connection.in_atomic_block:
             self.after_rollback(None)
 
     def after_set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 (Django's argument)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import models
@@ -97,6 +96,11 @@ class Deletion:
         self.left -= 1
         if self.left <= 0:
             release(self.using, self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has been deleted: Django announces all objects before the first one."""
+        return self.left <= 0 and bool(self.recorded)
 
     def read_before(self, _verb: str, _table: str) -> None:
         """Record what the deletion does beside its objects, before its first write."""
@@ -379,16 +383,17 @@ def _database_cascades(
             yield registration, each
 
 
-def _forget(deletions: Any, deletion: Deletion) -> None:
-    if deletion in deletions:
-        deletions.remove(deletion)
-
-
 @never_raise
 def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Note an object that is about to be deleted."""
-    if is_recording():
-        _deletion(instance, using, origin).add(instance)
+    if not is_recording():
+        return
+    deletion = _deletion(instance, using, origin)
+    if deletion.is_over:
+        # The same object or queryset again, after it was saved again.
+        statements_of(using).deletions.remove(deletion)
+        deletion = _deletion(instance, using, origin)
+    deletion.add(instance)
 
 
 @never_raise
@@ -420,10 +425,11 @@ def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
         if each.origin is origin:
             found: Deletion = each
             return found
+    if not deletions:
+        # Django deletes in a transaction.
+        call_at_end(using, deletions.clear)
     deletion = Deletion(origin, using)
     deletions.append(deletion)
-    # Django deletes in a transaction. That of a test case does not end here.
-    call_at_end(using, partial(_forget, deletions, deletion))
     if isinstance(origin, Model):
         for model in _models_of(type(origin)):
             deletion.instances[model, origin.pk] = origin

@@ -111,9 +111,9 @@ def _register(model: type[Model], options: Options) -> None:
     concrete = _concrete(model)
     unregister(concrete)
     registration = add_registration(concrete, options)
+    _forget_plans()
     if apps.models_ready:
         connect(registration)
-    _forget_plans()
 
 
 def unregister(model: type[Model]) -> None:
@@ -192,7 +192,7 @@ def _receivers(registration: Registration) -> Iterator[tuple[Any, Callable[..., 
             yield post_delete, deletions.after_delete, each
             yield pre_delete, deletions.before_delete, each
     for related in _deleted_first(registration):
-        yield pre_delete, deletions.before_delete, related
+        yield from _before_deletions(related)
     if links.linking_fields(model) is not None:
         yield m2m_changed, bulk.after_members_added, model
     for link in links.all_links():
@@ -218,10 +218,18 @@ _BY_DATABASE = tuple(
 )
 
 
+def _before_deletions(
+    model: type[Model],
+) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
+    for each in apps.get_models(include_auto_created=True):
+        # Its proxies send their own.
+        if _concrete(each) is _concrete(model):
+            yield pre_delete, deletions.before_delete, each
+
+
 def _link_receivers(link: links.Link) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
     yield m2m_changed, links.on_m2m_changed, link.through
-    yield pre_delete, deletions.before_delete, link.other_model
-    yield pre_delete, deletions.before_delete, link.model
+    yield from _before_deletions(link.other_model)
     if not link.through._meta.auto_created:
         yield post_save, links.after_through_save, link.through
         yield post_delete, deletions.after_through_delete, link.through
@@ -256,9 +264,9 @@ def _on_connection(*, connection: Any, **_kwargs: Any) -> None:
 
 def connect_registered() -> None:
     """Connect what was registered while models were loaded, and what the settings name."""
+    _forget_plans()
     for each in registrations():
         connect(each)
-    _forget_plans()
     apply_settings()
     setting_changed.connect(_on_setting_changed, dispatch_uid=_UID)
 
@@ -308,5 +316,6 @@ def find_models(label: str) -> list[type[Model]]:
     return [
         each
         for each in map(_concrete, found)
+        # A swapped model has no table.
         if each._meta.app_label != "trackmate" and not each._meta.swapped
     ]
