@@ -217,9 +217,7 @@ class Deletion:
                 record_links(link, owner, [other], "removed", using=self.using, cause=cause)
 
     def _cause_by(self, foreign_key: ForeignKey[Any, Any], dependent: Model) -> str:
-        parent = self.instances.get(
-            (_concrete(foreign_key.related_model), getattr(dependent, foreign_key.attname))
-        )
+        parent = self._related(foreign_key, dependent)
         return self.cause_of(parent) or _describe(parent) if parent is not None else ""
 
     def record(self, instance: Model) -> None:
@@ -264,10 +262,17 @@ class Deletion:
     def name_relations(self, instance: Model) -> None:
         """Give an object those that it points to and that are deleted with it: they name it."""
         for each in _foreign_keys(type(instance)):
-            key = instance.__dict__.get(each.attname)
-            related = self.instances.get((_concrete(each.related_model), key))
-            if related is not None and not each.is_cached(instance):
-                each.set_cached_value(instance, related)
+            if not each.is_cached(instance):
+                related = self._related(each, instance)
+                if related is not None:
+                    each.set_cached_value(instance, related)
+
+    def _related(self, foreign_key: ForeignKey[Any, Any], instance: Model) -> Model | None:
+        """Return the object that a foreign key refers to by its primary key, if it is deleted."""
+        if not foreign_key.target_field.primary_key:
+            return None
+        key = instance.__dict__.get(foreign_key.attname)
+        return self.instances.get((_concrete(foreign_key.related_model), key))
 
     def cause_of(self, instance: Model) -> str:
         """Return the object whose deletion has deleted this one, or "" if it is the one."""
@@ -287,7 +292,7 @@ class Deletion:
         root = instance
         for _step in range(MAX_CAUSES):
             parents = (
-                self.instances.get((_concrete(each.related_model), root.__dict__.get(each.attname)))
+                self._related(each, root)
                 for each in _foreign_keys(type(root))
                 if each.remote_field.on_delete in (models.CASCADE, DATABASE_CASCADE)
             )

@@ -59,9 +59,9 @@ class Reference(dict[str, Any]):
             self["label"] = label
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """Model and key."""
-        return label_of(self.model), str(self.key)
+    def identity(self) -> tuple[str, str, str]:
+        """Model, field and key."""
+        return label_of(self.model), self.to_field, str(self.key)
 
 
 def is_expression(value: Any) -> bool:
