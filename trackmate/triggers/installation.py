@@ -14,7 +14,13 @@ from django.db.models import Model
 from trackmate.conf import get_settings
 from trackmate.exceptions import TriggerError
 from trackmate.models import ActivityLog
-from trackmate.registry import Options, Registration, registration_of, registrations
+from trackmate.registry import (
+    Options,
+    Registration,
+    concrete_model,
+    registration_of,
+    registrations,
+)
 from trackmate.triggers.columns import type_of
 from trackmate.triggers.conversions import CONVERSION, Place, conversions
 from trackmate.triggers.definitions import late_trigger, triggers_of
@@ -205,7 +211,7 @@ def _model(label: str) -> type[Model]:
         model = apps.get_model(label)
     except (LookupError, ValueError) as error:
         raise TriggerError(f"There is no model {label!r}.") from error
-    return model._meta.concrete_model or model
+    return concrete_model(model)
 
 
 def _expected(connection: Any) -> Expected:

@@ -34,7 +34,7 @@ from trackmate.capture.model_changes.statements import statements_of
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import Commitment, call_at_end, hold, release
 from trackmate.pipeline import is_recording, never_raise
-from trackmate.registry import Registration, registrations
+from trackmate.registry import Registration, concrete_model, registrations
 from trackmate.triggers.installed import has_triggers
 
 MAX_CAUSES = 50
@@ -109,7 +109,7 @@ class Deletion:
             self._read_unknown(unread)
             by_model: dict[type[Model], list[Model]] = {}
             for each in unread:
-                by_model.setdefault(_concrete(type(each)), []).append(each)
+                by_model.setdefault(concrete_model(type(each)), []).append(each)
             for model, instances in by_model.items():
                 # Parents are deleted as objects of their own, or stay.
                 self._read_members(model, [each.pk for each in instances])
@@ -272,20 +272,20 @@ class Deletion:
         if not foreign_key.target_field.primary_key:
             return None
         key = instance.__dict__.get(foreign_key.attname)
-        return self.instances.get((_concrete(foreign_key.related_model), key))
+        return self.instances.get((concrete_model(foreign_key.related_model), key))
 
     def cause_of(self, instance: Model) -> str:
         """Return the object whose deletion has deleted this one, or "" if it is the one."""
         if isinstance(self.origin, Model):
-            is_it = isinstance(self.origin, _concrete(type(instance))) or isinstance(
-                instance, _concrete(type(self.origin))
+            is_it = isinstance(self.origin, concrete_model(type(instance))) or isinstance(
+                instance, concrete_model(type(self.origin))
             )
             return "" if is_it and self.origin.pk == instance.pk else _describe(self.origin)
         root = self._root_of(instance)
         if root is not instance:
             return _describe(root)
         model: Any = getattr(self.origin, "model", type(instance))
-        is_other = not issubclass(type(instance), _concrete(model))
+        is_other = not issubclass(type(instance), concrete_model(model))
         return label_of(model) if is_other and not issubclass(model, type(instance)) else ""
 
     def _root_of(self, instance: Model) -> Model:
@@ -334,12 +334,8 @@ def _describe(instance: Model | None) -> str:
     return f"{label_of(type(instance))}/{serialize_key(instance) or safe_str(instance.pk)}"
 
 
-def _concrete(model: Any) -> type[Model]:
-    return model._meta.concrete_model or model  # type: ignore[no-any-return]
-
-
 def _models_of(model: type[Model]) -> list[type[Model]]:
-    concrete = _concrete(model)
+    concrete = concrete_model(model)
     return [concrete, *concrete._meta.all_parents]
 
 
@@ -360,7 +356,7 @@ def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, 
         for each in fields:
             if (
                 isinstance(each, ForeignKey)
-                and _concrete(each.related_model) is model
+                and concrete_model(each.related_model) is model
                 and each.remote_field.on_delete not in _RECORDED
             ):
                 yield registration, each
@@ -383,7 +379,7 @@ def _database_cascades(
     for each in _foreign_keys(registration.model):
         if (
             each.remote_field.on_delete is DATABASE_CASCADE
-            and _concrete(each.related_model) is model
+            and concrete_model(each.related_model) is model
         ):
             yield registration, each
 

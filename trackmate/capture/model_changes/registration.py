@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import connections, models
+from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models import ForeignKey, Model
 from django.db.models.signals import (
@@ -37,11 +37,12 @@ from trackmate.registry import (
     Options,
     Registration,
     add_registration,
+    concrete_model,
     hooks,
     registrations,
     remove_registration,
 )
-from trackmate.triggers.installed import find_cascading_tables
+from trackmate.triggers.installed import LEFT_TO_DATABASE, find_cascading_tables
 
 M = TypeVar("M", bound=type[Model])
 
@@ -98,7 +99,7 @@ def register(
 
     def add(each: M) -> M:
         _register(each, options)
-        _from_settings.discard(_concrete(each))
+        _from_settings.discard(concrete_model(each))
         return each
 
     return add if model is None else add(model)
@@ -108,7 +109,7 @@ def _register(model: type[Model], options: Options) -> None:
     meta = getattr(model, "_meta", None)
     if meta is None or meta.abstract or meta.swapped or meta.app_label == "trackmate":
         raise TypeError(f"{model!r} has no table whose changes could be recorded.")
-    concrete = _concrete(model)
+    concrete = concrete_model(model)
     unregister(concrete)
     registration = add_registration(concrete, options)
     _forget_plans()
@@ -118,7 +119,7 @@ def _register(model: type[Model], options: Options) -> None:
 
 def unregister(model: type[Model]) -> None:
     """Record the changes of a model no longer."""
-    concrete = _concrete(model)
+    concrete = concrete_model(model)
     if remove_registration(concrete) is None:
         return
     for undo in _undo.pop(concrete, ()):
@@ -128,10 +129,6 @@ def unregister(model: type[Model]) -> None:
         # They may share receivers and tables with it.
         if each.model in _undo:
             connect(each)
-
-
-def _concrete(model: type[Model]) -> type[Model]:
-    return model._meta.concrete_model or model
 
 
 def _forget_plans() -> None:
@@ -207,15 +204,8 @@ def _deleted_first(registration: Registration) -> Iterator[type[Model]]:
     """
     for each in registration.model._meta.concrete_fields:
         related: Any = each.related_model
-        if isinstance(each, ForeignKey) and each.remote_field.on_delete not in _BY_DATABASE:
+        if isinstance(each, ForeignKey) and each.remote_field.on_delete not in LEFT_TO_DATABASE:
             yield related
-
-
-_BY_DATABASE = tuple(
-    each
-    for name in ("DO_NOTHING", "DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
-    if (each := getattr(models, name, None)) is not None
-)
 
 
 def _before_deletions(
@@ -223,7 +213,7 @@ def _before_deletions(
 ) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
     for each in apps.get_models(include_auto_created=True):
         # Its proxies send their own.
-        if _concrete(each) is _concrete(model):
+        if concrete_model(each) is concrete_model(model):
             yield pre_delete, deletions.before_delete, each
 
 
@@ -315,7 +305,7 @@ def find_models(label: str) -> list[type[Model]]:
         return []
     return [
         each
-        for each in map(_concrete, found)
+        for each in map(concrete_model, found)
         # A swapped model has no table.
         if each._meta.app_label != "trackmate" and not each._meta.swapped
     ]
