@@ -10,7 +10,7 @@ from trackmate.capture.model_changes.deletions import Deletion
 from trackmate.capture.model_changes.dependents import models_of
 from trackmate.capture.model_changes.links import links_through, record_through_delete
 from trackmate.capture.model_changes.statements import statements_of
-from trackmate.db.transactions import call_at_end
+from trackmate.db.commitments import call_at_end
 from trackmate.pipeline import is_recording, never_raise
 
 

@@ -29,8 +29,8 @@ from trackmate.capture.model_changes.links import (
 )
 from trackmate.capture.model_changes.recording import describe_part, record_change, target_of
 from trackmate.capture.model_changes.saves import describe_changes, is_unknown, old_values_of
+from trackmate.db.commitments import Commitment, hold, release
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import Commitment, hold, release
 from trackmate.pipeline import is_recording
 from trackmate.registry import Registration, concrete_model
 from trackmate.triggers.installed import has_triggers

@@ -30,7 +30,7 @@ logger = logging.getLogger("trackmate")
 
 
 class _RefusedError(Exception):
-    """What was put back is not kept."""
+    """What was put back is not in the database."""
 
     def __init__(self, plan: UndoPlan) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def preview(row: ActivityLog, names: Collection[str] = ()) -> UndoPlan:
         with transaction.atomic(using=plan.subject.alias):
             _set_values(plan)
             _check(plan)
-            # Nothing that the project's checks may have written is kept.
+            # Whatever the project's checks have written is rolled back.
             transaction.set_rollback(True, using=plan.subject.alias)
     except Exception as error:  # noqa: BLE001 (the project's code)
         return replace(plan, problems=_explain(error))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from trackmate.dashboard.forms.renderers import RENDERER
 
 MAX_REASON = 1_000
-"""As many characters of a reason as are kept of those that clients send."""
+"""Maximum length, as of the reasons that clients send."""
 
 
 class ReasonForm(forms.Form):

@@ -13,7 +13,8 @@ from weakref import ref
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
-from trackmate.db.transactions import Commitment, is_in_transaction
+from trackmate.db.commitments import Commitment
+from trackmate.db.transactions import is_in_transaction
 from trackmate.pipeline import never_raise
 
 _ROW = "trackmate_row"
