@@ -27,7 +27,7 @@ class ObjectKey(NamedTuple):
         """Return the key of an object; None for one that is not saved.
 
         An object is a model instance, a pair `(Model, pk)`, or an activity, which stands for its
-        object.
+        object. Raise TypeError for anything else.
         """
         if isinstance(obj, cls):
             return obj
