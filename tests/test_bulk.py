@@ -197,3 +197,12 @@ def test_update_or_create_is_recorded_once(copies, activities):
         ("update", [0, 4]),
         ("create", [None, 4]),
     ]
+
+
+def test_a_summary_has_new_values_that_are_named_by_their_column(registered, activities):
+    registered(Copy, bulk_limit=1)
+    add_copies(2)
+    with suppress():
+        book = Book.objects.create(title="Emma")
+    Copy.objects.update(book_id=book.pk)
+    assert list(activities[0].extra["values"]) == ["book"]

@@ -9,6 +9,9 @@ from tests.library.models import Author, Genre
 from tests.shop import outcomes
 from tests.shop.models import Order
 from trackmate import bind, track, tracker
+from trackmate.activity import Activity, Target
+from trackmate.capture.model_changes.columns.values import Reference
+from trackmate.capture.model_changes.finishing import finish_changes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -136,3 +139,13 @@ def test_a_custom_activity_stays_beside_it(jane, activities):
     jane.name = "Mary"
     jane.save()
     assert [each.action for each in activities] == ["author.praised", "library.author.update"]
+
+
+def test_a_reference_by_another_column_has_not_the_name_of_the_object_with_that_key():
+    genre = Genre.objects.create(name="7")
+    crime = Target(model="library.genre", object_id="7", object_repr="Crime")
+    references = {"genre": [None, Reference(Genre, "7", "name", None)]}
+    by_key = Activity.now(source="model", action="library.genre.update", target=crime)
+    by_name = Activity.now(source="model", action="library.book.update", changes=references)
+    finished = finish_changes([by_key, by_name])
+    assert finished[1].changes["genre"][1] == {"value": "7", "label": str(genre)}

@@ -4,11 +4,21 @@ import gc
 from weakref import ref
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tests.library import models as library
-from tests.library.models import Audiobook, Author, Book, Edition, Genre, Page, Review
+from tests.library.models import (
+    Audiobook,
+    Author,
+    Book,
+    Edition,
+    Genre,
+    Page,
+    Review,
+    Shelf,
+    ThinBook,
+)
 from trackmate import suppress
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.checks.models import check_models
@@ -227,3 +237,56 @@ if hasattr(library, "Leaflet"):  # Django 6.1
         assert [each.id for each in check_models()] == ["trackmate.W011"]
         registered(library.Folder)
         assert list(check_models()) == []
+
+
+def test_the_same_object_can_be_deleted_twice_in_a_transaction(registered, activities):
+    registered(Shelf)
+    shelf = Shelf(code="A")
+    for _time in range(2):
+        shelf.code = "A"
+        shelf.save()
+        shelf.delete()
+    assert [each.action_type for each in activities] == ["Create", "Delete"] * 2
+
+
+def test_the_same_queryset_can_be_deleted_twice_in_a_transaction(registered, activities):
+    registered(Shelf)
+    shelves = Shelf.objects.filter(code="A")
+    for _time in range(2):
+        Shelf.objects.create(code="A")
+        shelves.delete()
+    assert [each.action_type for each in activities] == ["Create", "Delete"] * 2
+
+
+def test_what_a_proxy_deletes_is_recorded(registered, activities, emma):
+    registered(Genre)
+    with suppress():
+        Genre.objects.create(name="Love").books.add(emma)
+    ThinBook.objects.get().delete()
+    (activity,) = activities
+    assert [each["value"] for each in activity.changes["books"]["removed"]] == [emma.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_is_one_summary_in_a_long_transaction(registered, activities):
+    registered(Genre, bulk_limit=100)
+    with transaction.atomic():
+        for number in range(450):
+            Genre.objects.create(name=str(number))
+        Genre.objects.all().delete()
+    (summary,) = find(activities, "library.genre.delete")
+    assert (summary.target, summary.extra["count"]) == (None, 450)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_transaction_keeps_few_deletions_in_memory(registered):
+    registered(Genre)
+    with transaction.atomic():
+        gone = []
+        for number in range(600):
+            genre = Genre.objects.create(name=str(number))
+            gone.append(ref(genre))
+            genre.delete()
+        del genre
+        gc.collect()
+        assert [each() for each in gone[:10]] == [None] * 10

@@ -148,3 +148,15 @@ def test_fields_that_are_not_recorded_cost_nothing(
     with django_assert_num_queries(1):
         emma.genres.add(genres[0])
     assert activities == []
+
+
+def test_a_model_that_is_registered_later_has_its_relations_recorded(
+    emma, genres, registered, activities
+):
+    emma.genres.add(genres[0])
+    registered(Club)
+    with suppress():
+        club, jane = Club.objects.create(name="Readers"), Author.objects.create(name="Jane")
+    activities.clear()
+    club.members.add(jane)
+    assert members(activities, "members") == [("Readers", ["Jane"], [])]

@@ -1,5 +1,7 @@
 """Which models are recorded, and how that is said."""
 
+from contextlib import suppress as suppress_errors
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -79,6 +81,12 @@ def test_what_has_no_table_is_refused():
             register(each)
     with pytest.raises(TypeError, match="exclude cannot be 'name'"):
         register(Author, exclude="name")
+
+
+def test_a_model_that_is_swapped_is_no_model(settings, configure):
+    settings.AUTH_USER_MODEL = "library.Author"
+    configure(MODELS={"auth.User": {}, "auth.*": {}})
+    assert [each.id for each in check_models()] == ["trackmate.E006"]
 
 
 def test_a_loaded_class_is_as_before_when_it_is_registered_no_longer(configure):
@@ -172,6 +180,19 @@ def test_a_long_transaction_is_stored_in_parts(registered):
             Author.objects.create(name=str(number))
         assert ActivityLog.objects.count() == 500
     assert not ActivityLog.objects.exists()
+
+
+@pytest.mark.only_on("postgresql", "mysql")
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_whose_connection_is_closed_has_done_nothing(registered, activities):
+    registered(Author)
+    with suppress_errors(ZeroDivisionError), transaction.atomic():
+        Author.objects.create(name="Jane")
+        connection.close()
+        raise ZeroDivisionError
+    with transaction.atomic():
+        Author.objects.create(name="Mary")
+    assert [each.target.object_repr for each in activities] == ["Mary"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,18 +1,22 @@
 """What a save of a registered model records."""
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import F
 from django.db.models.functions import Upper
+from django.db.models.signals import post_save
 
 from tests.factories import rolled_back
-from tests.library.models import Audiobook, Author, Book, Card, Shelf, ThinBook
+from tests.library.models import Audiobook, Author, Book, Card, Copy, Shelf, ThinBook
 from trackmate import suppress
+from trackmate.capture.model_changes.columns.rows import remember_row, remembered_row
+from trackmate.capture.model_changes.columns.values import is_same
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -383,3 +387,96 @@ if hasattr(models, "FETCH_PEERS"):  # Django 6.1
         second.save()
         first.save()
         assert changes(activities)["copies"] == [2, 7]
+
+
+# --- saves that fail, and saves within saves ------------------------------------------------------
+
+
+@pytest.fixture
+def copy(registered):
+    registered(Copy)
+    with suppress():
+        Copy.objects.create(code="taken")
+        return Copy.objects.create(code="mine", uses=1)
+
+
+def test_what_a_failed_save_has_read_is_not_used_again(copy, activities):
+    by_hand = Copy(pk=copy.pk, code="taken", uses=2)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        by_hand.save()
+    with suppress():
+        Copy.objects.filter(pk=copy.pk).update(uses=5)
+    by_hand.code = "mine"
+    by_hand.save()
+    by_hand.uses = 9
+    by_hand.save()
+    assert [each.changes for each in activities] == [{"uses": [5, 2]}, {"uses": [2, 9]}]
+
+
+def test_a_receiver_that_saves_again_before_records_no_change_twice(copy, activities):
+    by_hand = Copy(pk=copy.pk, code="mine", uses=2)
+
+    def save_again(instance, **_kwargs):
+        if instance.uses == 2:
+            instance.uses = 3
+            instance.save()
+
+    with first_receiver(post_save, save_again):
+        by_hand.save()
+    assert changes(activities) == {"uses": [1, 3]}
+
+
+@contextmanager
+def first_receiver(signal, receiver):
+    """Let a receiver be called before those that are connected already."""
+    signal.connect(receiver, sender=Copy)
+    signal.receivers.insert(0, signal.receivers.pop())
+    try:
+        yield
+    finally:
+        signal.disconnect(receiver, sender=Copy)
+
+
+# --- reading again --------------------------------------------------------------------------------
+
+
+def test_what_was_read_again_and_rolled_back_is_recorded_when_it_is_saved(copy, activities):
+    with rolled_back():
+        with suppress():
+            Copy.objects.filter(pk=copy.pk).update(uses=7)
+        copy.refresh_from_db()
+    copy.save()
+    assert changes(activities) == {"uses": [1, 7]}
+
+
+def test_an_instance_of_a_cache_with_fewer_columns_can_be_read_again(copy, activities):
+    copy = Copy.objects.get(pk=copy.pk)
+    remember_row(copy, remembered_row(copy)[:-1], "default")
+    copy.refresh_from_db()
+    copy.uses = 2
+    copy.save()
+    assert changes(activities) == {"uses": [1, 2]}
+
+
+class Vector:
+    """A value that compares element by element, as arrays of NumPy do."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def __eq__(self, other):
+        return Vector(*(one == two for one, two in zip(self.values, other.values, strict=True)))
+
+    __hash__ = None
+
+    def __bool__(self):
+        raise ValueError("Use any() or all().")
+
+    def __str__(self):
+        return str(self.values)
+
+
+def test_values_that_cannot_be_compared_as_a_whole_are_compared_as_text():
+    field = Copy._meta.get_field("uses")
+    assert is_same(field, Vector(1, 2), Vector(1, 2))
+    assert not is_same(field, Vector(1, 2), Vector(1, 3))

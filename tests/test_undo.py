@@ -688,7 +688,7 @@ def test_a_save_that_does_nothing_is_not_called_a_success(ann, monkeypatch):
     monkeypatch.setattr(Book, "save", lambda self, **kwargs: None)
     response = put_back(ann, row)
     assert response.status_code == 409
-    assert "own code kept it from being saved" in text_of(response)
+    assert "own code prevented saving it" in text_of(response)
 
 
 def test_what_the_project_sets_itself_is_said(ann, monkeypatch):

@@ -14,8 +14,10 @@ from trackmate.dashboard.undo.values import (
     UnknownValueError,
     describe_value,
     holds_value,
+    is_known,
     restore_value,
 )
+from trackmate.history import is_complete
 
 KEY = UUID("0192c0de-0000-7000-8000-000000000000")
 
@@ -122,3 +124,15 @@ def test_a_project_without_time_zones_gets_its_local_time_back(settings, zone):
     aware = "2026-01-02T00:00:00+00:00"
     hours = 5.5 if zone == "Asia/Kolkata" else 0
     assert restore_value(field, aware) == dt.datetime(2026, 1, 2) + dt.timedelta(hours=hours)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Emma… [7 more]", "[too deep]", "[3 more]", "[9 bytes]", "[withheld: DEBUG]", "[redacted]"],
+)
+def test_the_history_and_undo_agree_on_what_is_no_whole_value(value):
+    for recorded in (value, [value], {"text": value}):
+        assert not is_complete(recorded)
+        assert not is_known(recorded)
+    assert is_complete(f"Emma {value[1:-1]}")
+    assert is_known(f"Emma {value[1:-1]}")

@@ -17,7 +17,7 @@ from trackmate.backends.base import BaseBackend
 from trackmate.conf import DEFAULT_PROCESSORS, get_settings, per_settings
 from trackmate.context.binding import apply_context, is_suppressed, suppress
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
-from trackmate.db.transactions import Commitment, deliver_waiting, deliver_when_kept
+from trackmate.db.commitments import Commitment, deliver_waiting, deliver_when_kept
 from trackmate.diagnostics import report, summarize_error
 from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
 from trackmate.redaction.known_secrets import KnownSecrets

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol, get_type_hints
 
+from django.contrib.auth import get_user_model
 from django.db.models import AutoField, Field, ManyToManyField, Model, QuerySet
 
 from trackmate.conf import accepts
@@ -93,9 +94,21 @@ class Registration:
             self._records(name) if named is None else name in named
         )
 
+    def is_silent(self, field: Field[Any, Any]) -> bool:
+        """Return True if a change of a field alone is not recorded: a time that each save sets."""
+        # A login has an activity of its own.
+        is_login = field.name == "last_login" and issubclass(get_user_model(), field.model)
+        is_automatic = is_login or bool(getattr(field, "auto_now", False))
+        return is_automatic and field.name not in (self.options.fields or ())
+
     def _records(self, name: str) -> bool:
         wanted = self.options.fields
         return (wanted is None or name in wanted) and name not in self.options.exclude
+
+
+def concrete_model(model: type[Model]) -> type[Model]:
+    """Return the model whose table holds the objects of a model: of a proxy, its original."""
+    return model._meta.concrete_model or model
 
 
 def _is_given_key(field: Field[Any, Any]) -> bool:
@@ -108,7 +121,7 @@ _registrations: dict[type[Model], Registration] = {}
 
 def registration_of(model: type[Model]) -> Registration | None:
     """Return the registration of a model, or of the one that it is a proxy of, or None."""
-    return _registrations.get(model._meta.concrete_model or model)
+    return _registrations.get(concrete_model(model))
 
 
 def registrations() -> Iterator[Registration]:

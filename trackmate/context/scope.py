@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 
 from trackmate.activity import Activity
 from trackmate.clock import uuid7
-from trackmate.db.transactions import Commitment
+from trackmate.db.commitments import Commitment
 from trackmate.redaction.known_secrets import KnownSecrets
 from trackmate.redaction.redactor import Redactor, redactor_for_request
 

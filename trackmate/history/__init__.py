@@ -41,7 +41,8 @@ def history(obj: Any, *, among: Rows | None = None) -> Rows:
     """Return the recorded changes of an object as a queryset, the newest first.
 
     `obj` is a model instance, or for a deleted one `(Model, pk)` or an activity about it. `among`
-    limits the activities that are read, to those that somebody may see for example.
+    limits the activities that are read, to those that somebody may see for example. Raise TypeError
+    for anything else.
 
     >>> history(book)[:10]
     >>> history((Book, 7)).by(user)
@@ -61,7 +62,7 @@ def as_of(
     `moment` is a datetime, naive in the current time zone; a date, which means its midnight; or an
     activity, which means right after it. Of an object that was there before its model was
     registered, values that no change mentions are those that it has now; `with_present=False`
-    leaves them out.
+    leaves them out. Raise TypeError for anything else than an object or a time.
     """
     bound, about = upper_bound(moment), ObjectKey.of(obj)
     if about is None:
@@ -75,7 +76,7 @@ def diff(
     """Return `{field: [then, later]}` for the fields of an object that differ between two times.
 
     A time at which it did not exist has no values: None. Values that are masked or cut differ if
-    a change of them was recorded in between.
+    a change of them was recorded in between. Raise TypeError as `as_of()` does.
     """
     then = as_of(obj, a, among=among, with_present=with_present)
     later = as_of(obj, b, among=among, with_present=with_present)

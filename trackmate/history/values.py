@@ -16,8 +16,10 @@ from trackmate.redaction.known_secrets import MASK
 
 _CUT = re.compile(r"… \[\d{1,20} more\]\Z")
 _MARKER = re.compile(
-    r"\[(?:too deep|too much|\d{1,20} more|\d{1,20} bytes|integer of \d{1,20} bits)\]"
+    r"\[(?:too deep|too much|\d{1,20} more|\d{1,20} bytes|integer of \d{1,20} bits)\]\Z"
+    r"|\[withheld: "
 )
+"""What the log has in place of a value that it does not hold as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,17 @@ def _differ(then: Any, later: Any) -> bool:
 def is_complete(value: Any) -> bool:
     """Return False if a value, or a part of it, is masked or cut and cannot be used again."""
     if isinstance(value, str):
-        return not (MASK in value or _CUT.search(value) or _MARKER.fullmatch(value))
+        return not (MASK in value or is_cut(value))
     if isinstance(value, dict):
         return all(is_complete(each) for pair in value.items() for each in pair)
     if isinstance(value, (list, tuple)):
         return all(map(is_complete, value))
     return True
+
+
+def is_cut(text: str) -> bool:
+    """Return True if the log has only the beginning of a value, or a marker in its place."""
+    return bool(_CUT.search(text) or _MARKER.match(text))
 
 
 def is_reference(value: Any) -> bool:

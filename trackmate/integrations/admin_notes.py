@@ -14,8 +14,9 @@ from django.db.models import Model
 from trackmate.activity import Target
 from trackmate.capture.events.form_changes import describe_forms
 from trackmate.context.scope import current_scope
+from trackmate.db.commitments import Commitment
 from trackmate.db.keys import parse_key
-from trackmate.db.transactions import Commitment, no_queries
+from trackmate.db.transactions import no_queries
 from trackmate.enums import ActionType
 from trackmate.pipeline import is_recording, never_raise
 

@@ -24,7 +24,7 @@ from django.views.generic.list import MultipleObjectMixin
 
 from trackmate.activity import Activity, Target
 from trackmate.context.scope import current_scope
-from trackmate.db.transactions import Commitment
+from trackmate.db.commitments import Commitment
 from trackmate.enums import SAFE_METHODS, ActionType, Status
 from trackmate.integrations.objects import (
     METHOD_NOT_ALLOWED,

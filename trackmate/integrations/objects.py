@@ -12,7 +12,7 @@ from django.db.models import Model
 
 from trackmate.activity import Activity, Target, label_of
 from trackmate.capture.actors import loaded_value
-from trackmate.db.transactions import Commitment
+from trackmate.db.commitments import Commitment
 from trackmate.enums import ActionType, Status
 from trackmate.pipeline import never_raise
 

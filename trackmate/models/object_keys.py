@@ -9,6 +9,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, Q
 
 from trackmate.db.keys import parse_key, serialize_key
+from trackmate.registry import concrete_model
 
 
 class ObjectKey(NamedTuple):
@@ -26,7 +27,7 @@ class ObjectKey(NamedTuple):
         """Return the key of an object; None for one that is not saved.
 
         An object is a model instance, a pair `(Model, pk)`, or an activity, which stands for its
-        object.
+        object. Raise TypeError for anything else.
         """
         if isinstance(obj, cls):
             return obj
@@ -37,7 +38,7 @@ class ObjectKey(NamedTuple):
                 f"Expected a model instance, an activity or a pair (Model, pk), got {obj!r}."
             )
         model = obj.__class__  # of a lazy object, such as `request.user`, too
-        if _concrete(model) is apps.get_model("trackmate", "ActivityLog"):
+        if concrete_model(model) is apps.get_model("trackmate", "ActivityLog"):
             return cls.of_activity(obj)
         key = serialize_key(obj)
         return None if key is None else cls._build(model, key)
@@ -68,7 +69,7 @@ class ObjectKey(NamedTuple):
 
     @classmethod
     def _build(cls, model: type[Model], key: str) -> Self:
-        model = _concrete(model)
+        model = concrete_model(model)
         own = ContentType.objects.get_for_model(model)
         parents = [each for each in model._meta.all_parents if _shares_key(model, each)]
         types = [ContentType.objects.get_for_model(each).pk for each in parents]
@@ -91,10 +92,6 @@ class ObjectKey(NamedTuple):
             return Q(content_type_id=self.content_type_id, object_id=self.key)
         types = [self.content_type_id, *self.parent_type_ids]
         return Q(content_type_id__in=types, object_id=self.key)
-
-
-def _concrete(model: type[Model]) -> type[Model]:
-    return model._meta.concrete_model or model
 
 
 def _shares_key(model: type[Model], parent: type[Model]) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db.models import Field, FileField, ForeignKey
 from django.utils import translation
 
@@ -71,7 +70,7 @@ class TriggerColumn:
             place=place,
             is_masked=field.name in options.mask,
             is_secret=is_secret_name(field.name, column),
-            is_silent=_is_silent(field) and field.name not in (options.fields or ()),
+            is_silent=registration.is_silent(field),
         )
 
     def of_row(self, row: str) -> str:
@@ -137,12 +136,6 @@ def key_as_text(field: Field[Any, Any], value: str, place: Place) -> str:
     if kind == "timestamp with time zone":
         return f"replace({_json_of(kind, value, place)}::jsonb #>> '{{}}', 'T', ' ')"
     return f"{value}::text"
-
-
-def _is_silent(field: Field[Any, Any]) -> bool:
-    # A login has an activity of its own.
-    is_login = field.name == "last_login" and issubclass(get_user_model(), field.model)
-    return is_login or bool(getattr(field, "auto_now", False))
 
 
 def _choice_labels(field: Field[Any, Any]) -> str:

@@ -4,73 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections, router, transaction
 from django.db.models import Model
 
-from trackmate.conf import get_settings
 from trackmate.exceptions import TriggerError
 from trackmate.models import ActivityLog
-from trackmate.registry import Options, Registration, registration_of, registrations
+from trackmate.registry import Options, Registration, concrete_model, registration_of, registrations
+from trackmate.triggers.catalog import (
+    CONVERSIONS_SQL,
+    Found,
+    execute_all,
+    find_triggers,
+    log_connection,
+    resolve_table,
+)
 from trackmate.triggers.columns import type_of
 from trackmate.triggers.conversions import CONVERSION, Place, conversions
 from trackmate.triggers.definitions import late_trigger, triggers_of
 from trackmate.triggers.functions import Trigger
 from trackmate.triggers.installed import forget_triggers
-from trackmate.triggers.names import PREFIX, VERBS, quote
+from trackmate.triggers.names import VERBS, quote
 from trackmate.triggers.relations import sides_of
 from trackmate.triggers.secrets import is_secret_name
 from trackmate.triggers.tables import TABLE_NAMES
-
-_TABLE_SQL = """
-SELECT n.nspname, c.relname, c.relkind
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)
-"""
-
-_TRIGGERS_SQL = """
-SELECT named.db_table, n.nspname, c.relname, t.tgname, t.tgenabled, pn.nspname, p.proname, p.prosrc
-FROM unnest(%s::text[], %s::text[]) AS named (db_table, quoted)
-JOIN pg_trigger t ON t.tgrelid = to_regclass(named.quoted)
-JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
-WHERE starts_with(t.tgname, %s) AND NOT t.tgisinternal ORDER BY c.relname, t.tgname
-"""
-
-_CONVERSIONS_SQL = """
-SELECT format_type(p.proargtypes[0], NULL), p.prosrc
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE n.nspname = %s AND p.proname = %s
-"""
-
-_TAKE_TRIGGERS = {"r", "p"}
-"""Kinds of relations whose triggers get the rows of a statement: tables, also partitioned."""
 
 _ENABLED = {"O", "A"}
 
 Expected = dict[str, list[Trigger]]
 """The triggers by table."""
-
-
-class Found(NamedTuple):
-    """A trigger that a table has."""
-
-    db_table: str
-    """The table as its model names it."""
-    schema: str
-    table: str
-    name: str
-    enabled: str
-    function_schema: str
-    function: str
-    body: str
-
-    def drop(self) -> Iterator[str]:
-        """Yield the statements that drop it and its function."""
-        yield f"DROP TRIGGER {quote(self.name)} ON {quote(self.schema, self.table)}"
-        yield f"DROP FUNCTION {quote(self.function_schema, self.function)}()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,48 +55,48 @@ def install(labels: Collection[str] = ()) -> list[str]:
 
     Raise TriggerError if that is impossible for one of them; then nothing is changed.
     """
-    connection = _connection()
+    connection = log_connection()
     with transaction.atomic(using=connection.alias):
-        _execute(connection, statements(labels))
+        execute_all(connection, statements(labels))
     forget_triggers()
     return [each.model._meta.label for each in _chosen(labels)]
 
 
 def statements(labels: Collection[str] = ()) -> Iterator[str]:
     """Yield the statements of `install()`."""
-    connection, chosen = _connection(), _chosen(labels)
+    connection, chosen = log_connection(), _chosen(labels)
     if not chosen:
         return
     expected = _expected(connection)
-    schema, log = _resolve(ActivityLog._meta.db_table, connection)
+    schema, log = resolve_table(ActivityLog._meta.db_table, connection)
     for conversion in conversions():
         yield conversion.create(schema)
     yield from late_trigger().create(schema, log)
     for table in _tables_of(each.model for each in chosen):
         triggers = expected.get(table, [])
         wanted = {each.name for each in triggers}
-        for found in _found(connection, [table]):
+        for found in find_triggers(connection, [table]):
             if found.name not in wanted:
                 yield from found.drop()
-        schema, name = _resolve(table, connection)
+        schema, name = resolve_table(table, connection)
         for trigger in triggers:
             yield from trigger.create(schema, name)
 
 
 def remove(labels: Collection[str] = ()) -> int:
     """Drop the triggers of models, or all of them, and return how many there were."""
-    connection = _connection()
+    connection = log_connection()
     models = [_model(label) for label in labels]
     own = {each for model in models for each in _names_of(model)} or None
     tables = _tables_of(models or apps.get_models())
     with transaction.atomic(using=connection.alias):
-        found = _found(connection, tables)
+        found = find_triggers(connection, tables)
         dropped = [each for each in found if own is None or (each.db_table, each.name) in own]
-        _execute(connection, (sql for each in dropped for sql in each.drop()))
+        execute_all(connection, (sql for each in dropped for sql in each.drop()))
         if own is None:
-            schema, _log = _resolve(ActivityLog._meta.db_table, connection)
+            schema, _log = resolve_table(ActivityLog._meta.db_table, connection)
             names = (quote(schema, CONVERSION) + f"({each.type})" for each in conversions())
-            _execute(connection, (f"DROP FUNCTION IF EXISTS {name}" for name in names))
+            execute_all(connection, (f"DROP FUNCTION IF EXISTS {name}" for name in names))
     forget_triggers()
     return len(dropped)
 
@@ -141,14 +106,14 @@ def check(labels: Collection[str] = ()) -> list[Problem]:
 
     Those that nobody asks for any more are wrong, too.
     """
-    connection, chosen = _connection(), _chosen(labels)
+    connection, chosen = log_connection(), _chosen(labels)
     expected = _expected(connection)
     models = [each.model for each in chosen]
     if chosen:
         models.append(ActivityLog)
         expected[ActivityLog._meta.db_table] = [late_trigger()]
     tables = _tables_of(models if labels else [*models, *apps.get_models()])
-    found = _found(connection, tables)
+    found = find_triggers(connection, tables)
     outdated = list(_outdated_conversions(connection)) if chosen else []
     return outdated + [
         problem
@@ -174,17 +139,14 @@ def _compare(table: str, expected: Iterable[Trigger], found: Iterable[Found]) ->
 
 
 def _outdated_conversions(connection: Any) -> Iterator[Problem]:
-    schema, _log = _resolve(ActivityLog._meta.db_table, connection)
+    schema, _log = resolve_table(ActivityLog._meta.db_table, connection)
     with connection.cursor() as cursor:
-        cursor.execute(_CONVERSIONS_SQL, [schema, CONVERSION])
+        cursor.execute(CONVERSIONS_SQL, [schema, CONVERSION])
         found = dict(cursor.fetchall())
     for each in conversions():
         if found.get(each.type) != each.body:
             problem = "is out of date." if each.type in found else "is missing."
             yield Problem(schema, f"{CONVERSION}({each.type})", problem)
-
-
-# --- the models
 
 
 def _chosen(labels: Collection[str]) -> list[Registration]:
@@ -205,19 +167,19 @@ def _model(label: str) -> type[Model]:
         model = apps.get_model(label)
     except (LookupError, ValueError) as error:
         raise TriggerError(f"There is no model {label!r}.") from error
-    return model._meta.concrete_model or model
+    return concrete_model(model)
 
 
 def _expected(connection: Any) -> Expected:
     """Return the triggers of all registrations. Raise TriggerError for impossible ones."""
     expected: Expected = {}
-    schema, log = _resolve(ActivityLog._meta.db_table, connection)
+    schema, log = resolve_table(ActivityLog._meta.db_table, connection)
     for registration in _chosen(()):
         _check_possible(registration.model, connection)
         place = Place(
             connection=connection,
             log=quote(schema, log),
-            content_types=quote(*_resolve(ContentType._meta.db_table, connection)),
+            content_types=quote(*resolve_table(ContentType._meta.db_table, connection)),
             conversion=quote(schema, CONVERSION),
         )
         for trigger in triggers_of(registration, place):
@@ -266,40 +228,3 @@ def _names_of(model: type[Model]) -> Iterator[tuple[str, str]]:
     for side in sides_of(Registration(model, Options())):
         for statement in VERBS:
             yield side.table, side.trigger_name(statement)
-
-
-# --- the database
-
-
-def _connection() -> Any:
-    """Return the connection of the log, which is that of the models as well."""
-    connection = connections[get_settings().DATABASE]
-    if connection.vendor != "postgresql":
-        raise TriggerError(f"Triggers need PostgreSQL; the log is in {connection.display_name}.")
-    return connection
-
-
-def _resolve(table: str, connection: Any) -> tuple[str, str]:
-    """Return schema and name of a table as the search path has it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TABLE_SQL, [connection.ops.quote_name(table)])
-        found = cursor.fetchone()
-    if found is None:
-        raise TriggerError(f"There is no table {table}: run migrate first.")
-    schema, name, kind = found
-    if kind not in _TAKE_TRIGGERS:
-        raise TriggerError(f"{table} is no table, and cannot have triggers.")
-    return schema, name
-
-
-def _found(connection: Any, tables: list[str]) -> list[Found]:
-    quoted = [connection.ops.quote_name(each) for each in tables]
-    with connection.cursor() as cursor:
-        cursor.execute(_TRIGGERS_SQL, [tables, quoted, PREFIX])
-        return [Found(*row) for row in cursor.fetchall()]
-
-
-def _execute(connection: Any, statements: Iterable[str]) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)

@@ -50,18 +50,18 @@ def find_cascading_tables(model: type[Model]) -> Iterator[str]:
         for field in each._meta.concrete_fields:
             related: Any = field.related_model
             is_followed = (
-                isinstance(field, ForeignKey) and field.remote_field.on_delete in _FOLLOWED
+                isinstance(field, ForeignKey) and field.remote_field.on_delete in LEFT_TO_DATABASE
             )
             if is_followed and related not in found:
                 found.append(related)
                 yield related._meta.db_table
 
 
-_FOLLOWED = [
+LEFT_TO_DATABASE = tuple(
     each
     for name in ("DO_NOTHING", "DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
     if (each := getattr(models, name, None)) is not None
-]
+)
 """What is left to the database when an object that others point to is deleted."""
 
 

@@ -31,7 +31,7 @@ class ModelTable:
     """The table of a registered model; a parent's columns are recorded of the parent."""
 
     def __init__(self, registration: Registration, place: Place) -> None:
-        self.model: type[Model] = registration.model._meta.concrete_model or registration.model
+        self.model: type[Model] = registration.model
         self.place = place
         meta: Any = self.model._meta
         self.table: str = meta.db_table

@@ -3,49 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import models
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import ForeignKey, Model
 
 from trackmate.activity import label_of, safe_str
-from trackmate.capture.model_changes.columns.plans import (
-    Part,
-    Plan,
-    is_left_to_triggers,
-    plan_for,
+from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
+from trackmate.capture.model_changes.columns.values import Reference, reference
+from trackmate.capture.model_changes.dependents import (
+    DATABASE_CASCADE,
+    find_objects,
+    foreign_keys_of,
+    keys_to,
+    models_of,
 )
-from trackmate.capture.model_changes.columns.rows import UNKNOWN
-from trackmate.capture.model_changes.columns.values import IMMUTABLE, Reference, reference
 from trackmate.capture.model_changes.links import (
     Link,
     existing_owners,
     links_of,
-    links_through,
     links_to,
     record_links,
-    record_through_delete,
 )
 from trackmate.capture.model_changes.recording import describe_part, record_change, target_of
-from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
-from trackmate.capture.model_changes.statements import statements_of
+from trackmate.capture.model_changes.saves import describe_changes, is_unknown, old_values_of
+from trackmate.db.commitments import Commitment, hold, release
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import Commitment, call_at_end, hold, release
-from trackmate.pipeline import is_recording, never_raise
-from trackmate.registry import Registration, registrations
+from trackmate.pipeline import is_recording
+from trackmate.registry import Registration, concrete_model
 from trackmate.triggers.installed import has_triggers
 
 MAX_CAUSES = 50
 """Steps from an object to the one whose deletion has deleted it."""
-
-MAX_KEYS = 500
-"""Keys in one query."""
-
-DATABASE_CASCADE = getattr(models, "DB_CASCADE", None)
-"""How a foreign key is followed by the database itself (Django 6.1)."""
 
 _NULLS = (models.SET_NULL, getattr(models, "DB_SET_NULL", models.SET_NULL))
 _DEFAULTS = (models.SET_DEFAULT, getattr(models, "DB_SET_DEFAULT", models.SET_DEFAULT))
@@ -84,7 +75,7 @@ class Deletion:
 
     def add(self, instance: Model) -> None:
         """Note an object that is about to be deleted."""
-        for model in _models_of(type(instance)):
+        for model in models_of(type(instance)):
             self.instances.setdefault((model, instance.pk), instance)
         self.unread.append(instance)
         if plan_for(type(instance)) is not None:
@@ -98,6 +89,11 @@ class Deletion:
         if self.left <= 0:
             release(self.using, self)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it has been deleted: Django announces all objects before the first one."""
+        return self.left <= 0 and bool(self.recorded)
+
     def read_before(self, _verb: str, _table: str) -> None:
         """Record what the deletion does beside its objects, before its first write."""
         while self.unread:
@@ -105,7 +101,7 @@ class Deletion:
             self._read_unknown(unread)
             by_model: dict[type[Model], list[Model]] = {}
             for each in unread:
-                by_model.setdefault(_concrete(type(each)), []).append(each)
+                by_model.setdefault(concrete_model(type(each)), []).append(each)
             for model, instances in by_model.items():
                 # Parents are deleted as objects of their own, or stay.
                 self._read_members(model, [each.pk for each in instances])
@@ -119,17 +115,18 @@ class Deletion:
             if (
                 plan is not None
                 and not is_left_to_triggers(plan, self.using)
-                and _is_unknown(each, plan, is_fresh=each is not self.origin)
+                and is_unknown(each, plan, is_fresh=each is not self.origin)
             ):
                 by_plan.setdefault(plan.model, []).append(each)
         for model, unknown in by_plan.items():
             stored = {
-                found.pk: found for found in _find(model, self.using, "pk", [e.pk for e in unknown])
+                found.pk: found
+                for found in find_objects(model, self.using, "pk", [e.pk for e in unknown])
             }
             for each in unknown:
                 if (found := stored.get(each.pk)) is not None:
                     self.instances |= dict.fromkeys(
-                        ((one, each.pk) for one in _models_of(model)), found
+                        ((one, each.pk) for one in models_of(model)), found
                     )
 
     def _read_members(self, model: type[Model], keys: Sequence[Any]) -> None:
@@ -161,7 +158,7 @@ class Deletion:
     def _dependents(
         self, model: type[Model], foreign_key: ForeignKey[Any, Any], keys: Sequence[Any]
     ) -> list[Model]:
-        found = _find(model, self.using, f"{foreign_key.name}__in", keys)
+        found = find_objects(model, self.using, foreign_key.name, keys)
         return [each for each in found if (model, each.pk) not in self.instances]
 
     def _record_unset(
@@ -188,7 +185,8 @@ class Deletion:
                 registration, foreign_key, dependents = item
                 keys = [each.pk for each in dependents]
                 stored = {
-                    each.pk: each for each in _find(registration.model, self.using, "pk", keys)
+                    each.pk: each
+                    for each in find_objects(registration.model, self.using, "pk", keys)
                 }
                 for each in dependents:
                     new = getattr(stored.get(each.pk), foreign_key.attname, None)
@@ -213,9 +211,7 @@ class Deletion:
                 record_links(link, owner, [other], "removed", using=self.using, cause=cause)
 
     def _cause_by(self, foreign_key: ForeignKey[Any, Any], dependent: Model) -> str:
-        parent = self.instances.get(
-            (_concrete(foreign_key.related_model), getattr(dependent, foreign_key.attname))
-        )
+        parent = self._related(foreign_key, dependent)
         return self.cause_of(parent) or _describe(parent) if parent is not None else ""
 
     def record(self, instance: Model) -> None:
@@ -234,7 +230,7 @@ class Deletion:
         for part in plan.parts:
             if part.registration.model is plan.model and "delete" in part.registration.options.on:
                 changes: dict[str, Any] = {}
-                changes |= describe_changes(_old_values(stored, plan, part), part, stored)
+                changes |= describe_changes(old_values_of(stored, plan, part), part, stored)
                 for name, pair in changes.items():
                     changes[name] = [pair[1], None]
                 for name, removed in self.members.get((plan.model, instance.pk), {}).items():
@@ -259,32 +255,39 @@ class Deletion:
 
     def name_relations(self, instance: Model) -> None:
         """Give an object those that it points to and that are deleted with it: they name it."""
-        for each in _foreign_keys(type(instance)):
-            key = instance.__dict__.get(each.attname)
-            related = self.instances.get((_concrete(each.related_model), key))
-            if related is not None and not each.is_cached(instance):
-                each.set_cached_value(instance, related)
+        for each in foreign_keys_of(type(instance)):
+            if not each.is_cached(instance):
+                related = self._related(each, instance)
+                if related is not None:
+                    each.set_cached_value(instance, related)
+
+    def _related(self, foreign_key: ForeignKey[Any, Any], instance: Model) -> Model | None:
+        """Return the object that a foreign key refers to by its primary key, if it is deleted."""
+        if not foreign_key.target_field.primary_key:
+            return None
+        key = instance.__dict__.get(foreign_key.attname)
+        return self.instances.get((concrete_model(foreign_key.related_model), key))
 
     def cause_of(self, instance: Model) -> str:
         """Return the object whose deletion has deleted this one, or "" if it is the one."""
         if isinstance(self.origin, Model):
-            is_it = isinstance(self.origin, _concrete(type(instance))) or isinstance(
-                instance, _concrete(type(self.origin))
+            is_it = isinstance(self.origin, concrete_model(type(instance))) or isinstance(
+                instance, concrete_model(type(self.origin))
             )
             return "" if is_it and self.origin.pk == instance.pk else _describe(self.origin)
         root = self._root_of(instance)
         if root is not instance:
             return _describe(root)
         model: Any = getattr(self.origin, "model", type(instance))
-        is_other = not issubclass(type(instance), _concrete(model))
+        is_other = not issubclass(type(instance), concrete_model(model))
         return label_of(model) if is_other and not issubclass(model, type(instance)) else ""
 
     def _root_of(self, instance: Model) -> Model:
         root = instance
         for _step in range(MAX_CAUSES):
             parents = (
-                self.instances.get((_concrete(each.related_model), root.__dict__.get(each.attname)))
-                for each in _foreign_keys(type(root))
+                self._related(each, root)
+                for each in foreign_keys_of(type(root))
                 if each.remote_field.on_delete in (models.CASCADE, DATABASE_CASCADE)
             )
             above = next((each for each in parents if each is not None and each is not root), None)
@@ -294,140 +297,7 @@ class Deletion:
         return root
 
 
-def _is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
-    """Return True if some values are not known, or may have been changed in place since; for
-    `old="stored"`, whatever was not read just now."""
-    row = row_of(instance, plan)
-    if row is None or (plan.reads_stored and not is_fresh):
-        return True
-    return any(
-        row[each.index] is UNKNOWN
-        or (each.is_mutable and not is_fresh and type(row[each.index]) not in IMMUTABLE)
-        for each in plan.columns
-    )
-
-
-def _old_values(instance: Model, plan: Plan, part: Part) -> Iterator[Difference]:
-    row = row_of(instance, plan)
-    for column in part.columns:
-        value = instance.__dict__.get(column.attname)
-        known = UNKNOWN if row is None else row[column.index]
-        yield Difference(column, None, value if known is UNKNOWN else known)
-
-
-def _find(model: type[Model], using: str, lookup: str, keys: Sequence[Any]) -> Iterator[Model]:
-    name = lookup if lookup.endswith("__in") else f"{lookup}__in"
-    for start in range(0, len(keys), MAX_KEYS):
-        chunk = keys[start : start + MAX_KEYS]
-        yield from model._base_manager.using(using).filter(**{name: chunk}).order_by()
-
-
 def _describe(instance: Model | None) -> str:
     if instance is None:
         return ""
     return f"{label_of(type(instance))}/{serialize_key(instance) or safe_str(instance.pk)}"
-
-
-def _concrete(model: Any) -> type[Model]:
-    return model._meta.concrete_model or model  # type: ignore[no-any-return]
-
-
-def _models_of(model: type[Model]) -> list[type[Model]]:
-    concrete = _concrete(model)
-    return [concrete, *concrete._meta.all_parents]
-
-
-def _foreign_keys(model: type[Model]) -> list[ForeignKey[Any, Any]]:
-    """Return those to other objects: one to a parent is to the same."""
-    return [
-        each
-        for each in model._meta.concrete_fields
-        if isinstance(each, ForeignKey) and not each.remote_field.parent_link
-    ]
-
-
-def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
-    """Yield the foreign keys of registered models to a model that nothing else records: those that
-    are unset, and those that the database follows."""
-    for registration in registrations():
-        fields: Iterable[Field[Any, Any]] = registration.fields
-        for each in fields:
-            if (
-                isinstance(each, ForeignKey)
-                and _concrete(each.related_model) is model
-                and each.remote_field.on_delete not in _RECORDED
-            ):
-                yield registration, each
-        if DATABASE_CASCADE is not None:
-            yield from _database_cascades(registration, model)
-
-
-_RECORDED = (
-    models.CASCADE,
-    models.PROTECT,
-    models.RESTRICT,
-    models.DO_NOTHING,
-    DATABASE_CASCADE,
-)
-
-
-def _database_cascades(
-    registration: Registration, model: type[Model]
-) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
-    for each in _foreign_keys(registration.model):
-        if (
-            each.remote_field.on_delete is DATABASE_CASCADE
-            and _concrete(each.related_model) is model
-        ):
-            yield registration, each
-
-
-def _forget(deletions: Any, deletion: Deletion) -> None:
-    if deletion in deletions:
-        deletions.remove(deletion)
-
-
-@never_raise
-def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
-    """Note an object that is about to be deleted."""
-    if is_recording():
-        _deletion(instance, using, origin).add(instance)
-
-
-@never_raise
-def after_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
-    """Record the deletion of an object."""
-    if not is_recording():
-        return
-    deletion = _deletion(instance, using, origin)
-    try:
-        deletion.record(instance)
-    finally:
-        deletion.end()
-
-
-@never_raise
-def after_through_delete(
-    *, instance: Model, using: str, origin: Any = None, **_kwargs: Any
-) -> None:
-    """Record that a link is gone, which was an object of a through model."""
-    if is_recording() and links_through(type(instance)):
-        deletion = _deletion(instance, using, origin)
-        record_through_delete(instance, using, deletion.cause_of(instance), deletion.instances)
-
-
-def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
-    origin = instance if origin is None else origin
-    deletions = statements_of(using).deletions
-    for each in deletions:
-        if each.origin is origin:
-            found: Deletion = each
-            return found
-    deletion = Deletion(origin, using)
-    deletions.append(deletion)
-    # Django deletes in a transaction. That of a test case does not end here.
-    call_at_end(using, partial(_forget, deletions, deletion))
-    if isinstance(origin, Model):
-        for model in _models_of(type(origin)):
-            deletion.instances[model, origin.pk] = origin
-    return deletion

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -140,7 +141,7 @@ def _sum(rows: int | None, more: int | None) -> int | None:
 def _with_names(activities: Sequence[Activity]) -> list[Activity]:
     """Return the activities with the names of objects that only their keys were known of."""
     names = {
-        each.target.identity: each.target.object_repr
+        _identity(each.target): each.target.object_repr
         for each in activities
         if each.target is not None and each.target.object_repr
     }
@@ -157,10 +158,10 @@ def _with_names(activities: Sequence[Activity]) -> list[Activity]:
         if each.identity not in names:
             wanted.setdefault(each.model, {}).setdefault(each.to_field, set()).add(each.key)
     for target in unnamed:
-        if target.identity not in names:
+        if _identity(target) not in names:
             model = apps.get_model(target.model)
             if (key := parse_key(model, target.object_id)) is not None:
-                wanted.setdefault(model, {}).setdefault("pk", set()).add(key)
+                wanted.setdefault(model, {}).setdefault(_key_of(target.model), set()).add(key)
     for model, fields in wanted.items():
         for field, keys in fields.items():
             names |= _find_names(model, field, keys)
@@ -168,6 +169,19 @@ def _with_names(activities: Sequence[Activity]) -> list[Activity]:
         if label := names.get(each.identity):
             each["label"] = label
     return [_named(each, names) if _is_unnamed(each) else each for each in activities]
+
+
+def _identity(target: Target) -> tuple[str, str, str]:
+    return target.model, _key_of(target.model), target.object_id
+
+
+@cache
+def _key_of(label: str) -> str:
+    """Return the name of a model's primary key as references have it, "" for no model."""
+    try:
+        return str(apps.get_model(label)._meta.pk.attname)
+    except (LookupError, ValueError):
+        return ""
 
 
 def _references(changes: Any) -> Iterator[Reference]:
@@ -186,15 +200,17 @@ def _is_unnamed(activity: Activity) -> bool:
     return activity.source == Source.MODEL and target is not None and not target.object_repr
 
 
-def _named(activity: Activity, names: dict[tuple[str, str], str]) -> Activity:
+def _named(activity: Activity, names: dict[tuple[str, str, str], str]) -> Activity:
     target = activity.target
-    if target is None or not (name := names.get(target.identity)):
+    if target is None or not (name := names.get(_identity(target))):
         return activity
     return activity.replace(target=replace(target, object_repr=name))
 
 
-def _find_names(model: type[Model], field: str, keys: Iterable[Any]) -> dict[tuple[str, str], str]:
-    """Return the names that objects have now, by model and the given key.
+def _find_names(
+    model: type[Model], field: str, keys: Iterable[Any]
+) -> dict[tuple[str, str, str], str]:
+    """Return the names that objects have now, by model, field and key.
 
     One query, and a second one if a name contains that of another object, as a permission's does.
     """
@@ -208,4 +224,4 @@ def _find_names(model: type[Model], field: str, keys: Iterable[Any]) -> dict[tup
             rows = rows.select_related(*related)
             named = [(each, Target.without_query(each).object_repr) for each in rows]
     label = model._meta.label_lower
-    return {(label, str(getattr(each, field))): name for each, name in named}
+    return {(label, field, str(getattr(each, field))): name for each, name in named}

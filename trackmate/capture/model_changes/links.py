@@ -18,7 +18,7 @@ from trackmate.capture.model_changes.recording import (
     unnamed_target,
 )
 from trackmate.pipeline import is_recording, never_raise
-from trackmate.registry import Registration, registrations
+from trackmate.registry import Registration, concrete_model, registrations
 from trackmate.triggers.installed import has_triggers
 
 
@@ -46,8 +46,7 @@ class Link:
     @property
     def other_model(self) -> type[Model]:
         """The model on the other side."""
-        related: Any = self.other.related_model
-        return related._meta.concrete_model or related  # type: ignore[no-any-return]
+        return concrete_model(self.other.related_model)
 
     def refer_to(self, key: Any) -> Reference:
         """Return an object of the other side."""
@@ -194,8 +193,7 @@ def record_pairs(
 def existing_owners(link: Link, owners: Collection[Any], using: str) -> set[Any]:
     """Return the owners that are objects of the registered model: a child inherits the fields of
     its parent, but not each object of the parent is one of the child."""
-    related: Any = link.owner.related_model
-    if not owners or (related._meta.concrete_model or related) is link.model:
+    if not owners or concrete_model(link.owner.related_model) is link.model:
         return set(owners)
     rows = link.model._base_manager.using(using).filter(pk__in=owners).order_by()
     return set(rows.values_list("pk", flat=True))

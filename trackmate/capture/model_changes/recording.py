@@ -14,8 +14,8 @@ from trackmate.capture.clients import describe_client
 from trackmate.capture.model_changes.columns.plans import Part
 from trackmate.context.binding import apply_context
 from trackmate.context.scope import current_scope
+from trackmate.db.commitments import hold, release
 from trackmate.db.keys import serialize_key
-from trackmate.db.transactions import hold, release
 from trackmate.enums import ActionType, Source
 from trackmate.pipeline import record_at_once, record_if_kept
 from trackmate.registry import Registration

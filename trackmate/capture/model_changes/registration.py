@@ -3,52 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import connections, models
-from django.db.backends.signals import connection_created
-from django.db.models import ForeignKey, Model
-from django.db.models.signals import (
-    m2m_changed,
-    post_delete,
-    post_save,
-    pre_delete,
-    pre_save,
-)
+from django.db.models import Model
 
-from trackmate import pipeline
-from trackmate.capture.model_changes import bulk, deletions, links, saves, unseen
+from trackmate.capture.model_changes import links
 from trackmate.capture.model_changes.columns import plans
-from trackmate.capture.model_changes.columns.rows import watch_rows
-from trackmate.capture.model_changes.finishing import finish_changes
-from trackmate.capture.model_changes.guarantees import hold_transactions
-from trackmate.capture.model_changes.statements import (
-    cascading_tables,
-    statements_of,
-    watched_tables,
-    write_listeners,
-)
+from trackmate.capture.model_changes.connecting import connect, disconnect
 from trackmate.conf import SETTING, get_settings
 from trackmate.registry import (
     VERBS,
     Options,
-    Registration,
     add_registration,
-    hooks,
+    concrete_model,
     registrations,
     remove_registration,
 )
-from trackmate.triggers.installed import find_cascading_tables
 
 M = TypeVar("M", bound=type[Model])
 
 _UID = "trackmate.model_changes"
 
 _from_settings: set[type[Model]] = set()
-_undo: dict[type[Model], list[Callable[[], None]]] = {}
 
 
 @overload
@@ -98,7 +76,7 @@ def register(
 
     def add(each: M) -> M:
         _register(each, options)
-        _from_settings.discard(_concrete(each))
+        _from_settings.discard(concrete_model(each))
         return each
 
     return add if model is None else add(model)
@@ -108,30 +86,21 @@ def _register(model: type[Model], options: Options) -> None:
     meta = getattr(model, "_meta", None)
     if meta is None or meta.abstract or meta.swapped or meta.app_label == "trackmate":
         raise TypeError(f"{model!r} has no table whose changes could be recorded.")
-    concrete = _concrete(model)
+    concrete = concrete_model(model)
     unregister(concrete)
     registration = add_registration(concrete, options)
+    _forget_plans()
     if apps.models_ready:
         connect(registration)
-    _forget_plans()
 
 
 def unregister(model: type[Model]) -> None:
     """Record the changes of a model no longer."""
-    concrete = _concrete(model)
+    concrete = concrete_model(model)
     if remove_registration(concrete) is None:
         return
-    for undo in _undo.pop(concrete, ()):
-        undo()
     _forget_plans()
-    for each in registrations():
-        # They may share receivers and tables with it.
-        if each.model in _undo:
-            connect(each)
-
-
-def _concrete(model: type[Model]) -> type[Model]:
-    return model._meta.concrete_model or model
+    disconnect(concrete)
 
 
 def _forget_plans() -> None:
@@ -139,126 +108,11 @@ def _forget_plans() -> None:
     links.all_links.cache_clear()
 
 
-def connect(registration: Registration) -> None:
-    """Connect the receivers of a registered model, once."""
-    install()
-    model = registration.model
-    undo = _undo.setdefault(model, [])
-    if not undo:
-        undo.append(watch_rows(model))
-        if registration.options.guarantee == "transaction":
-            undo.append(hold_transactions(model))
-    for signal, receiver, sender in _receivers(registration):
-        # A model can be registered, and link two that are.
-        uid = f"{_UID}.{receiver.__qualname__}"
-        signal.connect(receiver, sender=sender, dispatch_uid=uid)
-        undo.append(partial(signal.disconnect, sender=sender, dispatch_uid=uid))
-    for table in _tables(registration):
-        _watch_table(watched_tables, table, registration, undo)
-    if registration.options.triggers:
-        for table in find_cascading_tables(model):
-            _watch_table(cascading_tables, table, registration, undo)
-
-
-def _watch_table(
-    tables: dict[str, list[Any]],
-    table: str,
-    registration: Registration,
-    undo: list[Callable[[], None]],
-) -> None:
-    listed = tables.setdefault(table, [])
-    if registration in listed:
-        return
-    listed.append(registration)
-
-    def end() -> None:
-        if registration in listed:
-            listed.remove(registration)
-        if not listed:
-            tables.pop(table, None)
-
-    undo.append(end)
-
-
-def _receivers(registration: Registration) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
-    """Yield signals with their receivers and senders; a sender always, so that Django deletes the
-    objects of other models as fast as before."""
-    model = registration.model
-    for each in apps.get_models(include_auto_created=True):
-        if issubclass(each, model):
-            # Each class sends its own.
-            yield pre_save, saves.before_save, each
-            yield post_save, saves.after_save, each
-            yield post_delete, deletions.after_delete, each
-            yield pre_delete, deletions.before_delete, each
-    for related in _deleted_first(registration):
-        yield pre_delete, deletions.before_delete, related
-    if links.linking_fields(model) is not None:
-        yield m2m_changed, bulk.after_members_added, model
-    for link in links.all_links():
-        if link.registration is registration:
-            yield from _link_receivers(link)
-
-
-def _deleted_first(registration: Registration) -> Iterator[type[Model]]:
-    """Yield the models whose deletion changes objects of this one.
-
-    Django loads what it deletes of them in any case, to find what points to it.
-    """
-    for each in registration.model._meta.concrete_fields:
-        related: Any = each.related_model
-        if isinstance(each, ForeignKey) and each.remote_field.on_delete not in _BY_DATABASE:
-            yield related
-
-
-_BY_DATABASE = tuple(
-    each
-    for name in ("DO_NOTHING", "DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
-    if (each := getattr(models, name, None)) is not None
-)
-
-
-def _link_receivers(link: links.Link) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
-    yield m2m_changed, links.on_m2m_changed, link.through
-    yield pre_delete, deletions.before_delete, link.other_model
-    yield pre_delete, deletions.before_delete, link.model
-    if not link.through._meta.auto_created:
-        yield post_save, links.after_through_save, link.through
-        yield post_delete, deletions.after_through_delete, link.through
-
-
-def _tables(registration: Registration) -> Iterator[str]:
-    meta = registration.model._meta
-    yield meta.db_table
-    for parent in meta.all_parents:
-        yield parent._meta.db_table
-    for link in links.all_links():
-        if link.registration is registration:
-            yield link.through._meta.db_table
-
-
-def install() -> None:
-    """Install what all registered models share, once."""
-    if finish_changes not in pipeline.finishers:
-        pipeline.finishers.append(finish_changes)
-    if unseen.note_writes not in write_listeners:
-        write_listeners.append(unseen.note_writes)
-    hooks.record_bulk = bulk.record_bulk
-    connection_created.connect(_on_connection, dispatch_uid=_UID)
-    for connection in connections.all(initialized_only=True):
-        statements_of(connection.alias)
-
-
-def _on_connection(*, connection: Any, **_kwargs: Any) -> None:
-    if connection.alias in connections:
-        statements_of(connection.alias)
-
-
 def connect_registered() -> None:
     """Connect what was registered while models were loaded, and what the settings name."""
+    _forget_plans()
     for each in registrations():
         connect(each)
-    _forget_plans()
     apply_settings()
     setting_changed.connect(_on_setting_changed, dispatch_uid=_UID)
 
@@ -307,6 +161,7 @@ def find_models(label: str) -> list[type[Model]]:
         return []
     return [
         each
-        for each in map(_concrete, found)
+        for each in map(concrete_model, found)
+        # A swapped model has no table.
         if each._meta.app_label != "trackmate" and not each._meta.swapped
     ]

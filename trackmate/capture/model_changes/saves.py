@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 from django.db.models import Model
@@ -28,8 +28,13 @@ from trackmate.capture.model_changes.columns.values import (
     is_same,
     serialize_value,
 )
+from trackmate.capture.model_changes.old_values import (
+    read_columns,
+    row_of,
+    take_row,
+    written_columns,
+)
 from trackmate.capture.model_changes.recording import describe_part, record_change
-from trackmate.capture.model_changes.statements import statements_of
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.redaction.known_secrets import MASK
 
@@ -40,104 +45,6 @@ class Difference(NamedTuple):
     column: RecordedColumn
     old: Any
     new: Any
-
-
-@never_raise
-def before_save(
-    *, instance: Model, using: str, update_fields: Collection[str] | None, **_kwargs: Any
-) -> None:
-    """Find the old values that nothing remembers; they are read if Django sends an UPDATE."""
-    plan = plan_for(type(instance))
-    if plan is None or not is_recording() or is_left_to_triggers(plan, using):
-        return
-    row = row_of(instance, plan)
-    unknown = _unknown_columns(plan, row, update_fields)
-    if unknown and instance.pk is not None:
-        statements_of(using).pending.append(UnknownValues(instance, plan, using, unknown, row))
-
-
-@dataclass(eq=False)
-class UnknownValues:
-    """The old values of a save that are read just before its UPDATE."""
-
-    instance: Model
-    plan: Plan
-    using: str
-    columns: Sequence[RecordedColumn]
-    row: Sequence[Any] | None
-    is_read: bool = field(default=False, init=False)
-    parents: list[Part] = field(default_factory=list, init=False)
-    """The parents that exist already, though the object does not."""
-
-    def read_before(self, verb: str, table: str) -> None:
-        """Read them, once, before the first UPDATE of the object's tables."""
-        if self.is_read or verb != "UPDATE" or table not in self.plan.tables:
-            return
-        self.is_read = True
-        stored = read_columns(self.instance, self.plan.model, self.using, self.columns)
-        if stored is not None:
-            self._keep(self.columns, stored)
-            return
-        for part in self.plan.parts:
-            model = part.registration.model
-            if model is not self.plan.model and part.columns:
-                found = read_columns(self.instance, model, self.using, part.columns)
-                if found is not None:
-                    self.parents.append(part)
-                    self._keep(part.columns, found)
-
-    def _keep(self, columns: Sequence[RecordedColumn], values: Sequence[Any]) -> None:
-        row = list(self.row or [UNKNOWN] * self.plan.width)
-        for column, value in zip(columns, values, strict=True):
-            row[column.index] = value
-        self.row = row
-
-
-def row_of(instance: Model, plan: Plan) -> Sequence[Any] | None:
-    """Return the remembered row of an instance, unless it is that of another object."""
-    row = remembered_row(instance)
-    if row is None or len(row) != plan.width:
-        return None
-    values = instance.__dict__
-    is_it = all(row[index] == values.get(name, UNKNOWN) for index, name in plan.keys)
-    return row if is_it else None
-
-
-def _unknown_columns(
-    plan: Plan, row: Sequence[Any] | None, update_fields: Collection[str] | None
-) -> Sequence[RecordedColumn]:
-    if row is None or plan.reads_stored:
-        return _written(plan.columns, update_fields)
-    if not plan.has_mutable and type(row) is not PartialRow:
-        return ()
-    return [
-        each
-        for each in _written(plan.columns, update_fields)
-        if row[each.index] is UNKNOWN
-        or (each.is_mutable and type(row[each.index]) not in IMMUTABLE)
-    ]
-
-
-def _written(
-    columns: Sequence[RecordedColumn], update_fields: Collection[str] | None
-) -> Sequence[RecordedColumn]:
-    if update_fields is None:
-        return columns
-    return [
-        each
-        for each in columns
-        if each.field.name in update_fields or each.attname in update_fields
-    ]
-
-
-def read_columns(
-    instance: Model, model: type[Model], using: str, columns: Iterable[RecordedColumn]
-) -> tuple[Any, ...] | None:
-    """Return what the database has in some columns of an object, or None if it has no such row."""
-    # Nothing protects the transaction: what makes this fail does the same to the save.
-    rows = model._base_manager.using(using).filter(pk=instance.pk)
-    found = rows.order_by().values_list(*(each.attname for each in columns))[:1]
-    return next(iter(found), None)
 
 
 @never_raise
@@ -154,10 +61,10 @@ def after_save(
     plan = plan_for(type(instance))
     if plan is None or is_left_to_triggers(plan, using):
         return
-    row, parents = _take_row(instance, plan, using)
+    row, parents = take_row(instance, plan, using)
     if created and not parents:
         row = None
-    columns = plan.columns if created else _written(plan.columns, update_fields)
+    columns = plan.columns if created else written_columns(plan.columns, update_fields)
     if raw:
         # A fixture has the columns of parents in objects of their own.
         columns = [each for each in columns if each.field.model is plan.model]
@@ -171,18 +78,6 @@ def after_save(
         save.record(differences)
     elif row is not None and row is not remembered_row(instance):
         save.remember(())
-
-
-def _take_row(
-    instance: Model, plan: Plan, using: str
-) -> tuple[Sequence[Any] | None, Sequence[Part]]:
-    """Return the row before the save, remembered or read, and the parents that existed."""
-    pending = statements_of(using).pending
-    for each in pending:
-        if each.instance is instance:
-            pending.remove(each)
-            return each.row, each.parents
-    return row_of(instance, plan), ()
 
 
 @dataclass(slots=True)
@@ -304,3 +199,25 @@ def describe_changes(
                 else pair
             )
     return changes
+
+
+def is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
+    """Return True if some values are not known, or may have been changed in place since; for
+    `old="stored"`, whatever was not read just now."""
+    row = row_of(instance, plan)
+    if row is None or (plan.reads_stored and not is_fresh):
+        return True
+    return any(
+        row[each.index] is UNKNOWN
+        or (each.is_mutable and not is_fresh and type(row[each.index]) not in IMMUTABLE)
+        for each in plan.columns
+    )
+
+
+def old_values_of(instance: Model, plan: Plan, part: Part) -> Iterator[Difference]:
+    """Yield the columns of an object that is deleted, with their values in the database."""
+    row = row_of(instance, plan)
+    for column in part.columns:
+        value = instance.__dict__.get(column.attname)
+        known = UNKNOWN if row is None else row[column.index]
+        yield Difference(column, None, value if known is UNKNOWN else known)

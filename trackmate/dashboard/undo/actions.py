@@ -30,7 +30,7 @@ logger = logging.getLogger("trackmate")
 
 
 class _RefusedError(Exception):
-    """What was put back is not kept."""
+    """What was put back is not in the database."""
 
     def __init__(self, plan: UndoPlan) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ def preview(row: ActivityLog, names: Collection[str] = ()) -> UndoPlan:
         with transaction.atomic(using=plan.subject.alias):
             _set_values(plan)
             _check(plan)
-            # Nothing that the project's checks may have written is kept.
+            # Whatever the project's checks have written is rolled back.
             transaction.set_rollback(True, using=plan.subject.alias)
     except Exception as error:  # noqa: BLE001 (the project's code)
         return replace(plan, problems=_explain(error))
@@ -143,7 +143,7 @@ def _verify(plan: UndoPlan) -> UndoPlan:
     stored, alias = plan.subject.find(), plan.subject.alias
     lost = [each for each in plan.ready if stored is None or not _is_back(each, stored, alias)]
     if stored is None or (lost and len(lost) == len(plan.ready)):
-        problem = _("The project's own code kept it from being saved.")
+        problem = _("The project's own code prevented saving it.")
         raise _RefusedError(replace(plan, problems=(problem,)))
     return replace(
         plan,

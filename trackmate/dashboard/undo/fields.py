@@ -20,6 +20,7 @@ from trackmate.dashboard.undo.values import (
     holds_value,
     restore_value,
 )
+from trackmate.history.values import is_members_change, is_pair
 from trackmate.redaction.redactor import get_redactor
 from trackmate.registry import registration_of
 
@@ -99,9 +100,9 @@ class FieldPlanner:
 
     def _plan(self, name: str, change: Any) -> FieldPlan | None:
         current = current_name(self.subject.model, name)
-        if isinstance(change, dict) and change.keys() <= {"added", "removed"}:
+        if is_members_change(change):
             return self._plan_members(name, current, change)
-        if not (isinstance(change, list) and len(change) == 2):  # noqa: PLR2004 (old and new)
+        if not is_pair(change):
             raise UnknownValueError(_("The log has no values for this."))
         field = self._field(current)
         if is_key(field):
@@ -238,6 +239,4 @@ def _gone_text(recorded: Any) -> str:
 
 def _shown(change: Any) -> Any:
     """Return a recorded change in a form that can be shown side by side."""
-    is_pair = isinstance(change, list) and len(change) == 2  # noqa: PLR2004 (old and new)
-    is_members = isinstance(change, dict) and bool(change) and change.keys() <= {"added", "removed"}
-    return change if is_pair or is_members else [None, change]
+    return change if is_pair(change) or is_members_change(change) else [None, change]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from trackmate.dashboard.forms.renderers import RENDERER
 
 MAX_REASON = 1_000
-"""As many characters of a reason as are kept of those that clients send."""
+"""Maximum length, as of the reasons that clients send."""
 
 
 class ReasonForm(forms.Form):
@@ -19,7 +19,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         label=_("Reason"),
         max_length=MAX_REASON,
-        help_text=_("It is kept in the log."),
+        help_text=_("It is stored in the log."),
         widget=forms.TextInput(
             attrs={"aria-describedby": "tm-error-reason tm-help-reason", "autocomplete": "off"}
         ),

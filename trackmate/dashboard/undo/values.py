@@ -17,16 +17,12 @@ from django.utils.translation import gettext as _
 from trackmate.activity import safe_str
 from trackmate.clock import aware
 from trackmate.db.keys import UNREADABLE
+from trackmate.history.values import is_cut, is_reference
 from trackmate.redaction.known_secrets import MASK
 from trackmate.redaction.redactor import URL_MASK
 from trackmate.redaction.sanitizer import Sanitizer
 from trackmate.redaction.text import REPLACEMENT
 
-_CUT = re.compile(
-    r"… \[\d{1,20} more\]\Z|\A\[\d{1,20} more\]\Z|\A\[too (?:deep|much)\]\Z"
-    r"|\A\[integer of \d+ bits\]\Z|\A\[\d+ bytes\]\Z|\A\[withheld: "
-)
-"""What the log has in place of a value that it does not hold as a whole."""
 _URL_MASK = re.compile(rf"={URL_MASK}\b")
 _OF_JSON = frozenset({"JSONField", "HStoreField"})
 
@@ -58,10 +54,7 @@ def is_known(recorded: Any) -> bool:
 
 def key_of_label(field: Any, recorded: Any) -> Any:
     """Return the value of `{"value": 7, "label": "Tea"}`; other values as they are."""
-    is_labelled = isinstance(recorded, dict) and "value" in recorded
-    if is_labelled and recorded.keys() <= {"value", "label"} and not _is_json(field):
-        return recorded["value"]
-    return recorded
+    return recorded["value"] if is_reference(recorded) and not _is_json(field) else recorded
 
 
 def holds_value(field: Any, present: Any, recorded: Any) -> bool:
@@ -138,10 +131,10 @@ def _reason_against(recorded: Any) -> str:
     if isinstance(recorded, str):
         if MASK in recorded or _URL_MASK.search(recorded):
             return _("The value is masked in the log.")
-        if _CUT.search(recorded):
+        if is_cut(recorded):
             return _("The value is cut in the log.")
         if REPLACEMENT in recorded:
-            return _("The value has characters that the log does not keep.")
+            return _("The value has characters that the log cannot store.")
     if isinstance(recorded, dict):
         if any(isinstance(key, str) and key.endswith("…") for key in recorded):
             return _("The value is cut in the log.")

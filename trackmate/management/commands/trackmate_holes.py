@@ -39,7 +39,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add `--days` and `--fail`."""
         parser.add_argument(
-            "--days", type=int, default=30, help=_("Search so many days. Default: 30.")
+            "--days", type=int, default=30, help=_("Number of days to search. Default: 30.")
         )
         parser.add_argument(
             "--fail", action="store_true", help=_("Exit with status 1 if there are any.")

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Field, JSONField, Model
 
-from trackmate.registry import Registration, registration_of
+from trackmate.registry import Registration, concrete_model, registration_of
 from trackmate.triggers.installed import has_triggers
 
 _PLAIN = frozenset(
@@ -76,7 +75,7 @@ class Plan:
 @cache
 def plan_for(model: type[Model]) -> Plan | None:
     """Return the plan of a class, or None if neither it nor a parent is registered."""
-    concrete = model._meta.concrete_model or model
+    concrete = concrete_model(model)
     models = [concrete, *concrete._meta.all_parents]
     found = [each for each in map(registration_of, models) if each is not None]
     if not found:
@@ -107,7 +106,6 @@ def is_left_to_triggers(plan: Plan, alias: str) -> bool:
 
 def _part(model: type[Model], registration: Registration) -> Part:
     places = {each: index for index, each in enumerate(model._meta.concrete_fields)}
-    named = registration.options.fields or ()
     return Part(
         registration,
         tuple(
@@ -118,7 +116,7 @@ def _part(model: type[Model], registration: Registration) -> Part:
                 is_mutable=_is_mutable(each),
                 is_plain=type(each) in _PLAIN,
                 is_masked=each.name in registration.options.mask,
-                is_silent=_is_silent(each) and each.name not in named,
+                is_silent=registration.is_silent(each),
             )
             for each in registration.fields
         ),
@@ -128,12 +126,6 @@ def _part(model: type[Model], registration: Registration) -> Part:
 
 def _is_mutable(field: Field[Any, Any]) -> bool:
     return isinstance(field, JSONField) or not type(field).__module__.startswith(_BUILT_IN)
-
-
-def _is_silent(field: Field[Any, Any]) -> bool:
-    # A login has an activity of its own.
-    is_login = field.name == "last_login" and issubclass(get_user_model(), field.model)
-    return is_login or bool(getattr(field, "auto_now", False))
 
 
 def _is_generated(field: Field[Any, Any]) -> bool:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 from weakref import ref
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model
 
-from trackmate.db.transactions import Commitment, is_in_transaction
+from trackmate.db.commitments import Commitment
+from trackmate.db.transactions import is_in_transaction
+from trackmate.pipeline import never_raise
 
 _ROW = "trackmate_row"
 """The attribute of `instance._state`, so that `vars(instance)` has nothing of ours."""
@@ -133,10 +135,13 @@ def _remembering_refresh(function: Callable[..., Any]) -> Any:
     return refresh_from_db
 
 
+@never_raise
 def _renew(instance: Model, names: Iterable[str] | None) -> None:
     """Remember the columns that were read again; all of them if `names` is None."""
     fields = instance._meta.concrete_fields
-    row = remembered_row(instance) or [UNKNOWN] * len(fields)
+    row = remembered_row(instance)
+    if row is None or len(row) != len(fields):
+        row = [UNKNOWN] * len(fields)
     if names is not None and not isinstance(names, Collection):
         # An iterator, used up by now.
         names, row = (), [UNKNOWN] * len(fields)
@@ -147,7 +152,11 @@ def _renew(instance: Model, names: Iterable[str] | None) -> None:
         else old
         for field, old in zip(fields, row, strict=True)
     )
-    setattr(instance._state, _ROW, renewed)
+    if any(old is not new and old is not UNKNOWN for old, new in zip(row, renewed, strict=True)):
+        # What was read may be rolled back.
+        remember_row(instance, renewed, instance._state.db or DEFAULT_DB_ALIAS)
+    else:
+        setattr(instance._state, _ROW, renewed)
 
 
 def as_stored(value: Any) -> Any:

@@ -59,9 +59,9 @@ class Reference(dict[str, Any]):
             self["label"] = label
 
     @property
-    def identity(self) -> tuple[str, str]:
-        """Model and key."""
-        return label_of(self.model), str(self.key)
+    def identity(self) -> tuple[str, str, str]:
+        """Model, field and key."""
+        return label_of(self.model), self.to_field, str(self.key)
 
 
 def is_expression(value: Any) -> bool:
@@ -77,12 +77,12 @@ def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = Fals
         return _is_same_json(field, old, new)
     if is_plain and (type(old) is type(new) or old is None or new is None):
         return bool(old == new)
-    if type(old) is type(new) and old == new:
-        return True
     try:
+        if type(old) is type(new) and old == new:
+            return True
         return bool(_comparable(field, old) == _comparable(field, new))
     except Exception:  # noqa: BLE001 (values of fields of other packages)
-        return False
+        return bool(_as_json(old, field) == _as_json(new, field))
 
 
 def _comparable(field: Field[Any, Any], value: Any) -> Any:
