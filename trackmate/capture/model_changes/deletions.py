@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django.db import models
@@ -18,8 +17,8 @@ from trackmate.capture.model_changes.columns.plans import (
     is_left_to_triggers,
     plan_for,
 )
-from trackmate.capture.model_changes.columns.rows import UNKNOWN
-from trackmate.capture.model_changes.columns.values import IMMUTABLE, Reference, reference
+from trackmate.capture.model_changes.columns.rows import IMMUTABLE, UNKNOWN, stored_rows
+from trackmate.capture.model_changes.columns.values import Reference, reference, visible_key
 from trackmate.capture.model_changes.links import (
     Link,
     existing_owners,
@@ -33,6 +32,7 @@ from trackmate.capture.model_changes.recording import describe_part, record_chan
 from trackmate.capture.model_changes.saves import Difference, describe_changes, row_of
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.db.keys import serialize_key
+from trackmate.db.tables import table_name
 from trackmate.db.transactions import Commitment, call_at_end, hold, release
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.registry import Registration, registrations
@@ -81,6 +81,16 @@ class Deletion:
         default_factory=list
     )
     """Objects whose foreign key gets a value that only Django works out."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Return True if objects of registered models are still to be deleted."""
+        return self.left > 0
+
+    @property
+    def is_finished(self) -> bool:
+        """Return True if such objects have been deleted, and no more are to be."""
+        return self.left <= 0 and bool(self.recorded)
 
     def add(self, instance: Model) -> None:
         """Note an object that is about to be deleted."""
@@ -182,8 +192,8 @@ class Deletion:
 
     def read_after(self, verb: str, table: str) -> None:
         """Record the foreign keys that the write has set."""
-        for item in [each for each in self.unset if each[0].model._meta.db_table == table]:
-            if verb == "UPDATE":
+        for item in tuple(self.unset):
+            if verb == "UPDATE" and table_name(item[0].model._meta.db_table) == table:
                 self.unset.remove(item)
                 registration, foreign_key, dependents = item
                 keys = [each.pk for each in dependents]
@@ -319,13 +329,14 @@ def _find(model: type[Model], using: str, lookup: str, keys: Sequence[Any]) -> I
     name = lookup if lookup.endswith("__in") else f"{lookup}__in"
     for start in range(0, len(keys), MAX_KEYS):
         chunk = keys[start : start + MAX_KEYS]
-        yield from model._base_manager.using(using).filter(**{name: chunk}).order_by()
+        yield from stored_rows(model, using).filter(**{name: chunk})
 
 
 def _describe(instance: Model | None) -> str:
     if instance is None:
         return ""
-    return f"{label_of(type(instance))}/{serialize_key(instance) or safe_str(instance.pk)}"
+    key = visible_key(type(instance), serialize_key(instance) or safe_str(instance.pk))
+    return f"{label_of(type(instance))}/{key}"
 
 
 def _concrete(model: Any) -> type[Model]:
@@ -382,16 +393,17 @@ def _database_cascades(
             yield registration, each
 
 
-def _forget(deletions: Any, deletion: Deletion) -> None:
-    if deletion in deletions:
-        deletions.remove(deletion)
-
-
 @never_raise
 def before_delete(*, instance: Model, using: str, origin: Any = None, **_kwargs: Any) -> None:
     """Note an object that is about to be deleted."""
-    if is_recording():
-        _deletion(instance, using, origin).add(instance)
+    if not is_recording():
+        return
+    deletion = _deletion(instance, using, origin)
+    if deletion.is_finished:
+        # The same instance has been saved again since.
+        statements_of(using).deletions.remove(deletion)
+        deletion = _deletion(instance, using, origin)
+    deletion.add(instance)
 
 
 @never_raise
@@ -419,14 +431,14 @@ def after_through_delete(
 def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
     origin = instance if origin is None else origin
     deletions = statements_of(using).deletions
-    for each in deletions:
+    for each in reversed(deletions):
         if each.origin is origin:
             found: Deletion = each
             return found
     deletion = Deletion(origin, using)
-    deletions.append(deletion)
     # Django deletes in a transaction. That of a test case does not end here.
-    call_at_end(using, partial(_forget, deletions, deletion))
+    call_at_end(using, deletions.clear)
+    statements_of(using).add_deletion(deletion)
     if isinstance(origin, Model):
         for model in _models_of(type(origin)):
             deletion.instances[model, origin.pk] = origin

@@ -28,10 +28,12 @@ from trackmate.capture.model_changes.guarantees import hold_transactions
 from trackmate.capture.model_changes.statements import (
     cascading_tables,
     statements_of,
+    table_names,
     watched_tables,
     write_listeners,
 )
 from trackmate.conf import SETTING, get_settings
+from trackmate.db.tables import table_name
 from trackmate.registry import (
     VERBS,
     Options,
@@ -166,7 +168,9 @@ def _watch_table(
     registration: Registration,
     undo: list[Callable[[], None]],
 ) -> None:
-    listed = tables.setdefault(table, [])
+    name = table_name(table)
+    listed = tables.setdefault(name, [])
+    table_names[name] = table
     if registration in listed:
         return
     listed.append(registration)
@@ -175,7 +179,7 @@ def _watch_table(
         if registration in listed:
             listed.remove(registration)
         if not listed:
-            tables.pop(table, None)
+            tables.pop(name, None)
 
     undo.append(end)
 
@@ -293,7 +297,6 @@ def models_from_settings() -> Iterator[tuple[type[Model], Options]]:
             try:
                 yield model, Options(**values)
             except TypeError:
-                # A check reports it.
                 continue
 
 

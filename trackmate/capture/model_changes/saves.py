@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Any, NamedTuple
+from weakref import ref
 
 from django.db.models import Model
 
@@ -16,14 +17,15 @@ from trackmate.capture.model_changes.columns.plans import (
     plan_for,
 )
 from trackmate.capture.model_changes.columns.rows import (
+    IMMUTABLE,
     UNKNOWN,
     PartialRow,
     as_stored,
     remember_row,
     remembered_row,
+    stored_rows,
 )
 from trackmate.capture.model_changes.columns.values import (
-    IMMUTABLE,
     is_expression,
     is_same,
     serialize_value,
@@ -53,35 +55,40 @@ def before_save(
     row = row_of(instance, plan)
     unknown = _unknown_columns(plan, row, update_fields)
     if unknown and instance.pk is not None:
-        statements_of(using).pending.append(UnknownValues(instance, plan, using, unknown, row))
+        statements_of(using).add_save(UnknownValues(instance, plan, using, unknown, row))
 
 
 @dataclass(eq=False)
 class UnknownValues:
     """The old values of a save that are read just before its UPDATE."""
 
-    instance: Model
+    instance: InitVar[Model]
     plan: Plan
     using: str
     columns: Sequence[RecordedColumn]
     row: Sequence[Any] | None
+    instance_ref: ref[Model] = field(init=False)
+    """Not the instance itself: one that could not be saved would be kept."""
     is_read: bool = field(default=False, init=False)
     parents: list[Part] = field(default_factory=list, init=False)
     """The parents that exist already, though the object does not."""
 
-    def read_before(self, verb: str, table: str) -> None:
+    def __post_init__(self, instance: Model) -> None:
+        self.instance_ref = ref(instance)
+
+    def read_before(self, instance: Model, verb: str, table: str) -> None:
         """Read them, once, before the first UPDATE of the object's tables."""
         if self.is_read or verb != "UPDATE" or table not in self.plan.tables:
             return
         self.is_read = True
-        stored = read_columns(self.instance, self.plan.model, self.using, self.columns)
+        stored = read_columns(instance, self.plan.model, self.using, self.columns)
         if stored is not None:
             self._keep(self.columns, stored)
             return
         for part in self.plan.parts:
             model = part.registration.model
             if model is not self.plan.model and part.columns:
-                found = read_columns(self.instance, model, self.using, part.columns)
+                found = read_columns(instance, model, self.using, part.columns)
                 if found is not None:
                     self.parents.append(part)
                     self._keep(part.columns, found)
@@ -135,8 +142,8 @@ def read_columns(
 ) -> tuple[Any, ...] | None:
     """Return what the database has in some columns of an object, or None if it has no such row."""
     # Nothing protects the transaction: what makes this fail does the same to the save.
-    rows = model._base_manager.using(using).filter(pk=instance.pk)
-    found = rows.order_by().values_list(*(each.attname for each in columns))[:1]
+    rows = stored_rows(model, using).filter(pk=instance.pk)
+    found = rows.values_list(*(each.attname for each in columns))[:1]
     return next(iter(found), None)
 
 
@@ -177,12 +184,8 @@ def _take_row(
     instance: Model, plan: Plan, using: str
 ) -> tuple[Sequence[Any] | None, Sequence[Part]]:
     """Return the row before the save, remembered or read, and the parents that existed."""
-    pending = statements_of(using).pending
-    for each in pending:
-        if each.instance is instance:
-            pending.remove(each)
-            return each.row, each.parents
-    return row_of(instance, plan), ()
+    found: UnknownValues | None = statements_of(using).take_save(instance)
+    return (row_of(instance, plan), ()) if found is None else (found.row, found.parents)
 
 
 @dataclass(slots=True)
@@ -257,7 +260,7 @@ class Save:
             row[index] = values.get(name, UNKNOWN)
         for each in differences:
             row[each.column.index] = _remembered(each.new)
-        if self.row is None:
+        if self.row is None and self.created:
             # What is the same as before was NULL.
             listed = {each.column.index for each in differences}
             for column in plan.columns:
