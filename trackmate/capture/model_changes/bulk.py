@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import islice
@@ -15,7 +16,7 @@ from operator import or_
 from types import FrameType
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Field, Model, Q, QuerySet, UniqueConstraint
 from django.db.models.deletion import Collector
 
@@ -30,15 +31,16 @@ from trackmate.capture.model_changes.columns.rows import (
     PartialRow,
     remember_row,
     remembered_row,
+    stored_rows,
 )
 from trackmate.capture.model_changes.columns.values import is_expression, is_same, serialize_value
-from trackmate.capture.model_changes.filters import describe_queryset
+from trackmate.capture.model_changes.filters import describe_expression, describe_queryset
 from trackmate.capture.model_changes.links import linking_fields, record_link_of
 from trackmate.capture.model_changes.recording import describe_part, record_change, together
 from trackmate.capture.model_changes.saves import Difference, Save, describe_changes
 from trackmate.capture.model_changes.statements import recorded, statements_of
 from trackmate.db.keys import key_to_text
-from trackmate.db.transactions import protected_transactions
+from trackmate.db.transactions import in_transaction, protected_transactions
 from trackmate.pipeline import is_recording, never_raise
 from trackmate.redaction.known_secrets import MASK
 
@@ -68,12 +70,17 @@ def record_bulk(
         return run(*args, **kwargs)
     if operation != "update":
         # It may be an iterator, which can be read only once.
-        objects = args[0] if args else kwargs.pop("objs")
-        args = (list(objects), *args[1:])
+        if not args and "objs" in kwargs:
+            args = (kwargs.pop("objs"),)
+        if args and isinstance(args[0], Iterator):
+            args = (list(args[0]), *args[1:])
+        if not args or not isinstance(args[0], Collection):
+            return run(*args, **kwargs)
     bulk = OPERATIONS[operation](queryset, plan, using)
-    with transaction.atomic(using=using, savepoint=False):
+    with in_transaction(using):
         bulk.prepare(*args, **kwargs)
-        with recorded(using):
+        # Otherwise it is noticed as one that nothing records.
+        with recorded(using) if bulk.is_prepared else nullcontext():
             result = run(*args, **kwargs)
         with together(using):
             bulk.finish(result)
@@ -138,7 +145,11 @@ class Bulk:
 
     def columns_named(self, names: Iterable[str]) -> list[RecordedColumn]:
         """Return the recorded columns of some fields, and those computed from them."""
-        wanted = {self.plan.model._meta.get_field(name) for name in names}
+        wanted = set()
+        for name in names:
+            # Django itself refuses others.
+            with suppress(FieldDoesNotExist):
+                wanted.add(self.plan.model._meta.get_field(name))
         return [
             each
             for each in self.plan.columns
@@ -147,7 +158,7 @@ class Bulk:
 
     def read(self, objects: Any) -> list[Any]:
         """Return instances of the model as they are stored."""
-        return list(self.plan.model._base_manager.using(self.using).filter(objects).order_by())
+        return list(stored_rows(self.plan.model, self.using).filter(objects))
 
     def record_update(self, instance: Model, differences: Sequence[Difference]) -> None:
         """Record the update of one object, if there is any."""
@@ -233,7 +244,7 @@ class Update(Bulk):
                 self.keys,
                 filter=describe_queryset(self.queryset, _masked(self.plan)),
                 values={
-                    name: _describe(fields[name], value)
+                    name: _describe(fields[name], value, _masked(self.plan))
                     for name, value in self.values.items()
                     if name in fields
                 },
@@ -270,10 +281,10 @@ class BulkUpdate(Bulk):
     before: dict[Any, Any]
 
     def read_before(
-        self, objects: list[Any], fields: Iterable[str], *_args: Any, **_kwargs: Any
+        self, objects: Collection[Any], fields: Iterable[str], *_args: Any, **_kwargs: Any
     ) -> None:
         """Read the objects as they are stored, if each gets an activity."""
-        self.objects = objects
+        self.objects = [*objects]
         self.columns = self.columns_named(fields)
         self.is_too_much = len(objects) > self.limit
         self.before = {}
@@ -312,10 +323,12 @@ class BulkCreate(Bulk):
     conditions: list[Q] | None
     """By which objects that exist are found; None if there can be no conflicts."""
     before: dict[Any, Any]
+    not_found: int = 0
+    """How many cannot be found again, since nothing about them is unique."""
 
     def read_before(  # noqa: PLR0917 (Django's arguments)
         self,
-        objects: list[Any],
+        objects: Collection[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,  # noqa: FBT001, FBT002 (Django's arguments)
         update_conflicts: bool = False,  # noqa: FBT001, FBT002
@@ -324,11 +337,15 @@ class BulkCreate(Bulk):
     ) -> None:
         """Find the objects that exist already, if there may be such."""
         del batch_size, update_fields
-        self.objects = objects
+        self.objects = [*objects]
         self.is_too_much = len(objects) > self.limit
         self.conditions = None
         if ignore_conflicts or update_conflicts:
-            self.conditions = list(_conditions(self.plan.model, objects, unique_fields))
+            self.conditions = []
+            for each in self.objects:
+                found = list(_conditions(self.plan.model, each, unique_fields))
+                self.conditions += found
+                self.not_found += not found
             self.before = {} if self.is_too_much else self._find()
 
     def record(self, result: Any) -> None:
@@ -346,6 +363,8 @@ class BulkCreate(Bulk):
                 else:
                     differences = _differences(before, self.plan.columns, each.__dict__)
                     self.record_update(each, differences)
+            if self.not_found:
+                self.summarize("create", "INSERT", self.not_found, (), conflicts=True)
 
     def _find(self) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -426,31 +445,31 @@ def _masked(plan: Plan) -> set[str]:
     return {each.field.name for each in plan.columns if each.is_masked}
 
 
-def _describe(column: RecordedColumn, value: Any) -> Any:
+def _describe(column: RecordedColumn, value: Any, masked: Collection[str]) -> Any:
     """Return a new value of a summary: an expression as it is written."""
     if column.is_masked:
         return MASK
     if is_expression(value):
-        return str(value)
+        return describe_expression(value, masked)
     return serialize_value(column.field, value.pk if isinstance(value, Model) else value)
 
 
 def _conditions(
-    model: type[Model], objects: Iterable[Model], unique_fields: Iterable[str] | None
+    model: type[Model], instance: Model, unique_fields: Iterable[str] | None
 ) -> Iterator[Q]:
-    """Yield the conditions that find rows with which new objects can be in conflict."""
+    """Yield the conditions that find the row with which a new object can be in conflict."""
     named = [model._meta.pk.name if each == "pk" else each for each in unique_fields or ()]
     sets = [tuple(named)] if named else list(_unique_sets(model))
-    for each in objects:
-        for names in sets:
-            values = {name: _value(model, each, name) for name in names}
-            if not any(value is None or is_expression(value) for value in values.values()):
-                yield Q(**values)
+    for names in sets:
+        values = {name: _value(model, instance, name) for name in names}
+        if not any(value is None or is_expression(value) for value in values.values()):
+            yield Q(**values)
 
 
 def _unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
     fields: Iterable[Field[Any, Any]] = model._meta.concrete_fields
     yield from ((each.name,) for each in fields if each.unique)
+    yield tuple(each.name for each in model._meta.pk_fields)
     yield from model._meta.unique_together
     for each in model._meta.constraints:
         if isinstance(each, UniqueConstraint) and each.fields and each.condition is None:
