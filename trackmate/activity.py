@@ -279,4 +279,8 @@ def _str_or_key(value: object) -> str:
 
 def type_and_key(value: object) -> str:
     """Return the name of an object that has no other: "Order (7)"."""
-    return f"{type(value).__name__} ({getattr(value, 'pk', None)})"
+    try:
+        key = getattr(value, "pk", None)
+    except Exception:  # noqa: BLE001 (any attribute of a lazy object)
+        key = None
+    return f"{type(value).__name__} ({key})"

@@ -17,7 +17,12 @@ from trackmate.backends.base import BaseBackend
 from trackmate.conf import DEFAULT_PROCESSORS, get_settings, per_settings
 from trackmate.context.binding import apply_context, is_suppressed, suppress
 from trackmate.context.scope import Scope, current_scope, enter_scope, leave_scope
-from trackmate.db.commitments import Commitment, deliver_waiting, deliver_when_kept
+from trackmate.db.commitments import (
+    Commitment,
+    deliver_afterwards,
+    deliver_waiting,
+    deliver_when_kept,
+)
 from trackmate.diagnostics import report, summarize_error
 from trackmate.processors import clean, get_processors, mask_known_secrets, without_payload
 from trackmate.redaction.known_secrets import KnownSecrets
@@ -85,8 +90,9 @@ def record_if_kept(activity: Activity, alias: str) -> None:
         scope.commitments[activity.id] = Commitment(alias)
         if scope.add(activity):
             return
-    deliver_when_kept(alias, activity, _finish_and_deliver)
-    if alias == get_settings().DATABASE:
+    is_own = alias == get_settings().DATABASE
+    deliver_when_kept(alias, activity, _finish_and_deliver if is_own else _deliver_afterwards)
+    if is_own:
         # They are rolled back with the transaction.
         deliver_waiting(alias, at_least=MAX_WAITING)
 
@@ -96,6 +102,11 @@ def record_at_once(activity: Activity) -> None:
     """Deliver an activity now, within the transaction of the project if there is one."""
     if is_recording():
         deliver(finish([activity]))
+
+
+def _deliver_afterwards(activities: list[Activity]) -> None:
+    # What is kept in one database must not be rolled back with the transaction of another.
+    deliver_afterwards(get_settings().DATABASE, activities, _finish_and_deliver)
 
 
 def _finish_and_deliver(activities: list[Activity]) -> None:

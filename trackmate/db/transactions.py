@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
@@ -26,6 +26,16 @@ def needs_manual_commit(connection: BaseDatabaseWrapper) -> bool:
 def is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
     """Return True if the project has a transaction open on this connection."""
     return connection.in_atomic_block or needs_manual_commit(connection)
+
+
+def in_transaction(alias: str) -> AbstractContextManager[Any]:
+    """Return a block that opens a transaction where there is none.
+
+    Where there is one, an exception of the project leaves it as it is: Django itself knows which
+    ones break it.
+    """
+    is_open = connections[alias].in_atomic_block
+    return nullcontext() if is_open else transaction.atomic(using=alias)
 
 
 class QueryNotAllowedError(Exception):

@@ -7,10 +7,11 @@ activity of its own; more than that become one summary.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from types import FrameType
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.deletion import Collector
 
@@ -20,6 +21,7 @@ from trackmate.capture.model_changes.bulk_updates import BulkUpdate, Update
 from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
 from trackmate.capture.model_changes.recording import together
 from trackmate.capture.model_changes.statements import recorded, statements_of
+from trackmate.db.transactions import in_transaction
 from trackmate.pipeline import is_recording
 
 MAX_FRAMES = 5
@@ -40,12 +42,17 @@ def record_bulk(
         return run(*args, **kwargs)
     if operation != "update":
         # It may be an iterator, which can be read only once.
-        objects = args[0] if args else kwargs.pop("objs")
-        args = (list(objects), *args[1:])
+        if not args and "objs" in kwargs:
+            args = (kwargs.pop("objs"),)
+        if args and isinstance(args[0], Iterator):
+            args = (list(args[0]), *args[1:])
+        if not args or not isinstance(args[0], Collection):
+            return run(*args, **kwargs)
     bulk = OPERATIONS[operation](queryset, plan, using)
-    with transaction.atomic(using=using, savepoint=False):
+    with in_transaction(using):
         bulk.prepare(*args, **kwargs)
-        with recorded(using):
+        # Otherwise it is noticed as one that nothing records.
+        with recorded(using) if bulk.is_prepared else nullcontext():
             result = run(*args, **kwargs)
         with together(using):
             bulk.finish(result)

@@ -27,10 +27,12 @@ class BulkCreate(Bulk):
     conditions: list[Q] | None
     """By which objects that exist are found; None if there can be no conflicts."""
     before: dict[Any, Any]
+    not_found: int = 0
+    """How many cannot be found again, since nothing about them is unique."""
 
     def read_before(  # noqa: PLR0917 (Django's arguments)
         self,
-        objects: list[Any],
+        objects: Collection[Any],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,  # noqa: FBT001, FBT002 (Django's arguments)
         update_conflicts: bool = False,  # noqa: FBT001, FBT002
@@ -39,11 +41,15 @@ class BulkCreate(Bulk):
     ) -> None:
         """Find the objects that exist already, if there may be such."""
         del batch_size, update_fields
-        self.objects = objects
+        self.objects = [*objects]
         self.is_too_much = len(objects) > self.limit
         self.conditions = None
         if ignore_conflicts or update_conflicts:
-            self.conditions = list(_conditions(self.plan.model, objects, unique_fields))
+            self.conditions = []
+            for each in self.objects:
+                found = list(_conditions(self.plan.model, each, unique_fields))
+                self.conditions += found
+                self.not_found += not found
             self.before = {} if self.is_too_much else self._find()
 
     def record(self, result: Any) -> None:
@@ -61,6 +67,8 @@ class BulkCreate(Bulk):
                 else:
                     differences = differences_of(before, self.plan.columns, each.__dict__)
                     self.record_update(each, differences)
+            if self.not_found:
+                self.summarize("create", "INSERT", self.not_found, (), conflicts=True)
 
     def _find(self) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
@@ -116,21 +124,21 @@ def after_members_added(
 
 
 def _conditions(
-    model: type[Model], objects: Iterable[Model], unique_fields: Iterable[str] | None
+    model: type[Model], instance: Model, unique_fields: Iterable[str] | None
 ) -> Iterator[Q]:
-    """Yield the conditions that find rows with which new objects can be in conflict."""
+    """Yield the conditions that find the row with which a new object can be in conflict."""
     named = [model._meta.pk.name if each == "pk" else each for each in unique_fields or ()]
     sets = [tuple(named)] if named else list(_unique_sets(model))
-    for each in objects:
-        for names in sets:
-            values = {name: _value(model, each, name) for name in names}
-            if not any(value is None or is_expression(value) for value in values.values()):
-                yield Q(**values)
+    for names in sets:
+        values = {name: _value(model, instance, name) for name in names}
+        if not any(value is None or is_expression(value) for value in values.values()):
+            yield Q(**values)
 
 
 def _unique_sets(model: type[Model]) -> Iterator[tuple[str, ...]]:
     fields: Iterable[Field[Any, Any]] = model._meta.concrete_fields
     yield from ((each.name,) for each in fields if each.unique)
+    yield tuple(each.name for each in model._meta.pk_fields)
     yield from model._meta.unique_together
     for each in model._meta.constraints:
         if isinstance(each, UniqueConstraint) and each.fields and each.condition is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
 
 from trackmate.capture.model_changes.columns.plans import Plan, RecordedColumn
@@ -15,6 +17,7 @@ from trackmate.capture.model_changes.columns.rows import (
     PartialRow,
     remember_row,
     remembered_row,
+    stored_rows,
 )
 from trackmate.capture.model_changes.columns.values import is_same
 from trackmate.capture.model_changes.links import record_link_of
@@ -70,7 +73,11 @@ class Bulk:
 
     def columns_named(self, names: Iterable[str]) -> list[RecordedColumn]:
         """Return the recorded columns of some fields, and those computed from them."""
-        wanted = {self.plan.model._meta.get_field(name) for name in names}
+        wanted = set()
+        for name in names:
+            # Django itself refuses others.
+            with suppress(FieldDoesNotExist):
+                wanted.add(self.plan.model._meta.get_field(name))
         return [
             each
             for each in self.plan.columns
@@ -79,7 +86,7 @@ class Bulk:
 
     def read(self, objects: Any) -> list[Any]:
         """Return instances of the model as they are stored."""
-        return list(self.plan.model._base_manager.using(self.using).filter(objects).order_by())
+        return list(stored_rows(self.plan.model, self.using).filter(objects))
 
     def record_update(self, instance: Model, differences: Sequence[Difference]) -> None:
         """Record the update of one object, if there is any."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Model, Q
@@ -10,7 +10,7 @@ from django.db.models import Model, Q
 from trackmate.capture.model_changes.bulk_operations import Bulk, differences_of
 from trackmate.capture.model_changes.columns.plans import Plan, RecordedColumn
 from trackmate.capture.model_changes.columns.values import is_expression, serialize_value
-from trackmate.capture.model_changes.filters import describe_queryset
+from trackmate.capture.model_changes.filters import describe_expression, describe_queryset
 from trackmate.redaction.known_secrets import MASK
 
 
@@ -49,7 +49,7 @@ class Update(Bulk):
                 self.keys,
                 filter=describe_queryset(self.queryset, _masked(self.plan)),
                 values={
-                    columns[name].field.name: _describe(columns[name], value)
+                    columns[name].field.name: _describe(columns[name], value, _masked(self.plan))
                     for name, value in self.values.items()
                     if name in columns
                 },
@@ -86,10 +86,10 @@ class BulkUpdate(Bulk):
     before: dict[Any, Any]
 
     def read_before(
-        self, objects: list[Any], fields: Iterable[str], *_args: Any, **_kwargs: Any
+        self, objects: Collection[Any], fields: Iterable[str], *_args: Any, **_kwargs: Any
     ) -> None:
         """Read the objects as they are stored, if each gets an activity."""
-        self.objects = objects
+        self.objects = [*objects]
         self.columns = self.columns_named(fields)
         self.is_too_much = len(objects) > self.limit
         self.before = {}
@@ -125,10 +125,10 @@ def _masked(plan: Plan) -> set[str]:
     return {each.field.name for each in plan.columns if each.is_masked}
 
 
-def _describe(column: RecordedColumn, value: Any) -> Any:
+def _describe(column: RecordedColumn, value: Any, masked: Collection[str]) -> Any:
     """Return a new value of a summary: an expression as it is written."""
     if column.is_masked:
         return MASK
     if is_expression(value):
-        return str(value)
+        return describe_expression(value, masked)
     return serialize_value(column.field, value.pk if isinstance(value, Model) else value)

@@ -28,9 +28,11 @@ from trackmate.capture.model_changes.guarantees import hold_transactions
 from trackmate.capture.model_changes.statements import (
     cascading_tables,
     statements_of,
+    table_names,
     watched_tables,
     write_listeners,
 )
+from trackmate.db.tables import table_name
 from trackmate.registry import Registration, concrete_model, hooks, registrations
 from trackmate.triggers.installed import LEFT_TO_DATABASE, find_cascading_tables
 
@@ -77,7 +79,9 @@ def _watch_table(
     registration: Registration,
     undo: list[Callable[[], None]],
 ) -> None:
-    listed = tables.setdefault(table, [])
+    name = table_name(table)
+    listed = tables.setdefault(name, [])
+    table_names[name] = table
     if registration in listed:
         return
     listed.append(registration)
@@ -86,7 +90,7 @@ def _watch_table(
         if registration in listed:
             listed.remove(registration)
         if not listed:
-            tables.pop(table, None)
+            tables.pop(name, None)
 
     undo.append(end)
 

@@ -52,7 +52,7 @@ def after_through_delete(
 def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
     origin = instance if origin is None else origin
     deletions = statements_of(using).deletions
-    for each in deletions:
+    for each in reversed(deletions):
         if each.origin is origin:
             found: Deletion = each
             return found
@@ -60,7 +60,7 @@ def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
         # Django deletes in a transaction.
         call_at_end(using, deletions.clear)
     deletion = Deletion(origin, using)
-    deletions.append(deletion)
+    statements_of(using).add_deletion(deletion)
     if isinstance(origin, Model):
         for model in models_of(type(origin)):
             deletion.instances[model, origin.pk] = origin

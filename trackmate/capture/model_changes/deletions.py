@@ -12,7 +12,7 @@ from django.db.models import ForeignKey, Model
 
 from trackmate.activity import label_of, safe_str
 from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
-from trackmate.capture.model_changes.columns.values import Reference, reference
+from trackmate.capture.model_changes.columns.values import Reference, reference, visible_key
 from trackmate.capture.model_changes.dependents import (
     DATABASE_CASCADE,
     find_objects,
@@ -31,6 +31,7 @@ from trackmate.capture.model_changes.recording import describe_part, record_chan
 from trackmate.capture.model_changes.saves import describe_changes, is_unknown, old_values_of
 from trackmate.db.commitments import Commitment, hold, release
 from trackmate.db.keys import serialize_key
+from trackmate.db.tables import table_name
 from trackmate.pipeline import is_recording
 from trackmate.registry import Registration, concrete_model
 from trackmate.triggers.installed import has_triggers
@@ -72,6 +73,11 @@ class Deletion:
         default_factory=list
     )
     """Objects whose foreign key gets a value that only Django works out."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Return True if objects of registered models are still to be deleted."""
+        return self.left > 0
 
     def add(self, instance: Model) -> None:
         """Note an object that is about to be deleted."""
@@ -179,8 +185,8 @@ class Deletion:
 
     def read_after(self, verb: str, table: str) -> None:
         """Record the foreign keys that the write has set."""
-        for item in [each for each in self.unset if each[0].model._meta.db_table == table]:
-            if verb == "UPDATE":
+        for item in tuple(self.unset):
+            if verb == "UPDATE" and table_name(item[0].model._meta.db_table) == table:
                 self.unset.remove(item)
                 registration, foreign_key, dependents = item
                 keys = [each.pk for each in dependents]
@@ -300,4 +306,5 @@ class Deletion:
 def _describe(instance: Model | None) -> str:
     if instance is None:
         return ""
-    return f"{label_of(type(instance))}/{serialize_key(instance) or safe_str(instance.pk)}"
+    key = visible_key(type(instance), serialize_key(instance) or safe_str(instance.pk))
+    return f"{label_of(type(instance))}/{key}"

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Field, ForeignKey, Model
 
+from trackmate.capture.model_changes.columns.rows import stored_rows
 from trackmate.registry import Registration, concrete_model, registrations
 
 MAX_KEYS = 500
@@ -21,7 +22,7 @@ def find_objects(model: type[Model], using: str, name: str, keys: Sequence[Any])
     """Yield the objects whose field `name` has one of some values."""
     for start in range(0, len(keys), MAX_KEYS):
         chunk = keys[start : start + MAX_KEYS]
-        yield from model._base_manager.using(using).filter(**{f"{name}__in": chunk}).order_by()
+        yield from stored_rows(model, using).filter(**{f"{name}__in": chunk})
 
 
 def models_of(model: type[Model]) -> list[type[Model]]:

@@ -6,10 +6,9 @@ the names that they lack.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -18,12 +17,18 @@ from django.db.models import Model
 
 from trackmate.activity import Activity, Target, type_and_key
 from trackmate.capture.events.merging import net_members
-from trackmate.capture.model_changes.columns.values import Reference
+from trackmate.capture.model_changes.columns.rows import stored_rows
+from trackmate.capture.model_changes.columns.values import references
 from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
+from trackmate.capture.model_changes.recording import database_of
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import protected_transactions
 from trackmate.enums import ActionType, Source
+from trackmate.pipeline import never_raise
 from trackmate.registry import registration_of
+
+_Identity = tuple[str | None, str, str, str]
+"""Database, if it is not the default, model, field and key."""
 
 MAX_NAMES = 500
 """Objects of one model that are named."""
@@ -140,33 +145,34 @@ def _sum(rows: int | None, more: int | None) -> int | None:
 
 def _with_names(activities: Sequence[Activity]) -> list[Activity]:
     """Return the activities with the names of objects that only their keys were known of."""
-    names = {
-        _identity(each.target): each.target.object_repr
+    names: dict[_Identity, str] = {
+        (None, *_identity(each.target)): each.target.object_repr
         for each in activities
         if each.target is not None and each.target.object_repr
     }
-    references = [
+    nameless = [
         each
         for activity in activities
         if activity.source == Source.MODEL
-        for each in _references(activity.changes)
+        for each in references(activity.changes)
         if "label" not in each
     ]
     unnamed = [each.target for each in activities if _is_unnamed(each) and each.target]
-    wanted: dict[type[Model], dict[str, set[Any]]] = {}
-    for each in references:
-        if each.identity not in names:
-            wanted.setdefault(each.model, {}).setdefault(each.to_field, set()).add(each.key)
+    wanted: dict[tuple[type[Model], str | None, str], set[Any]] = {}
+    for each in nameless:
+        if (each.using, *each.identity) not in names:
+            wanted.setdefault((each.model, each.using, each.to_field), set()).add(each.key)
     for target in unnamed:
-        if _identity(target) not in names:
+        using = database_of(target)
+        if (using, *_identity(target)) not in names:
             model = apps.get_model(target.model)
             if (key := parse_key(model, target.object_id)) is not None:
-                wanted.setdefault(model, {}).setdefault(_key_of(target.model), set()).add(key)
-    for model, fields in wanted.items():
-        for field, keys in fields.items():
-            names |= _find_names(model, field, keys)
-    for each in references:
-        if label := names.get(each.identity):
+                field = _key_of(target.model)
+                wanted.setdefault((model, using, field), set()).add(key)
+    for (model, using, field), keys in wanted.items():
+        names |= _find_names(model, using, field, keys) or {}
+    for each in nameless:
+        if label := names.get((each.using, *each.identity)):
             each["label"] = label
     return [_named(each, names) if _is_unnamed(each) else each for each in activities]
 
@@ -184,39 +190,30 @@ def _key_of(label: str) -> str:
         return ""
 
 
-def _references(changes: Any) -> Iterator[Reference]:
-    if not isinstance(changes, dict):
-        return
-    for change in changes.values():
-        # [old, new], or {"added": [...], "removed": [...]}.
-        parts = chain.from_iterable(change.values()) if isinstance(change, dict) else change or ()
-        for each in parts:
-            if type(each) is Reference:
-                yield each
-
-
 def _is_unnamed(activity: Activity) -> bool:
     target = activity.target
     return activity.source == Source.MODEL and target is not None and not target.object_repr
 
 
-def _named(activity: Activity, names: dict[tuple[str, str, str], str]) -> Activity:
+def _named(activity: Activity, names: Mapping[_Identity, str]) -> Activity:
     target = activity.target
-    if target is None or not (name := names.get(_identity(target))):
+    if target is None or not (name := names.get((database_of(target), *_identity(target)))):
         return activity
     return activity.replace(target=replace(target, object_repr=name))
 
 
+@never_raise
 def _find_names(
-    model: type[Model], field: str, keys: Iterable[Any]
-) -> dict[tuple[str, str, str], str]:
-    """Return the names that objects have now, by model, field and key.
+    model: type[Model], using: str | None, field: str, keys: Iterable[Any]
+) -> dict[_Identity, str]:
+    """Return the names that objects have now, by database, model, field and key.
 
     One query, and a second one if a name contains that of another object, as a permission's does.
     """
     wanted = list(keys)[:MAX_NAMES]
-    rows = model._base_manager.using(router.db_for_read(model))
-    rows = rows.filter(**{f"{field}__in": wanted}).order_by()
+    is_there = using is not None and router.allow_migrate_model(using, model)
+    rows = stored_rows(model, using if using and is_there else router.db_for_read(model))
+    rows = rows.filter(**{f"{field}__in": wanted})
     with protected_transactions():
         named = [(each, Target.without_query(each).object_repr) for each in rows]
         related = [each.name for each in model._meta.concrete_fields if each.many_to_one]
@@ -224,4 +221,4 @@ def _find_names(
             rows = rows.select_related(*related)
             named = [(each, Target.without_query(each).object_repr) for each in rows]
     label = model._meta.label_lower
-    return {(label, field, str(getattr(each, field))): name for each, name in named}
+    return {(using, label, field, str(getattr(each, field))): name for each, name in named}

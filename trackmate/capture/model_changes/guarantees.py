@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.db import router, transaction
+from django.db import router
 from django.db.models import Model
+
+from trackmate.db.transactions import in_transaction
 
 
 def hold_transactions(model: type[Model]) -> Callable[[], None]:
@@ -18,7 +20,7 @@ def hold_transactions(model: type[Model]) -> Callable[[], None]:
     @wraps(function)
     def save_base(self: Model, *args: Any, **kwargs: Any) -> Any:
         using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using, savepoint=False):
+        with in_transaction(using):
             return function(self, *args, **kwargs)
 
     model.save_base = save_base  # type: ignore[method-assign]

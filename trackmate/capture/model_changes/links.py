@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import ForeignKey, ManyToManyField, Model
 
+from trackmate.capture.model_changes.columns.rows import stored_rows
 from trackmate.capture.model_changes.columns.values import Reference
 from trackmate.capture.model_changes.recording import (
     record_change,
@@ -57,8 +58,8 @@ class Link:
     ) -> list[tuple[Any, Any]]:
         """Return the keys of both sides for what is linked to some keys of one side."""
         side = self.other if by_other else self.owner
-        rows = self.through._base_manager.using(using).filter(**{f"{side.name}__in": list(keys)})
-        return list(rows.order_by().values_list(self.owner.attname, self.other.attname))
+        rows = stored_rows(self.through, using).filter(**{f"{side.name}__in": list(keys)})
+        return list(rows.values_list(self.owner.attname, self.other.attname))
 
 
 @cache
@@ -156,10 +157,10 @@ def on_m2m_changed(
         link = links[0]
         near = link.owner if link.is_forward is not reverse else link.other
         far = link.other if near is link.owner else link.owner
-        rows = sender._base_manager.using(using).filter(**{near.name: instance.pk})
+        rows = stored_rows(sender, using).filter(**{near.name: instance.pk})
         if action == "pre_remove":
             rows = rows.filter(**{f"{far.name}__in": pk_set})
-        pairs = list(rows.order_by().values_list(near.attname, far.attname))
+        pairs = list(rows.values_list(near.attname, far.attname))
     name = "added" if action == "post_add" else "removed"
     if reverse:
         pairs = [(source, target) for target, source in pairs]
@@ -195,7 +196,7 @@ def existing_owners(link: Link, owners: Collection[Any], using: str) -> set[Any]
     its parent, but not each object of the parent is one of the child."""
     if not owners or concrete_model(link.owner.related_model) is link.model:
         return set(owners)
-    rows = link.model._base_manager.using(using).filter(pk__in=owners).order_by()
+    rows = stored_rows(link.model, using).filter(pk__in=owners)
     return set(rows.values_list("pk", flat=True))
 
 
@@ -214,7 +215,7 @@ def record_links(
     target = (
         target_of(instance, link.registration)
         if is_it and instance is not None
-        else unnamed_target(link.model, owner)
+        else unnamed_target(link.model, owner, using)
     )
     change: dict[str, list[Any]] = {"added": [], "removed": []}
     change[name] = [link.refer_to(key) for key in keys]

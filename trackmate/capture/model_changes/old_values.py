@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from types import FrameType
 from typing import Any
+from weakref import ref
 
 from django.db.models import Model
 
@@ -18,8 +19,13 @@ from trackmate.capture.model_changes.columns.plans import (
     is_left_to_triggers,
     plan_for,
 )
-from trackmate.capture.model_changes.columns.rows import UNKNOWN, PartialRow, remembered_row
-from trackmate.capture.model_changes.columns.values import IMMUTABLE
+from trackmate.capture.model_changes.columns.rows import (
+    IMMUTABLE,
+    UNKNOWN,
+    PartialRow,
+    remembered_row,
+    stored_rows,
+)
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.pipeline import is_recording, never_raise
 
@@ -34,21 +40,21 @@ def before_save(
     plan = plan_for(type(instance))
     if plan is None or not is_recording() or is_left_to_triggers(plan, using):
         return
-    pending = statements_of(using).pending
-    if pending:
-        _forget_failed(pending, instance)
+    watch = statements_of(using)
+    if watch.saves:
+        _forget_failed(watch.saves, instance)
     row = row_of(instance, plan)
     unknown = _unknown_columns(plan, row, update_fields)
     if unknown and instance.pk is not None:
-        pending.append(UnknownValues(instance, plan, using, unknown, row))
+        watch.add_save(UnknownValues(instance, plan, using, unknown, row))
 
 
-def _forget_failed(pending: deque[Any], instance: Model) -> None:
+def _forget_failed(saves: deque[Any], instance: Model) -> None:
     """Remove what a save of an instance that has failed left behind: it may be out of date."""
-    left = [each for each in pending if each.instance is instance]
+    left = [each for each in saves if each.instance_ref() is instance]
     if left and not _is_saved_within_save(instance):
         for each in left:
-            pending.remove(each)
+            saves.remove(each)
 
 
 def _is_saved_within_save(instance: Model) -> bool:
@@ -64,28 +70,33 @@ def _is_saved_within_save(instance: Model) -> bool:
 class UnknownValues:
     """The old values of a save that are read just before its UPDATE."""
 
-    instance: Model
+    instance: InitVar[Model]
     plan: Plan
     using: str
     columns: Sequence[RecordedColumn]
     row: Sequence[Any] | None
+    instance_ref: ref[Model] = field(init=False)
+    """Not the instance itself: one that could not be saved would be kept."""
     is_read: bool = field(default=False, init=False)
     parents: list[Part] = field(default_factory=list, init=False)
     """The parents that exist already, though the object does not."""
 
-    def read_before(self, verb: str, table: str) -> None:
+    def __post_init__(self, instance: Model) -> None:
+        self.instance_ref = ref(instance)
+
+    def read_before(self, instance: Model, verb: str, table: str) -> None:
         """Read them, once, before the first UPDATE of the object's tables."""
         if self.is_read or verb != "UPDATE" or table not in self.plan.tables:
             return
         self.is_read = True
-        stored = read_columns(self.instance, self.plan.model, self.using, self.columns)
+        stored = read_columns(instance, self.plan.model, self.using, self.columns)
         if stored is not None:
             self._keep(self.columns, stored)
             return
         for part in self.plan.parts:
             model = part.registration.model
             if model is not self.plan.model and part.columns:
-                found = read_columns(self.instance, model, self.using, part.columns)
+                found = read_columns(instance, model, self.using, part.columns)
                 if found is not None:
                     self.parents.append(part)
                     self._keep(part.columns, found)
@@ -140,8 +151,8 @@ def read_columns(
 ) -> tuple[Any, ...] | None:
     """Return what the database has in some columns of an object, or None if it has no such row."""
     # Nothing protects the transaction: what makes this fail does the same to the save.
-    rows = model._base_manager.using(using).filter(pk=instance.pk)
-    found = rows.order_by().values_list(*(each.attname for each in columns))[:1]
+    rows = stored_rows(model, using).filter(pk=instance.pk)
+    found = rows.values_list(*(each.attname for each in columns))[:1]
     return next(iter(found), None)
 
 
@@ -149,12 +160,5 @@ def take_row(
     instance: Model, plan: Plan, using: str
 ) -> tuple[Sequence[Any] | None, Sequence[Part]]:
     """Return the row before the save, remembered or read, and the parents that existed."""
-    pending = statements_of(using).pending
-    read = [each for each in pending if each.instance is instance]
-    if not read:
-        return row_of(instance, plan), ()
-    for each in read:
-        # A receiver may have saved it again, which is now recorded as a part of the first save.
-        pending.remove(each)
-    row = next((each.row for each in read if each.row is not None), None)
-    return row, read[0].parents
+    found: UnknownValues | None = statements_of(using).take_save(instance)
+    return (row_of(instance, plan), ()) if found is None else (found.row, found.parents)

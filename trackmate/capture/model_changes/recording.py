@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Model
 
 from trackmate.activity import Activity, Target, label_of, safe_str
 from trackmate.capture.actors import request_actor
 from trackmate.capture.clients import describe_client
 from trackmate.capture.model_changes.columns.plans import Part
+from trackmate.capture.model_changes.columns.values import references
 from trackmate.context.binding import apply_context
 from trackmate.context.scope import current_scope
 from trackmate.db.commitments import hold, release
@@ -39,9 +41,26 @@ def describe_part(part: Part, instance: Model) -> Target:
     )
 
 
-def unnamed_target(model: type[Model], key: Any) -> Target:
+class _NoName(str):
+    """The name that an object of a database lacks."""
+
+    using: str | None = None
+
+
+def unnamed_target(model: type[Model], key: Any, using: str) -> Target:
     """Return an object of which only the key is known; it is named before it is delivered."""
-    return Target(model=label_of(model), object_id=safe_str(key))
+    name = _NoName()
+    name.using = _other_database(using)
+    return Target(model=label_of(model), object_id=safe_str(key), object_repr=name)
+
+
+def database_of(target: Target) -> str | None:
+    """Return the database of an object without a name, or None if it is the default."""
+    return getattr(target.object_repr, "using", None)
+
+
+def _other_database(alias: str) -> str | None:
+    return None if alias == DEFAULT_DB_ALIAS else alias
 
 
 def target_of(instance: Model, registration: Registration) -> Target:
@@ -66,6 +85,9 @@ def record_change(
     """Record a change, or a summary of several if there is no object."""
     if has_triggers(registration, using):
         return
+    if using != DEFAULT_DB_ALIAS:
+        for each in references(changes):
+            each.using = using
     activity = Activity.now(
         source=Source.MODEL.value,
         action=f"{label_of(registration.model)}.{verb}",

@@ -147,7 +147,6 @@ def models_from_settings() -> Iterator[tuple[type[Model], Options]]:
             try:
                 yield model, Options(**values)
             except TypeError:
-                # A check reports it.
                 continue
 
 

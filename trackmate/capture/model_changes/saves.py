@@ -16,6 +16,7 @@ from trackmate.capture.model_changes.columns.plans import (
     plan_for,
 )
 from trackmate.capture.model_changes.columns.rows import (
+    IMMUTABLE,
     UNKNOWN,
     PartialRow,
     as_stored,
@@ -23,7 +24,6 @@ from trackmate.capture.model_changes.columns.rows import (
     remembered_row,
 )
 from trackmate.capture.model_changes.columns.values import (
-    IMMUTABLE,
     is_expression,
     is_same,
     serialize_value,
@@ -152,7 +152,7 @@ class Save:
             row[index] = values.get(name, UNKNOWN)
         for each in differences:
             row[each.column.index] = _remembered(each.new)
-        if self.row is None:
+        if self.row is None and self.created:
             # What is the same as before was NULL.
             listed = {each.column.index for each in differences}
             for column in plan.columns:

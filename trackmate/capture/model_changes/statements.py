@@ -7,22 +7,29 @@ changes beside what it deletes, and notices writes that nothing else has recorde
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from types import CodeType, FrameType
 from typing import Any, Protocol
+from weakref import ref
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
 
 from trackmate.capture.model_changes.context import execute_with_context
+from trackmate.db.tables import table_name
 from trackmate.pipeline import never_raise
 from trackmate.triggers.installed import has_triggers
 
 _WATCH = "_trackmate_statements"
 
-_SQL = re.compile(r"\s*(?:/\*.*?\*/\s*|--[^\n]*\n\s*|\()*([a-z]+)", re.IGNORECASE | re.DOTALL)
+_SQL = re.compile(
+    r"\s*(?>(?>/\*.*?\*/)\s*|--[^\n]*\n\s*|\(\s*)*+([a-z]+)", re.IGNORECASE | re.DOTALL
+)
 _READS = frozenset(
     {"SELECT", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT", "SET", "PRAGMA"}
 )
@@ -31,7 +38,8 @@ _WRITE = re.compile(
     r"\b(?:(INSERT)\s+(?:(?:OR\s+\w+|IGNORE|LOW_PRIORITY|DELAYED|HIGH_PRIORITY)\s+)*INTO"
     r"|(REPLACE)\s+(?:LOW_PRIORITY\s+|DELAYED\s+)?INTO|(MERGE)\s+INTO"
     r"|(UPDATE)(?:\s+(?:LOW_PRIORITY|IGNORE|ONLY|OR\s+\w+))*"
-    r"|(DELETE)\s+(?:(?:LOW_PRIORITY|QUICK|IGNORE)\s+)*FROM(?:\s+ONLY)?"
+    r"|(DELETE)\s+(?:(?:LOW_PRIORITY|QUICK|IGNORE)\s+)*"
+    rf"(?:{_NAME}(?:\.(?:{_NAME}|\*))*\s+)?FROM(?:\s+ONLY)?"
     r"|(TRUNCATE)(?:\s+TABLE)?(?:\s+ONLY)?)"
     rf"\s+(?:{_NAME}\.)?({_NAME})",
     re.IGNORECASE,
@@ -45,17 +53,42 @@ MAX_HEAD = 500
 """Where the table of a plain statement is."""
 
 MAX_PENDING = 8
-"""Saves and deletions that are not finished; those that have failed are never."""
+"""Deletions that are kept though they may be finished: those that have failed are never."""
+
+MAX_NESTED = 500
+"""Saves and deletions within others."""
+
+MAX_FRAMES = 100
+"""Calls between a save and its statement."""
+
+_SAVE: CodeType = Model._save_table.__code__  # type: ignore[attr-defined]
 
 Write = tuple[str, str]
 """Verb and table."""
 
 
-class Pending(Protocol):
-    """What has to be read before a write."""
+class PendingSave(Protocol):
+    """A save that needs something to be read before its UPDATE."""
+
+    instance_ref: ref[Model]
+    row: Sequence[Any] | None
+
+    def read_before(self, instance: Model, verb: str, table: str) -> None:
+        """Read what the write is going to change."""
+
+
+class PendingDeletion(Protocol):
+    """A deletion that needs something to be read before and after what it writes."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Return True if objects are still to be deleted."""
 
     def read_before(self, verb: str, table: str) -> None:
         """Read what the write is going to change."""
+
+    def read_after(self, verb: str, table: str) -> None:
+        """Read what the write has changed."""
 
 
 class Statements:
@@ -63,9 +96,9 @@ class Statements:
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.alias = connection.alias
-        self.pending: deque[Any] = deque(maxlen=MAX_PENDING)
-        """Saves and deletions that need something to be read before they write."""
-        self.deletions: deque[Any] = deque(maxlen=MAX_PENDING)
+        self.saves: deque[Any] = deque(maxlen=MAX_NESTED)
+        """Each within the one before it, or that one has failed."""
+        self.deletions: deque[Any] = deque(maxlen=MAX_NESTED)
         self.is_recorded = False
         """Whether a bulk operation records what is written now."""
 
@@ -91,11 +124,45 @@ class Statements:
                 note(self.alias, writes, sql, context["cursor"])
         return result
 
+    def add_save(self, save: PendingSave) -> None:
+        """Add a save that begins."""
+        while self.saves and self.saves[-1].instance_ref() is None:
+            self.saves.pop()
+        self.saves.append(save)
+
+    def take_save(self, instance: Model) -> Any:
+        """Return the save of an instance that ends, or None if nothing had to be read."""
+        found = [each for each in self.saves if each.instance_ref() is instance]
+        for each in found:
+            # A receiver may have saved it again, which is recorded as a part of the first save.
+            self.saves.remove(each)
+        known = next((each for each in found if each.row is not None), None)
+        return known or next(iter(found), None)
+
+    def add_deletion(self, deletion: PendingDeletion) -> None:
+        """Add a deletion that begins."""
+        if len(self.deletions) >= MAX_PENDING:
+            finished = next((each for each in self.deletions if not each.is_busy), None)
+            if finished is not None:
+                self.deletions.remove(finished)
+        self.deletions.append(deletion)
+
     @never_raise
     def _read_before(self, writes: tuple[Write, ...]) -> None:
         for verb, table in writes:
-            for each in (*self.pending, *self.deletions):
+            if self.saves and verb == "UPDATE":
+                self._read_before_update(table)
+            for each in tuple(self.deletions):
                 each.read_before(verb, table)
+
+    def _read_before_update(self, table: str) -> None:
+        """Read what the save that the statement belongs to needs: it may be a receiver's."""
+        instance = _saved_instance()
+        if instance is not None:
+            for each in reversed(self.saves):
+                if each.instance_ref() is instance:
+                    each.read_before(instance, "UPDATE", table)
+                    break
 
     @never_raise
     def _read_after(self, writes: tuple[Write, ...]) -> None:
@@ -104,13 +171,27 @@ class Statements:
                 each.read_after(verb, table)
 
 
+def _saved_instance() -> Model | None:
+    """Return the instance whose save the current statement belongs to, or None."""
+    frame: FrameType | None = sys._getframe(1)
+    for _step in range(MAX_FRAMES):
+        if frame is None or frame.f_code is _SAVE:
+            break
+        frame = frame.f_back
+    is_found = frame is not None and frame.f_code is _SAVE
+    return frame.f_locals["self"] if frame is not None and is_found else None
+
+
 write_listeners: list[Callable[[str, tuple[Write, ...], Any, Any], None]] = []
 """Functions that are called with an alias, writes, the SQL and the cursor, after a write to a table
 of a registered model; they must not raise."""
 
 watched_tables: dict[str, list[Any]] = {}
-"""The tables of registered models, each with the registrations."""
+"""The tables of registered models by `table_name()`, each with the registrations."""
 
+
+table_names: dict[str, str] = {}
+"""The names of watched tables as their models have them."""
 
 cascading_tables: dict[str, list[Any]] = {}
 """The tables from which the database itself goes on to those of registered models with triggers."""
@@ -128,7 +209,7 @@ def has_triggers_on(writes: Iterable[Write], alias: str) -> bool:
 def find_writes(sql: Any) -> tuple[Write, ...]:
     """Return verb and table of each write to a table that is watched."""
     text = sql if type(sql) is str else _as_text(sql)
-    if text[:6] == "SELECT":
+    if text[:6] == "SELECT" and ";" not in text[:MAX_SQL]:
         return ()
     is_plain = text[:6] in _PLAIN and ";" not in text[:MAX_SQL]
     parsed = _first_write(text[:MAX_HEAD]) if is_plain else _all_writes(text[:MAX_SQL])
@@ -157,17 +238,13 @@ def _first_write(head: str) -> tuple[Write, ...]:
 
 def _all_writes(sql: str) -> tuple[Write, ...]:
     found = _SQL.match(sql)
-    if found is None or found[1].upper() in _READS:
+    if found is None or (found[1].upper() in _READS and ";" not in sql):
         return ()
     return tuple(_write_of(match) for match in _WRITE.finditer(_LITERAL.sub("''", sql)))
 
 
 def _write_of(match: re.Match[str]) -> Write:
-    return next(filter(None, match.groups()[:6])).upper(), _unquoted(match.group(7))
-
-
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name[0] in '"`[' else name
+    return next(filter(None, match.groups()[:6])).upper(), table_name(match.group(7))
 
 
 def statements_of(alias: str) -> Statements:

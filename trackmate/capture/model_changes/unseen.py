@@ -19,7 +19,7 @@ from django.db.models.fields import related_descriptors
 from django.db.models.sql import compiler
 
 from trackmate.activity import Activity, label_of
-from trackmate.capture.model_changes.statements import Write, watched_tables
+from trackmate.capture.model_changes.statements import Write, table_names, watched_tables
 from trackmate.enums import ActionType, Source
 from trackmate.pipeline import is_recording, never_raise, record_if_kept
 from trackmate.registry import Registration
@@ -99,7 +99,7 @@ def _record(
         return
     extra = {
         "unseen": True,
-        "table": table,
+        "table": table_names.get(table, table),
         "verb": verb,
         "rows": rows,
         "statements": 1,

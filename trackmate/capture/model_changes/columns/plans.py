@@ -9,6 +9,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Field, JSONField, Model
 
+from trackmate.capture.model_changes.columns.rows import is_built_in, is_encrypted
+from trackmate.db.tables import table_name
 from trackmate.registry import Registration, concrete_model, registration_of
 from trackmate.triggers.installed import has_triggers
 
@@ -20,8 +22,6 @@ _PLAIN = frozenset(
         models.UUIDField,
     }
 )  # fmt: skip
-
-_BUILT_IN = "django.db.models.fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def plan_for(model: type[Model]) -> Plan | None:
             if each in concrete._meta.pk_fields
         ),
         width=len(concrete._meta.concrete_fields),
-        tables=frozenset(each._meta.db_table for each in models),
+        tables=frozenset(table_name(each._meta.db_table) for each in models),
     )
 
 
@@ -115,7 +115,7 @@ def _part(model: type[Model], registration: Registration) -> Part:
                 field=each,
                 is_mutable=_is_mutable(each),
                 is_plain=type(each) in _PLAIN,
-                is_masked=each.name in registration.options.mask,
+                is_masked=each.name in registration.options.mask or is_encrypted(each),
                 is_silent=registration.is_silent(each),
             )
             for each in registration.fields
@@ -125,7 +125,7 @@ def _part(model: type[Model], registration: Registration) -> Part:
 
 
 def _is_mutable(field: Field[Any, Any]) -> bool:
-    return isinstance(field, JSONField) or not type(field).__module__.startswith(_BUILT_IN)
+    return isinstance(field, JSONField) or not is_built_in(field)
 
 
 def _is_generated(field: Field[Any, Any]) -> bool:

@@ -7,11 +7,17 @@ it, and rolling the save back restores what was there before.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from copy import copy
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from types import NoneType
 from typing import Any
+from uuid import UUID
 from weakref import ref
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.db.models.fields.files import FieldFile
 
 from trackmate.db.commitments import Commitment
 from trackmate.db.transactions import is_in_transaction
@@ -19,6 +25,15 @@ from trackmate.pipeline import never_raise
 
 _ROW = "trackmate_row"
 """The attribute of `instance._state`, so that `vars(instance)` has nothing of ours."""
+
+
+IMMUTABLE = frozenset(
+    {
+        NoneType, bool, int, float, complex, str, bytes,
+        Decimal, datetime, date, time, timedelta, UUID,
+    }
+)  # fmt: skip
+"""The types whose values cannot have been changed in place."""
 
 
 class _Unknown:
@@ -42,8 +57,13 @@ class PartialRow(list[Any]):
 def remembered_row(instance: Model) -> Sequence[Any] | None:
     """Return the values of an instance's columns as they are in the database, in the order of
     `concrete_fields`, or None."""
-    row: Sequence[Any] | None = getattr(instance._state, _ROW, None)
-    return row
+    row: Any = getattr(instance._state, _ROW, None)
+    if type(row) is dict:
+        # By attribute, as in a copy or a pickle.
+        fields = instance._meta.concrete_fields
+        row = PartialRow(row.get(each.attname, UNKNOWN) for each in fields)
+        setattr(instance._state, _ROW, row)
+    return row  # type: ignore[no-any-return]
 
 
 def remember_row(instance: Model, row: Sequence[Any] | None, alias: str) -> None:
@@ -61,10 +81,20 @@ class _RememberedRow(Commitment):
         self._state_ref = ref(instance._state)
         self._row = remembered_row(instance)
 
+    @property
+    def is_over(self) -> bool:
+        """Return True if the instance is gone."""
+        return self._state_ref() is None
+
     def roll_back(self) -> None:
         super().roll_back()
         if (state := self._state_ref()) is not None:
             setattr(state, _ROW, self._row)
+
+
+def stored_rows(model: type[Model], using: str) -> QuerySet[Any]:
+    """Return all objects of a model that a database has; a manager of the project may hide some."""
+    return QuerySet(model, using=using).order_by()
 
 
 def watch_rows(model: type[Model]) -> Callable[[], None]:
@@ -72,6 +102,7 @@ def watch_rows(model: type[Model]) -> Callable[[], None]:
     undo = [
         _replace(model, "from_db", _remembering_from_db),
         _replace(model, "refresh_from_db", _remembering_refresh),
+        _replace(model, "__getstate__", _with_portable_row),
     ]
 
     def end() -> None:
@@ -110,7 +141,11 @@ def _remembering_from_db(function: Callable[..., Any]) -> Any:
         instance: Model = function(cls, db, field_names, values, **kwargs)
         if len(values) != len(cls._meta.concrete_fields):
             values = _aligned(cls, field_names, values)
-        setattr(instance._state, _ROW, values)
+        try:  # noqa: SIM105 (a context manager would slow down the loading of each row)
+            setattr(instance._state, _ROW, values)
+        except AttributeError:
+            # A class may make something else of a row.
+            pass
         return instance
 
     from_db.__doc__ = function.__doc__
@@ -129,17 +164,19 @@ def _aligned(cls: type[Model], field_names: Iterable[str], values: Sequence[Any]
 def _remembering_refresh(function: Callable[..., Any]) -> Any:
     def refresh_from_db(self: Model, *args: Any, **kwargs: Any) -> None:
         function(self, *args, **kwargs)
-        _renew(self, kwargs.get("fields", args[1] if len(args) > 1 else None))
+        # Unknown, should that fail.
+        row = remembered_row(self)
+        setattr(self._state, _ROW, None)
+        _renew(self, row, kwargs.get("fields", args[1] if len(args) > 1 else None))
 
     refresh_from_db.__doc__ = function.__doc__
     return refresh_from_db
 
 
 @never_raise
-def _renew(instance: Model, names: Iterable[str] | None) -> None:
+def _renew(instance: Model, row: Sequence[Any] | None, names: Iterable[str] | None) -> None:
     """Remember the columns that were read again; all of them if `names` is None."""
     fields = instance._meta.concrete_fields
-    row = remembered_row(instance)
     if row is None or len(row) != len(fields):
         row = [UNKNOWN] * len(fields)
     if names is not None and not isinstance(names, Collection):
@@ -159,6 +196,39 @@ def _renew(instance: Model, names: Iterable[str] | None) -> None:
         setattr(instance._state, _ROW, renewed)
 
 
+def _with_portable_row(function: Callable[..., Any]) -> Any:
+    def getstate(self: Model) -> Any:
+        state = function(self)
+        row = remembered_row(self)
+        if row is not None and type(state) is dict and "_state" in state:
+            state["_state"] = copy(state["_state"])
+            setattr(state["_state"], _ROW, _as_portable(self, row))
+        return state
+
+    getstate.__doc__ = function.__doc__
+    return getstate
+
+
+def _as_portable(instance: Model, row: Sequence[Any]) -> dict[str, Any]:
+    """Return the values by attribute that any process can unpickle, whatever columns it has."""
+    return {
+        each.attname: value
+        for each, value in zip(instance._meta.concrete_fields, row, strict=False)
+        if type(value) in IMMUTABLE
+    }
+
+
+def is_built_in(field: Any) -> bool:
+    """Return True for a field of Django's own, without those of its packages."""
+    return type(field).__module__.startswith("django.db.models.fields")
+
+
+def is_encrypted(field: Any) -> bool:
+    """Return True for a field whose class says that it encrypts what is stored."""
+    return any("encrypt" in each.__name__.lower() for each in type(field).__mro__)
+
+
 def as_stored(value: Any) -> Any:
     """Return a value as it is remembered: of a file its name, since the file changes in place."""
-    return getattr(value, "name", value) if hasattr(value, "storage") else value
+    # By its type: asking a lazy object would evaluate it.
+    return value.name if issubclass(type(value), FieldFile) else value

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from types import NoneType, SimpleNamespace
+from itertools import chain
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -29,16 +30,11 @@ from django.utils.duration import duration_iso_string
 from django.utils.timezone import get_default_timezone, is_aware, is_naive, make_aware
 
 from trackmate.activity import Target, as_plain_str, label_of, safe_str
-from trackmate.capture.model_changes.columns.rows import UNKNOWN, as_stored
-from trackmate.db.transactions import QueryNotAllowedError, no_queries
-
-IMMUTABLE = frozenset(
-    {
-        NoneType, bool, int, float, complex, str, bytes,
-        Decimal, datetime, date, time, timedelta, UUID,
-    }
-)  # fmt: skip
-"""The types whose values cannot have been changed in place."""
+from trackmate.capture.model_changes.columns.rows import UNKNOWN, as_stored, is_built_in
+from trackmate.db.transactions import no_queries
+from trackmate.redaction.known_secrets import MASK
+from trackmate.redaction.redactor import secret_names
+from trackmate.redaction.text import keyed_hash
 
 MAX_CHOICES = 1_000
 
@@ -50,11 +46,15 @@ class Reference(dict[str, Any]):
     """A related object: `{"value": 7, "label": "Tea"}`; its label may be found later."""
 
     def __init__(self, model: type[Model], key: Any, to_field: str, label: str | None) -> None:
-        super().__init__(value=_as_json(key))
+        super().__init__(value=visible_key(model, _as_json(key)))
+        if has_secret_keys(model):
+            label = MASK
         self.model = model
         self.key = key
         self.to_field = to_field
         """The name of the field that the key is a value of."""
+        self.using: str | None = None
+        """The database that it was found in, if it is not the default."""
         if label is not None:
             self["label"] = label
 
@@ -64,9 +64,33 @@ class Reference(dict[str, Any]):
         return label_of(self.model), self.to_field, str(self.key)
 
 
+def has_secret_keys(model: type[Model]) -> bool:
+    """Return True for a model such as a token, whose keys and names are secrets."""
+    return str(model._meta.model_name) in secret_names()
+
+
+def visible_key(model: type[Model], key: Any) -> Any:
+    """Return the key of an object, or its hash: the same as of the object of an activity."""
+    text = str(key)
+    return keyed_hash(text, "object") if has_secret_keys(model) and not text.isdigit() else key
+
+
+def references(changes: Any) -> Iterator[Reference]:
+    """Yield the related objects in `changes`."""
+    if not isinstance(changes, dict):
+        return
+    for change in changes.values():
+        # [old, new], or {"added": [...], "removed": [...]}.
+        parts = chain.from_iterable(change.values()) if isinstance(change, dict) else change or ()
+        for each in parts:
+            if type(each) is Reference:
+                yield each
+
+
 def is_expression(value: Any) -> bool:
     """Return True for `F("copies") + 1`, a default of the database and the like."""
-    return hasattr(value, "resolve_expression")
+    # By its type: asking a lazy object would evaluate it.
+    return hasattr(type(value), "resolve_expression")
 
 
 def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = False) -> bool:
@@ -77,12 +101,26 @@ def is_same(field: Field[Any, Any], old: Any, new: Any, *, is_plain: bool = Fals
         return _is_same_json(field, old, new)
     if is_plain and (type(old) is type(new) or old is None or new is None):
         return bool(old == new)
-    try:
-        if type(old) is type(new) and old == new:
-            return True
-        return bool(_comparable(field, old) == _comparable(field, new))
-    except Exception:  # noqa: BLE001 (values of fields of other packages)
-        return bool(_as_json(old, field) == _as_json(new, field))
+    converters = [_as_it_is, _comparable, _as_json_of]
+    if not is_built_in(field):
+        converters.insert(2, _prepared)
+    for convert in converters:
+        with suppress(Exception):  # values of other packages, such as arrays of numpy
+            if bool(convert(field, old) == convert(field, new)):
+                return True
+    return False
+
+
+def _as_it_is(_field: Field[Any, Any], value: Any) -> Any:
+    return value
+
+
+def _prepared(field: Field[Any, Any], value: Any) -> Any:
+    return field.get_prep_value(value)
+
+
+def _as_json_of(field: Field[Any, Any], value: Any) -> Any:
+    return _as_json(value, field)
 
 
 def _comparable(field: Field[Any, Any], value: Any) -> Any:
@@ -94,6 +132,10 @@ def _comparable(field: Field[Any, Any], value: Any) -> Any:
         return make_aware(value, get_default_timezone())
     if isinstance(value, memoryview | bytearray):
         return bytes(value)
+    base: Any = getattr(field, "base_field", None)
+    if base is not None and isinstance(value, list | tuple):
+        # Of an array, each item.
+        return [_comparable(base, each) for each in value]
     value = field.get_prep_value(field.to_python(value))
     if isinstance(field, DecimalField):
         return _quantized(field, value)
@@ -107,16 +149,24 @@ _EMPTY_IS_NULL = frozenset({"GenericIPAddressField", "IPAddressField"})
 def _is_same_json(field: JSONField, old: Any, new: Any) -> bool:
     # As text: `true` and 1 are equal in Python.
     try:
-        old, new = (json.dumps(each, cls=field.encoder, sort_keys=True) for each in (old, new))
-    except (TypeError, ValueError):
+        old, new = (_json_text(field, each) for each in (old, new))
+    except (TypeError, ValueError, RecursionError):
         return False
     return bool(old == new)
+
+
+def _json_text(field: JSONField, value: Any) -> str:
+    try:
+        return json.dumps(value, cls=field.encoder, sort_keys=True)
+    except TypeError:
+        # Keys of several types, such as 1 and "a", cannot be sorted before they are texts.
+        return json.dumps(json.loads(json.dumps(value, cls=field.encoder)), sort_keys=True)
 
 
 def _parsed_json(field: JSONField, value: Any) -> Any:
     if value is None or type(value) in (bool, int, str):
         return value
-    return json.loads(json.dumps(value, cls=field.encoder, sort_keys=True))
+    return json.loads(_json_text(field, value))
 
 
 def _quantized(field: DecimalField[Any, Any], value: Any) -> Any:
@@ -132,6 +182,13 @@ def serialize_value(field: Field[Any, Any], value: Any, instance: Model | None =
     The label of a foreign key is that of the related object that `instance` has loaded; otherwise
     it is missing yet.
     """
+    try:
+        return _serialize(field, value, instance)
+    except Exception:  # noqa: BLE001 (a value of a field of another package)
+        return safe_str(value)
+
+
+def _serialize(field: Field[Any, Any], value: Any, instance: Model | None) -> Any:
     value = as_stored(value)
     if value is None or value is UNKNOWN:
         return None
@@ -170,7 +227,7 @@ def _choice_label(field: Field[Any, Any], value: Any) -> str:
     try:
         with no_queries():
             choices = field.flatchoices
-    except QueryNotAllowedError:
+    except Exception:  # noqa: BLE001 (a function of the project, or a query)
         return ""
     for each, label in choices[:MAX_CHOICES]:
         if each == value or str(each) == str(value):
