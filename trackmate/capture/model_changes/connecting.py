@@ -13,16 +13,11 @@ from django.db.models import ForeignKey, Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from trackmate import pipeline
-from trackmate.capture.model_changes import (
-    bulk,
-    bulk_creations,
-    deletion_receivers,
-    links,
-    old_values,
-    saves,
-    unseen,
-)
+from trackmate.capture.model_changes import links, old_values, saves, unseen
+from trackmate.capture.model_changes.bulk.creations import after_members_added
+from trackmate.capture.model_changes.bulk.recorder import record_bulk
 from trackmate.capture.model_changes.columns.rows import watch_rows
+from trackmate.capture.model_changes.deletions import receivers
 from trackmate.capture.model_changes.finishing import finish_changes
 from trackmate.capture.model_changes.guarantees import hold_transactions
 from trackmate.capture.model_changes.statements import (
@@ -104,12 +99,12 @@ def _receivers(registration: Registration) -> Iterator[tuple[Any, Callable[..., 
             # Each class sends its own.
             yield pre_save, old_values.before_save, each
             yield post_save, saves.after_save, each
-            yield post_delete, deletion_receivers.after_delete, each
-            yield pre_delete, deletion_receivers.before_delete, each
+            yield post_delete, receivers.after_delete, each
+            yield pre_delete, receivers.before_delete, each
     for related in _deleted_first(registration):
         yield from _before_deletions(related)
     if links.linking_fields(model) is not None:
-        yield m2m_changed, bulk_creations.after_members_added, model
+        yield m2m_changed, after_members_added, model
     for link in links.all_links():
         if link.registration is registration:
             yield from _link_receivers(link)
@@ -132,7 +127,7 @@ def _before_deletions(
     for each in apps.get_models(include_auto_created=True):
         # Its proxies send their own.
         if concrete_model(each) is concrete_model(model):
-            yield pre_delete, deletion_receivers.before_delete, each
+            yield pre_delete, receivers.before_delete, each
 
 
 def _link_receivers(link: links.Link) -> Iterator[tuple[Any, Callable[..., Any], type[Model]]]:
@@ -140,7 +135,7 @@ def _link_receivers(link: links.Link) -> Iterator[tuple[Any, Callable[..., Any],
     yield from _before_deletions(link.other_model)
     if not link.through._meta.auto_created:
         yield post_save, links.after_through_save, link.through
-        yield post_delete, deletion_receivers.after_through_delete, link.through
+        yield post_delete, receivers.after_through_delete, link.through
 
 
 def _tables(registration: Registration) -> Iterator[str]:
@@ -159,7 +154,7 @@ def install() -> None:
         pipeline.finishers.append(finish_changes)
     if unseen.note_writes not in write_listeners:
         write_listeners.append(unseen.note_writes)
-    hooks.record_bulk = bulk.record_bulk
+    hooks.record_bulk = record_bulk
     connection_created.connect(_on_connection, dispatch_uid=_UID)
     for connection in connections.all(initialized_only=True):
         statements_of(connection.alias)

@@ -19,7 +19,7 @@ from trackmate.activity import Activity, Target, type_and_key
 from trackmate.capture.events.merging import net_members
 from trackmate.capture.model_changes.columns.rows import stored_rows
 from trackmate.capture.model_changes.columns.values import references
-from trackmate.capture.model_changes.deletions import Deletion, GroupedExtra
+from trackmate.capture.model_changes.deletions.deletion import Deletion, GroupedExtra
 from trackmate.capture.model_changes.recording import database_of
 from trackmate.db.keys import parse_key
 from trackmate.db.transactions import protected_transactions

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db.models import Model, Q
 
-from trackmate.capture.model_changes.bulk_operations import Bulk, differences_of
+from trackmate.capture.model_changes.bulk.filters import describe_expression, describe_queryset
+from trackmate.capture.model_changes.bulk.operations import Bulk, differences_of
 from trackmate.capture.model_changes.columns.plans import Plan, RecordedColumn
 from trackmate.capture.model_changes.columns.values import is_expression, serialize_value
-from trackmate.capture.model_changes.filters import describe_expression, describe_queryset
 from trackmate.redaction.known_secrets import MASK
 
 

@@ -13,7 +13,7 @@ from django.db.models import ForeignKey, Model
 from trackmate.activity import label_of, safe_str
 from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
 from trackmate.capture.model_changes.columns.values import Reference, reference, visible_key
-from trackmate.capture.model_changes.dependents import (
+from trackmate.capture.model_changes.deletions.dependents import (
     DATABASE_CASCADE,
     find_objects,
     foreign_keys_of,

@@ -15,9 +15,9 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.db.models.deletion import Collector
 
-from trackmate.capture.model_changes.bulk_creations import BulkCreate
-from trackmate.capture.model_changes.bulk_operations import Bulk, Run
-from trackmate.capture.model_changes.bulk_updates import BulkUpdate, Update
+from trackmate.capture.model_changes.bulk.creations import BulkCreate
+from trackmate.capture.model_changes.bulk.operations import Bulk, Run
+from trackmate.capture.model_changes.bulk.updates import BulkUpdate, Update
 from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
 from trackmate.capture.model_changes.recording import together
 from trackmate.capture.model_changes.statements import recorded, statements_of

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db.models import Model
 
-from trackmate.capture.model_changes.deletions import Deletion
-from trackmate.capture.model_changes.dependents import models_of
+from trackmate.capture.model_changes.deletions.deletion import Deletion
+from trackmate.capture.model_changes.deletions.dependents import models_of
 from trackmate.capture.model_changes.links import links_through, record_through_delete
 from trackmate.capture.model_changes.statements import statements_of
 from trackmate.db.commitments import call_at_end

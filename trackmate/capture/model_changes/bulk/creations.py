@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Field, Model, Q, UniqueConstraint
 
-from trackmate.capture.model_changes.bulk_operations import Bulk, differences_of
+from trackmate.capture.model_changes.bulk.operations import Bulk, differences_of
 from trackmate.capture.model_changes.columns.plans import plan_for
 from trackmate.capture.model_changes.columns.values import is_expression
 from trackmate.capture.model_changes.links import linking_fields
