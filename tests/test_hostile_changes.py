@@ -432,7 +432,7 @@ def test_what_a_bulk_operation_cannot_read_is_noticed(registered, activities, mo
     registered(Copy)
     with suppress():
         Copy.objects.create(code="a")
-    monkeypatch.setattr("trackmate.capture.model_changes.bulk.Update.read_before", lambda: None)
+    monkeypatch.setattr("trackmate.capture.model_changes.bulk.updates.Update.read_before", lambda: None)
     Copy.objects.update(uses=1)
     (activity,) = activities
     assert activity.extra["unseen"]
