@@ -56,9 +56,8 @@ def _deletion(instance: Model, using: str, origin: Any) -> Deletion:
         if each.origin is origin:
             found: Deletion = each
             return found
-    if not deletions:
-        # Django deletes in a transaction.
-        call_at_end(using, deletions.clear)
+    # Django deletes in a transaction. That of a test case does not end here.
+    call_at_end(using, deletions.clear)
     deletion = Deletion(origin, using)
     statements_of(using).add_deletion(deletion)
     if isinstance(origin, Model):
