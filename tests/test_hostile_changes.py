@@ -16,6 +16,7 @@ from django.utils.choices import CallableChoiceIterator
 from tests.factories import rolled_back
 from tests.library.models import Author, Book, Copy, Edition, Genre, Shelf
 from trackmate import register, suppress
+from trackmate.capture.model_changes.bulk.updates import Update
 from trackmate.capture.model_changes.columns.rows import remembered_row
 from trackmate.capture.model_changes.columns.values import Reference, is_same, visible_key
 from trackmate.capture.model_changes.registration import find_models, unregister
@@ -432,7 +433,7 @@ def test_what_a_bulk_operation_cannot_read_is_noticed(registered, activities, mo
     registered(Copy)
     with suppress():
         Copy.objects.create(code="a")
-    monkeypatch.setattr("trackmate.capture.model_changes.bulk.updates.Update.read_before", lambda: None)
+    monkeypatch.setattr(Update, "read_before", lambda: None)
     Copy.objects.update(uses=1)
     (activity,) = activities
     assert activity.extra["unseen"]
