@@ -10,7 +10,7 @@ from trackmate.redaction.text import keyed_hash
 
 from desk.history import cast
 from desk.history.books import PRODUCTS, UNSOLD
-from desk.history.visits import Visit, about, changed, lists
+from desk.history.visits import Visit, about, changed, chosen, linked, lists, moved, recorded
 from desk.models import Customer, Order
 
 PROBES = ("/wp-login.php", "/.env", "/xmlrpc.php", "/phpmyadmin/", "/.git/config", "/backup.zip",
@@ -141,6 +141,10 @@ def place_order(stage, story):
     visit.post("desk:order-create", data={"customer": str(order.customer_id), "note": order.note})
     visit.beside("order.placed", action_type=ActionType.CREATE, target=Target.from_instance(order),
                  data={"customer": order.customer.name})  # fmt: skip
+    customer, state = (None, linked(order.customer)), (None, chosen(Order.State.OPEN))
+    visit.beside(
+        **recorded(order, "create", customer=customer, state=state, note=(None, order.note))
+    )
     visit.get("desk:order", order.pk, **about(order))
     return visit.activities
 
@@ -164,6 +168,7 @@ def ship_order(stage, story):
         visit = stage.visit(story.shipped_at, stage.one("clerk"))
         visit.get("desk:order", order.pk, **about(order))
         visit.post("desk:order-ship", order.pk, **facts)
+    visit.beside(**moved(order, Order.State.OPEN, Order.State.SHIPPED))
     return visit.activities
 
 
@@ -174,6 +179,7 @@ def cancel_order(stage, story):
     visit.get("desk:order", order.pk, **about(order))
     visit.post("desk:order-cancel", order.pk, action="order.cancelled",
                action_type=ActionType.UPDATE, target=Target.from_instance(order))  # fmt: skip
+    visit.beside(**moved(order, Order.State.OPEN, Order.State.CANCELLED))
     return visit.activities
 
 
@@ -187,6 +193,9 @@ def approve_invoice(stage, story):
     )
     visit.post("desk:invoice-approve", invoice.pk, action="invoice.approved",
                action_type=ActionType.UPDATE, target=Target.from_instance(invoice))  # fmt: skip
+    approved = (None, invoice.approved_at.isoformat())
+    visit.beside(**recorded(invoice, "update", approved_by=(None, linked(invoice.approved_by)),
+                            approved_at=approved))  # fmt: skip
     return visit.activities
 
 
@@ -204,12 +213,20 @@ def nightly(moment, billed):
         *(
             Activity.at(
                 story.billed_at + timedelta(milliseconds=31 * place),
-                action="desk.invoice.create",
-                action_type=ActionType.CREATE,
                 actor_label="cron:nightly",
-                target=Target.from_instance(story.invoice),
+                **facts,
             )
             for place, story in enumerate(billed)
+            for facts in (
+                moved(story.order, Order.State.SHIPPED, Order.State.INVOICED),
+                recorded(
+                    story.invoice,
+                    "create",
+                    number=(None, story.invoice.number),
+                    order=(None, linked(story.order)),
+                    amount=(None, str(story.invoice.amount)),
+                ),
+            )
         ),
     ]
 

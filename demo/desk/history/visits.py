@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.urls import resolve, reverse
 from trackmate.activity import Activity, Target
-from trackmate.capture.requests import readable_route
+from trackmate.capture.clients import readable_route
 from trackmate.clock import uuid7
 from trackmate.enums import ActionType, Source, Status, action_type_for
 from trackmate.redaction.text import keyed_hash
@@ -71,7 +71,7 @@ class Visit:
 
     def beside(self, action, *, source=Source.CUSTOM, **facts):
         """Record what happened inside the request that was recorded last."""
-        request = self.activities[-1]
+        request = next(each for each in reversed(self.activities) if each.status_code)
         during = timedelta(seconds=request.execution_time * self.dice.uniform(0.3, 0.9))
         values = {
             name: getattr(request, name)
@@ -158,6 +158,31 @@ def changed(instance, **changes):
         **about(instance, "update"),
         "changes": {name: list(pair) for name, pair in changes.items()},
     }
+
+
+def recorded(instance, verb, **changes):
+    """Return the facts of a recorded change of an object: `field=(old, new)`."""
+    return {
+        **about(instance, verb),
+        "source": Source.MODEL,
+        "action_type": verb.capitalize(),
+        "changes": {name: list(pair) for name, pair in changes.items()},
+    }
+
+
+def moved(order, before, after):
+    """Return the facts of an order that goes from one state to another."""
+    return recorded(order, "update", state=(chosen(before), chosen(after)))
+
+
+def chosen(choice):
+    """Return a choice as changes have it."""
+    return {"value": choice.value, "label": str(choice.label)}
+
+
+def linked(instance):
+    """Return a related object as changes have it."""
+    return {"value": instance.pk, "label": str(instance)}
 
 
 def _route_of(name, path):
