@@ -134,7 +134,7 @@ WITHOUT_SCRIPT = """() => [...document.querySelectorAll("[hx-get]")].filter((eac
 }).map((each) => each.outerHTML)"""
 
 
-WORKING = re.compile("Apply|Search|Sign out")
+WORKING = re.compile("Apply|Put back|Search|Sign out")
 """What the buttons say that do not need JavaScript."""
 
 
