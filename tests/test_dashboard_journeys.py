@@ -129,7 +129,13 @@ WITHOUT_SCRIPT = """() => [...document.querySelectorAll("[hx-get]")].filter((eac
   // What is fetched when it is opened takes its parameters from the page; its link has them.
   const opens = each.matches("[hx-trigger='tm:open']");
   const links = [...each.querySelectorAll("a[href]")].map((link) => link.getAttribute("href"));
-  const holds = opens ? links.length : links.includes(each.getAttribute("hx-get"));
+  // The timeline has an address of its own; its links lead to the page that it is a part of.
+  const shown = (url) => ["at", "changes_before"].map(
+    (name) => new URLSearchParams((url ?? "").split("?")[1]).get(name)).join();
+  const isTimeline = way && each.closest("#tm-timeline")
+    && shown(way) === shown(each.getAttribute("hx-get"));
+  const holds = isTimeline
+    || (opens ? links.length : links.includes(each.getAttribute("hx-get")));
   return !each.closest("[hidden]") && way !== each.getAttribute("hx-get") && !holds;
 }).map((each) => each.outerHTML)"""
 
