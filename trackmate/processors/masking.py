@@ -10,11 +10,12 @@ from typing import Any
 from trackmate.activity import Activity, Target, as_plain_str
 from trackmate.context.scope import Scope, current_scope
 from trackmate.enums import FIRST_ERROR_STATUS, Source
+from trackmate.redaction.keys import hide_key
 from trackmate.redaction.known_secrets import MASK, KnownSecrets
 from trackmate.redaction.redactor import Redactor, get_redactor
 from trackmate.redaction.routes import is_about_authentication
 from trackmate.redaction.sanitizer import Sanitizer
-from trackmate.redaction.text import MAX_TEXT, keyed_hash, truncate
+from trackmate.redaction.text import MAX_TEXT, truncate
 
 WITHHELD = "[withheld: the data of the request are not known]"
 """Replaces a text that may quote request data that trackmate could not read."""
@@ -184,7 +185,5 @@ def _mask_text(redactor: Redactor, text: str) -> str:
 def _mask_target(redactor: Redactor, target: Target) -> Target:
     if target.model.rpartition(".")[2] in redactor.names:
         # The primary key of a session or token is the secret itself, unless it is a number.
-        key = target.object_id
-        object_id = key if key.isdigit() else keyed_hash(key, "object")
-        return replace(target, object_id=object_id, object_repr=MASK)
+        return replace(target, object_id=hide_key(target.object_id), object_repr=MASK)
     return replace(target, object_repr=_mask_text(redactor, target.object_repr))

@@ -18,9 +18,9 @@ from trackmate.activity import Target, as_plain_str
 from trackmate.context.scope import current_scope
 from trackmate.db.keys import serialize_key
 from trackmate.db.transactions import QueryNotAllowedError, no_queries
+from trackmate.redaction.keys import has_secret_keys, visible_key
 from trackmate.redaction.known_secrets import MASK
-from trackmate.redaction.redactor import get_redactor, secret_names
-from trackmate.redaction.text import keyed_hash
+from trackmate.redaction.redactor import get_redactor
 
 Change = Any
 """A pair of an old and a new value, or the added and the removed of a many-to-many field."""
@@ -107,7 +107,7 @@ def _inline_key(formset: Any, form: Any) -> str:
         # Django takes the key from an instance that it deletes.
         field = form.fields.get(formset.model._meta.pk.name)
         key = str(field.initial) if field is not None else ""
-    return str(_safe_key(form.instance, key))
+    return str(visible_key(form.instance.__class__, key))
 
 
 def _inline(formset: Any, form: Any) -> dict[str, Any]:
@@ -163,24 +163,12 @@ def _key(field: Any, value: Any) -> str:
 def _reference(field: Any, instance: Model) -> dict[str, Any]:
     is_choice = isinstance(field, forms.ModelChoiceField)
     key = field.prepare_value(instance) if is_choice else serialize_key(instance)
-    return {"value": _safe_key(instance, key), "label": _label(instance)}
-
-
-def _is_secret(instance: Model) -> bool:
-    """Return True for a token or session."""
-    return str(instance._meta.model_name) in secret_names()
-
-
-def _safe_key(instance: Model, key: Any) -> Any:
-    """Return a key, or its hash if it may be a secret itself, as that of a token."""
-    if not _is_secret(instance) or str(key).isdigit():
-        return key
-    return keyed_hash(str(key), "object")
+    return {"value": visible_key(instance.__class__, key), "label": _label(instance)}
 
 
 def _label(instance: Model) -> str:
     label = Target.without_query(instance).object_repr
-    if not _is_secret(instance):
+    if not has_secret_keys(instance.__class__):
         return label
     if (scope := current_scope()) is not None:
         # The message of the log entry quotes it.

@@ -108,6 +108,7 @@ def _foreign_keys(field: Any) -> tuple[Any, Any]:
     )
 
 
+@cache
 def linking_fields(through: type[Model]) -> tuple[Any, Any] | None:
     """Return the foreign keys of a through model to both sides, or None if it is not one."""
     for model in apps.get_models():

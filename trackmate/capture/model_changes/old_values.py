@@ -128,9 +128,24 @@ def _unknown_columns(
     return [
         each
         for each in written_columns(plan.columns, update_fields)
-        if row[each.index] is UNKNOWN
-        or (each.is_mutable and type(row[each.index]) not in IMMUTABLE)
+        if _is_unsure(each, row[each.index])
     ]
+
+
+def is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
+    """Return True if some values of an object are not known, or may have been changed in place;
+    for `old="stored"`, whatever was not read just now."""
+    row = row_of(instance, plan)
+    if row is None or (plan.reads_stored and not is_fresh):
+        return True
+    if is_fresh:
+        return any(row[each.index] is UNKNOWN for each in plan.columns)
+    return any(_is_unsure(each, row[each.index]) for each in plan.columns)
+
+
+def _is_unsure(column: RecordedColumn, value: Any) -> bool:
+    """Return True if a remembered value is unknown, or may have been changed in place since."""
+    return value is UNKNOWN or (column.is_mutable and type(value) not in IMMUTABLE)
 
 
 def written_columns(

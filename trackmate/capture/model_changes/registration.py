@@ -12,6 +12,7 @@ from django.db.models import Model
 from trackmate.capture.model_changes import links
 from trackmate.capture.model_changes.columns import plans
 from trackmate.capture.model_changes.connecting import connect, disconnect
+from trackmate.capture.model_changes.deletions import dependents
 from trackmate.conf import SETTING, get_settings
 from trackmate.registry import (
     VERBS,
@@ -106,6 +107,8 @@ def unregister(model: type[Model]) -> None:
 def _forget_plans() -> None:
     plans.plan_for.cache_clear()
     links.all_links.cache_clear()
+    links.linking_fields.cache_clear()
+    dependents.keys_to.cache_clear()
 
 
 def connect_registered() -> None:

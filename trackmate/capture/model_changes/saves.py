@@ -191,7 +191,7 @@ def describe_changes(
     changes: dict[str, list[Any]] = {}
     masked = {each.index for each in part.columns if each.is_masked}
     for column, old, new in differences:
-        pair = [serialize_value(column.field, old), serialize_value(column.field, new, instance)]
+        pair = [serialize_value(column.field, each, instance) for each in (old, new)]
         if pair != [None, None]:
             changes[column.field.name] = (
                 [None if each is None else MASK for each in pair]
@@ -201,23 +201,10 @@ def describe_changes(
     return changes
 
 
-def is_unknown(instance: Model, plan: Plan, *, is_fresh: bool) -> bool:
-    """Return True if some values are not known, or may have been changed in place since; for
-    `old="stored"`, whatever was not read just now."""
-    row = row_of(instance, plan)
-    if row is None or (plan.reads_stored and not is_fresh):
-        return True
-    return any(
-        row[each.index] is UNKNOWN
-        or (each.is_mutable and not is_fresh and type(row[each.index]) not in IMMUTABLE)
-        for each in plan.columns
-    )
-
-
 def old_values_of(instance: Model, plan: Plan, part: Part) -> Iterator[Difference]:
     """Yield the columns of an object that is deleted, with their values in the database."""
     row = row_of(instance, plan)
     for column in part.columns:
         value = instance.__dict__.get(column.attname)
         known = UNKNOWN if row is None else row[column.index]
-        yield Difference(column, None, value if known is UNKNOWN else known)
+        yield Difference(column, value if known is UNKNOWN else known, None)

@@ -32,9 +32,8 @@ from django.utils.timezone import get_default_timezone, is_aware, is_naive, make
 from trackmate.activity import Target, as_plain_str, label_of, safe_str
 from trackmate.capture.model_changes.columns.rows import UNKNOWN, as_stored, is_built_in
 from trackmate.db.transactions import no_queries
+from trackmate.redaction.keys import has_secret_keys, visible_key
 from trackmate.redaction.known_secrets import MASK
-from trackmate.redaction.redactor import secret_names
-from trackmate.redaction.text import keyed_hash
 
 MAX_CHOICES = 1_000
 
@@ -62,17 +61,6 @@ class Reference(dict[str, Any]):
     def identity(self) -> tuple[str, str, str]:
         """Model, field and key."""
         return label_of(self.model), self.to_field, str(self.key)
-
-
-def has_secret_keys(model: type[Model]) -> bool:
-    """Return True for a model such as a token, whose keys and names are secrets."""
-    return str(model._meta.model_name) in secret_names()
-
-
-def visible_key(model: type[Model], key: Any) -> Any:
-    """Return the key of an object, or its hash: the same as of the object of an activity."""
-    text = str(key)
-    return keyed_hash(text, "object") if has_secret_keys(model) and not text.isdigit() else key
 
 
 def references(changes: Any) -> Iterator[Reference]:

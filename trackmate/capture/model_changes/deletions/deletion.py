@@ -12,7 +12,7 @@ from django.db.models import ForeignKey, Model
 
 from trackmate.activity import label_of, safe_str
 from trackmate.capture.model_changes.columns.plans import is_left_to_triggers, plan_for
-from trackmate.capture.model_changes.columns.values import Reference, reference, visible_key
+from trackmate.capture.model_changes.columns.values import Reference, reference
 from trackmate.capture.model_changes.deletions.dependents import (
     DATABASE_CASCADE,
     find_objects,
@@ -27,12 +27,14 @@ from trackmate.capture.model_changes.links import (
     links_to,
     record_links,
 )
+from trackmate.capture.model_changes.old_values import is_unknown
 from trackmate.capture.model_changes.recording import describe_part, record_change, target_of
-from trackmate.capture.model_changes.saves import describe_changes, is_unknown, old_values_of
+from trackmate.capture.model_changes.saves import describe_changes, old_values_of
 from trackmate.db.commitments import Commitment, hold, release
 from trackmate.db.keys import serialize_key
 from trackmate.db.tables import table_name
 from trackmate.pipeline import is_recording
+from trackmate.redaction.keys import visible_key
 from trackmate.registry import Registration, concrete_model
 from trackmate.triggers.installed import has_triggers
 
@@ -92,13 +94,13 @@ class Deletion:
     def end(self) -> None:
         """Note that an object has been deleted; with the last one all of it is delivered."""
         self.left -= 1
-        if self.left <= 0:
+        if not self.is_busy:
             release(self.using, self)
 
     @property
     def is_over(self) -> bool:
         """Whether all of it has been deleted: Django announces all objects before the first one."""
-        return self.left <= 0 and bool(self.recorded)
+        return not self.is_busy and bool(self.recorded)
 
     def read_before(self, _verb: str, _table: str) -> None:
         """Record what the deletion does beside its objects, before its first write."""
@@ -235,14 +237,15 @@ class Deletion:
         cause = self.cause_of(instance)
         for part in plan.parts:
             if part.registration.model is plan.model and "delete" in part.registration.options.on:
-                changes: dict[str, Any] = {}
-                changes |= describe_changes(old_values_of(stored, plan, part), part, stored)
-                for name, pair in changes.items():
-                    changes[name] = [pair[1], None]
-                for name, removed in self.members.get((plan.model, instance.pk), {}).items():
-                    changes[name] = {"added": [], "removed": removed}
+                changes = describe_changes(old_values_of(stored, plan, part), part, stored)
+                members = self.members.get((plan.model, instance.pk), {})
+                lost = {name: {"added": [], "removed": each} for name, each in members.items()}
                 self._record(
-                    part.registration, "delete", describe_part(part, stored), changes, cause
+                    part.registration,
+                    "delete",
+                    describe_part(part, stored),
+                    {**changes, **lost},
+                    cause,
                 )
 
     def _record(

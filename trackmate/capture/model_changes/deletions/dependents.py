@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import models
@@ -40,9 +41,14 @@ def foreign_keys_of(model: type[Model]) -> list[ForeignKey[Any, Any]]:
     ]
 
 
-def keys_to(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
-    """Yield the foreign keys of registered models to a model that nothing else records: those that
+@cache
+def keys_to(model: type[Model]) -> tuple[tuple[Registration, ForeignKey[Any, Any]], ...]:
+    """Return the foreign keys of registered models to a model that nothing else records: those that
     are unset, and those that the database follows."""
+    return tuple(_find_keys(model))
+
+
+def _find_keys(model: type[Model]) -> Iterator[tuple[Registration, ForeignKey[Any, Any]]]:
     for registration in registrations():
         fields: Iterable[Field[Any, Any]] = registration.fields
         for each in fields:
