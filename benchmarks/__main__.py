@@ -7,12 +7,12 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from benchmarks import contest, outages, peers, report, scale
 from benchmarks.changes import command as changes
-from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.databases import DATABASES, NoDatabaseError
+from benchmarks.options import contest_parser
 
 SECONDS, QUICK_SECONDS = 75, 12
 """How long each database is measured; starting the contestants comes on top."""
@@ -26,7 +26,7 @@ def main() -> int:
     if sys.argv[1:2] == ["changes"]:
         return changes.main(sys.argv[2:])
     options = _options()
-    names = [name for name, contestant in CONTESTANTS.items() if _takes_part(contestant)]
+    names = [name for name, contestant in CONTESTANTS.items() if peers.takes_part(contestant)]
     outcomes = []
     for database in options.on or DATABASES:
         print(f"Measuring on {database}", flush=True)
@@ -49,27 +49,8 @@ def main() -> int:
     return 0
 
 
-def _takes_part(contestant: Contestant) -> bool:
-    reason = peers.install(contestant)
-    if reason:
-        print(f"Skipped {contestant.name}: {reason}", file=sys.stderr)
-    return not reason
-
-
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a look of less than a minute")
-    parser.add_argument("--on", action="append", choices=DATABASES, help="only this database")
-    parser.add_argument(
-        "--percentile",
-        type=int,
-        default=50,
-        choices=range(1, 100),
-        metavar="P",
-        help="of the times; 50 by default, 5 or so on a machine that is busy with other things",
-    )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the table in this file")
-    return parser.parse_args()
+    return contest_parser("python -m benchmarks", __doc__, quick="less than a minute").parse_args()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
 """The contest: contestants that are asked in turn, round after round, on one kind of database."""
 
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.contestants import CONTESTANTS, TRACKMATE, Contestant
 from benchmarks.databases import MakeDatabase
 from benchmarks.peers import folder_of
-from benchmarks.processes import WorkerProcess
+from benchmarks.processes import WorkerProcess, start_all
 from benchmarks.rivals import OF_EACH_ROW
 from benchmarks.situations import SITUATIONS
 
@@ -102,7 +100,7 @@ def hold(
     make_database: MakeDatabase, names: Iterable[str], *, seconds: float, percentile: int
 ) -> Outcome:
     """Let the named contestants compete for `seconds` and return what each one costs."""
-    with _contenders(make_database, names) as contenders:
+    with start_all(_start, names, make_database) as contenders:
         _warm_up(contenders)
         rounds = _measure(contenders, seconds)
         _check_rows(contenders)
@@ -116,21 +114,8 @@ def hold(
         )
 
 
-@contextmanager
-def _contenders(
-    make_database: MakeDatabase, names: Iterable[str]
-) -> Iterator[dict[str, Contender]]:
-    with ExitStack() as stack:
-        spool = stack.enter_context(tempfile.TemporaryDirectory())
-        contenders = {}
-        for number, name in enumerate(names):
-            contenders[name] = Contender(
-                CONTESTANTS[name], database=make_database(number), spool=spool
-            )
-            stack.callback(contenders[name].end)
-        for contender in contenders.values():
-            contender.answer()
-        yield contenders
+def _start(name: str, **order: Any) -> Contender:
+    return Contender(CONTESTANTS[name], **order)
 
 
 def _warm_up(contenders: dict[str, Contender]) -> None:

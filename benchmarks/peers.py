@@ -11,7 +11,16 @@ FOLDER = Path(__file__).parent.parent / "build" / "benchmarks" / "peers"
 class Contestant(Protocol):
     """What takes part in a contest; `requirement` is what pip installs for it, or nothing."""
 
+    name: str
     requirement: str
+
+
+def takes_part(contestant: Contestant) -> bool:
+    """Install a contestant if it has to be; return False, and print why, if that failed."""
+    reason = install(contestant)
+    if reason:
+        print(f"Skipped {contestant.name}: {reason}", file=sys.stderr)
+    return not reason
 
 
 def folder_of(contestant: Contestant) -> list[str]:

@@ -4,10 +4,6 @@ The driver writes a command a line to its standard input and reads an answer a l
 standard output; both are JSON.
 """
 
-import json
-import os
-import sys
-import warnings
 from importlib import import_module
 from time import perf_counter_ns
 from typing import Any
@@ -23,6 +19,7 @@ from django.db import connection
 from django.test import override_settings
 
 from benchmarks.contestants import CONTESTANTS, Contestant
+from benchmarks.processes import serve
 from benchmarks.rivals import OF_EACH_ROW, CreateAtOnce, CreateOnClose
 from benchmarks.situations import SITUATIONS
 
@@ -137,20 +134,10 @@ def database_title() -> str:
         return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    sys.path.extend(order["path"])  # behind our own, so that all have one Django
+def build_worker(order: dict) -> Worker:
     contestant = CONTESTANTS[order["contestant"]]
-    # Whatever a peer prints must not end up among the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    sys.stdout = sys.stderr
-    warnings.simplefilter("ignore")
     _configure(contestant, order)
-    worker = Worker(contestant)
-    print(json.dumps("ready"), file=answers)
-    for line in sys.stdin:
-        command, arguments = json.loads(line)
-        print(json.dumps(getattr(worker, command)(**arguments)), file=answers)
+    return Worker(contestant)
 
 
 def _configure(contestant: Contestant, order: dict) -> None:
@@ -198,4 +185,4 @@ def start_response(status: str, headers: list) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(build_worker)

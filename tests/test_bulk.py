@@ -26,7 +26,7 @@ def add_copies(count):
     return list(Copy.objects.order_by("pk"))
 
 
-def said(activities, name):
+def changes_of(activities, name):
     return [
         (each.action.removeprefix("library.copy."), each.target.object_repr, each.changes[name])
         for each in activities
@@ -37,12 +37,12 @@ def test_an_update_is_recorded_for_each_object_that_changes(copies, activities):
     Copy.objects.filter(pk=copies[0].pk).update(uses=5)
     activities.clear()
     assert Copy.objects.filter(code__in=["c0", "c1"]).update(uses=5) == 2
-    assert said(activities, "uses") == [("update", "Copy c1", [0, 5])]
+    assert changes_of(activities, "uses") == [("update", "Copy c1", [0, 5])]
 
 
 def test_an_expression_is_recorded_as_what_it_comes_to(copies, activities):
     Copy.objects.update(uses=F("uses") + 2, code=Concat("code", Value("x")))
-    assert said(activities, "uses") == [("update", f"Copy c{n}", [0, 2]) for n in range(3)]
+    assert changes_of(activities, "uses") == [("update", f"Copy c{n}", [0, 2]) for n in range(3)]
     assert activities[0].changes["code"] == ["c0", "c0x"]
 
 
@@ -55,14 +55,14 @@ def test_a_foreign_key_can_be_given_as_an_object(copies, activities):
     book = Book.objects.create(title="Emma")
     Copy.objects.filter(code="c0").update(book=book)
     label = {"value": book.pk, "label": "Emma"}
-    assert said(activities, "book") == [("update", "Copy c0", [None, label])]
+    assert changes_of(activities, "book") == [("update", "Copy c0", [None, label])]
 
 
 def test_related_managers_are_recorded_too(copies, activities):
     book = Book.objects.create(title="Emma")
     book.copy_set.set(copies[:2])
     book.copy_set.clear()
-    assert [len(said(activities, "book")), activities[-1].changes["book"][1]] == [4, None]
+    assert [len(changes_of(activities, "book")), activities[-1].changes["book"][1]] == [4, None]
 
 
 def test_147_objects_take_as_many_queries_as_10(registered, activities):
@@ -105,7 +105,9 @@ def test_bulk_update_is_recorded_for_each_object(copies, activities):
         each.uses = each.pk
     copies[0].notes.append("new")
     Copy.objects.bulk_update(copies, ["uses", "notes"])
-    assert said(activities, "uses") == [("update", str(each), [0, each.pk]) for each in copies]
+    assert changes_of(activities, "uses") == [
+        ("update", str(each), [0, each.pk]) for each in copies
+    ]
     assert activities[0].changes["notes"] == [[], ["new"]]
     copies[0].save()
     assert len(activities) == 3
@@ -115,7 +117,7 @@ def test_bulk_update_takes_an_iterator_and_expressions(copies, activities):
     for each in copies:
         each.uses = F("uses") + 1
     assert Copy.objects.bulk_update(iter(copies), ["uses"], batch_size=2) == 3
-    assert [change for *_, change in said(activities, "uses")] == [[0, 1]] * 3
+    assert [change for *_, change in changes_of(activities, "uses")] == [[0, 1]] * 3
 
 
 def test_bulk_update_of_many_is_one_summary_and_is_known_afterwards(registered, activities):
@@ -134,7 +136,7 @@ def test_bulk_update_of_many_is_one_summary_and_is_known_afterwards(registered, 
 def test_bulk_create_is_recorded_for_each_object(registered, activities):
     registered(Copy)
     created = Copy.objects.bulk_create([Copy(code="a"), Copy(code="b", uses=2)])
-    assert said(activities, "code") == [
+    assert changes_of(activities, "code") == [
         ("create", "Copy a", [None, "a"]),
         ("create", "Copy b", [None, "b"]),
     ]
@@ -146,7 +148,7 @@ def test_bulk_create_is_recorded_for_each_object(registered, activities):
 
 def test_what_is_ignored_is_not_recorded(copies, activities):
     Copy.objects.bulk_create([Copy(code="c0", uses=9), Copy(code="new")], ignore_conflicts=True)
-    assert said(activities, "code") == [("create", "Copy new", [None, "new"])]
+    assert changes_of(activities, "code") == [("create", "Copy new", [None, "new"])]
 
 
 def test_what_is_updated_in_place_of_creating_it_is_an_update(copies, activities):
@@ -193,7 +195,7 @@ def test_a_refused_operation_is_refused_as_before(copies, activities):
 def test_update_or_create_is_recorded_once(copies, activities):
     Copy.objects.update_or_create(code="c0", defaults={"uses": 4})
     Copy.objects.update_or_create(code="new", defaults={"uses": 4})
-    assert [(verb, change) for verb, _name, change in said(activities, "uses")] == [
+    assert [(verb, change) for verb, _name, change in changes_of(activities, "uses")] == [
         ("update", [0, 4]),
         ("create", [None, 4]),
     ]

@@ -1,10 +1,8 @@
 """The contest: contestants that do the same in turn, round after round, on one kind of database."""
 
-import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +11,7 @@ from benchmarks.changes.sections import WHOLE
 from benchmarks.contest import UnequalError
 from benchmarks.databases import MakeDatabase
 from benchmarks.peers import folder_of
-from benchmarks.processes import WorkerProcess
+from benchmarks.processes import WorkerProcess, start_all
 
 WARM_UP = 3
 """Rounds that nobody's time is taken of."""
@@ -105,7 +103,7 @@ def hold(
     instances: int,
 ) -> Outcome:
     """Let the named contestants compete for `seconds` and return what each one costs."""
-    with _contenders(make_database, names) as contenders:
+    with start_all(_start, names, make_database) as contenders:
         situations = contenders[PLAIN].call("titles")
         _warm_up(contenders, situations)
         rounds = _measure(contenders, situations, seconds)
@@ -126,21 +124,8 @@ def hold(
         )
 
 
-@contextmanager
-def _contenders(
-    make_database: MakeDatabase, names: Iterable[str]
-) -> Iterator[dict[str, Contender]]:
-    with ExitStack() as stack:
-        spool = stack.enter_context(tempfile.TemporaryDirectory())
-        contenders = {}
-        for number, name in enumerate(names):
-            contenders[name] = Contender(
-                CONTESTANTS[name], database=make_database(number), spool=spool
-            )
-            stack.callback(contenders[name].end)
-        for contender in contenders.values():
-            contender.answer()
-        yield contenders
+def _start(name: str, **order: Any) -> Contender:
+    return Contender(CONTESTANTS[name], **order)
 
 
 def _warm_up(contenders: dict[str, Contender], situations: list[str]) -> None:

@@ -5,12 +5,8 @@ It reads a command a line from its standard input, and writes an answer a line, 
 
 import gc
 import itertools
-import json
-import os
 import resource
-import sys
 import tracemalloc
-import warnings
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -27,6 +23,7 @@ from benchmarks.changes.contestants import CONTESTANTS, Contestant
 from benchmarks.changes.sections import ROWS
 from benchmarks.changes.watches import CallCounter, Observer, Stopwatch, Watch
 from benchmarks.contestants import SESSION_AND_USER
+from benchmarks.processes import serve
 from benchmarks.worker import APPS, cookie_of_a_user, database_title, start_response
 
 
@@ -147,20 +144,10 @@ def _resident_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # the most so far, on macOS
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    sys.path.extend(order["path"])  # behind our own, so that all have one Django
+def build_worker(order: dict) -> Worker:
     contestant = CONTESTANTS[order["contestant"]]
-    # Whatever a peer prints must not end up among the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    sys.stdout = sys.stderr
-    warnings.simplefilter("ignore")
     _configure(contestant, order)
-    worker = Worker(contestant)
-    print(json.dumps("ready"), file=answers)
-    for line in sys.stdin:
-        command, arguments = json.loads(line)
-        print(json.dumps(getattr(worker, command)(**arguments)), file=answers)
+    return Worker(contestant)
 
 
 def _configure(contestant: Contestant, order: dict) -> None:
@@ -185,4 +172,4 @@ def _configure(contestant: Contestant, order: dict) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(build_worker)
